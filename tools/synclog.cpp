@@ -1,0 +1,2 @@
+// The command line: one subcommand a file.
+int main() { return 2; }
