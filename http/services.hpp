@@ -1,0 +1,42 @@
+// What handlers work with: made by tools/serve, outlives the server.
+#pragma once
+#include "core/entity.hpp"
+#include "eventstore/committer.hpp"
+#include "eventstore/feed.hpp"
+#include "eventstore/log_reader.hpp"
+#include "eventstore/pg/pool.hpp"
+#include "projections/record_reader.hpp"
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace synclog::http {
+
+struct limits {
+  std::size_t max_body_bytes = 64u << 20;
+  std::size_t max_bodies_bytes = 1u << 30;   // of all requests being received or handled at once; over it 503
+  std::size_t max_header_bytes = 16u << 10;
+  std::size_t max_target_bytes = 8u << 10;
+  std::size_t max_json_depth = 64;
+  std::size_t max_bulk_items = 100'000;
+  std::size_t max_connections = 10'000;
+  std::size_t max_streams = 8'000;
+  std::chrono::seconds request_deadline{30};
+  std::chrono::seconds header_timeout{15};
+  std::chrono::seconds idle_timeout{75};        // keep-alive
+  std::chrono::seconds progress_timeout{30};    // body reads and response writes must move
+  std::size_t event_page_max = 10'000;
+};
+
+struct services {
+  const core::catalog& entities;
+  eventstore::committer& committer;
+  eventstore::feed& feed;
+  eventstore::log_reader& log;
+  eventstore::pg::pool& reads;
+  projections::record_reader& records;
+  http::limits limits;
+};
+
+}  // namespace synclog::http

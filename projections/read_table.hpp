@@ -1,0 +1,39 @@
+// A definition's read table: its DDL, its place in the append (upserts, deletes, unique values) and its fingerprint.
+#pragma once
+#include "core/entity.hpp"
+#include "eventstore/inline_projection.hpp"
+#include "eventstore/pg/pool.hpp"
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace synclog::projections {
+
+// CREATE TABLE and its indexes, in order. Columns: id, version, position, created_at, updated_at, one typed column a field,
+// search_text (hidden from answers; only with search fields), doc. `table_name` lets a rebuild make a shadow.
+std::vector<std::string> read_table_ddl(const core::entity& definition, const std::string& table_name);
+
+// Makes missing tables (and fills them from the log when events exist), records definitions and fingerprints. A table whose
+// fingerprint differs is rebuilt from the log in one transaction under the head lock. Blocking; runs before serving, as the service role.
+// Returns plain sentences of what was done. Throws pg::unavailable or pg::query_failed.
+std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role, const core::catalog& entities);
+
+// The inline projection over a catalog. Statements are built once, at construction. Thread-safe.
+class read_tables final : public eventstore::inline_projection {
+ public:
+  explicit read_tables(const core::catalog& entities);
+  ~read_tables() override;
+  void add_probes(eventstore::pg::segment& work, std::span<const eventstore::unique_probe> probes) const override;
+  std::size_t read_probes(std::span<const eventstore::pg::rows> results, std::span<const eventstore::unique_probe> probes,
+                          std::vector<eventstore::unique_holder>& out) const override;
+  void add_writes(eventstore::pg::segment& work, std::span<const eventstore::record_change> changes) const override;
+  std::string field_of_constraint(std::string_view table, std::string_view constraint) const override;
+
+ private:
+  struct table;
+  std::vector<std::unique_ptr<table>> tables_;
+  const table& table_of(const core::entity& definition) const;
+};
+
+}  // namespace synclog::projections

@@ -1,0 +1,47 @@
+// Reads records from the read tables: one by id, and lists page by page. `doc` bytes pass through untouched.
+#pragma once
+#include "core/event.hpp"
+#include "eventstore/pg/pool.hpp"
+#include "projections/list_query.hpp"
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace synclog::projections {
+
+struct record_row {
+  std::string doc;
+  std::int64_t version = 0;
+};
+
+// One page of a list. Views point into `rows`.
+struct list_page {
+  eventstore::pg::rows rows;
+  std::vector<std::string_view> docs;
+  core::cursor head;             // head of the log in this page's snapshot
+  bool more = false;             // rows lie beyond this page
+  std::vector<std::optional<std::string>> last_values;  // order values of the last row: where the next page starts
+};
+
+class record_reader {
+ public:
+  // `shorts` serves gets and limited lists; `wholes` serves unlimited ones, so that one slow reader blocks nobody.
+  record_reader(eventstore::pg::pool& shorts, eventstore::pg::pool& wholes, const core::catalog& entities);
+  ~record_reader();
+
+  // Empty when it does not exist or the caller may not see it.
+  boost::asio::awaitable<std::optional<record_row>> get(const core::entity& definition, std::string id, core::scope caller,
+                                                        eventstore::pg::deadline until);
+  // At most `max_rows` rows after query.after (or the start), sized so that a page stays near `target_bytes`: the caller passes the
+  // average row size it has seen (0 = unknown).
+  boost::asio::awaitable<list_page> page(const list_query& query, std::size_t max_rows, eventstore::pg::deadline until);
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace synclog::projections
