@@ -16,7 +16,9 @@ namespace synclog::core::csv {
 struct dialect {
   char delimiter = ',';
   std::string encoding = "utf-8";  // utf-8, utf-16le, utf-16be, windows-1252
-  bool own_export = false;         // header is one that export_header() writes: leading ' before = + - @ is taken away
+  // Every quoted field of the whole file is closed properly and every record has the header's fields: line breaks in
+  // quotes are believed. Otherwise a quote may be a stray one, and a line that is complete by itself stands by itself.
+  bool strict = false;
 };
 
 struct row {
@@ -24,6 +26,7 @@ struct row {
   std::optional<problem> defect;  // the row cannot be read: wrong number of fields, open quote …
   std::uint64_t defect_column = 0;  // 1-based column (field) of the defect, 0 = the row
   std::vector<std::string> cells;
+  std::vector<bool> quoted;  // one a cell: it stood in quotes (an export writes null as nothing and "" as "")
 };
 
 // Reads a whole file held in memory, row by row. Detects encoding (BOM, UTF-16 by its zero bytes, else UTF-8, else
@@ -38,31 +41,45 @@ class reader {
   bool next(row& out);  // false at the end
 
  private:
+  void next_tolerant(row& out);
+  bool is_complete_line(std::size_t offset, std::size_t past) const;
+  bool swallows_complete_line(std::size_t offset, std::size_t past) const;
+  bool is_strict() const;
+  void check_cells(row& out) const;
+
   std::string text_;  // UTF-8, BOM removed
   std::size_t offset_ = 0;
   std::uint64_t line_ = 1;
   csv::dialect dialect_;
   std::vector<std::string> header_;
+  bool check_bytes_ = false;  // some row has NUL or bytes that are no UTF-8
 };
 
-// Which field each column feeds, decided once per file.
+// Which field each column feeds, decided once per file. Where the header is one that append_export_header() writes,
+// the file is an export of ours: a leading ' before = + - @ is taken away, and an empty cell is null.
 class column_plan {
  public:
-  // Headers match fields and aliases case-insensitively, never bookkeeping names (they are ignored, except id); where
-  // x-csv's key column is present only its map applies; every other column goes to the rest object under its own name.
+  // Headers match fields and aliases case-insensitively (fields first, then from the left; a second column for a field
+  // counts as another column), "id" is the record's id, bookkeeping names as we write them are ignored; where x-csv's
+  // key column is present only its map applies; every other column goes to the rest object under its own name.
   // `overrides` ("DRN" -> "distributor_code") come from ?map=. Problem bad_request names what is wrong.
   static result<column_plan> make(const entity& definition, const std::vector<std::string>& header,
                                   const std::vector<std::pair<std::string, std::string>>& overrides, const dialect& found);
-  // errors' pointers are "/field"; `column` numbers travel in problem.place.
+  // Errors' pointers are "/field"; the place is the row's line and the first wrong column. Empty cells give no value,
+  // except in the rest object, which keeps every column's text as it came.
   result<input_record> to_record(const row& source) const;
+  bool own_export() const { return own_export_; }
 
  private:
   enum class target : std::uint8_t { field, id, rest, ignored };
   struct column {
     target to = target::ignored;
     std::size_t field_index = 0;
-    std::string header;
+    std::string rest_key;  // quoted name and colon
+    bool unnamed = false;  // without a header: kept only where it has something
   };
+  friend class plan_maker;
+
   const entity* definition_ = nullptr;
   std::vector<column> columns_;
   bool own_export_ = false;

@@ -33,6 +33,7 @@ struct write_request {
   std::string request_id;
   std::string origin;      // Origin header, "" = none
   std::string user_agent;  // its class: "browser", "curl", …
+  bool dry_run = false;    // decides against the state as it is and saves nothing
   pg::deadline until;
 };
 

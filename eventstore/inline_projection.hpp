@@ -44,4 +44,15 @@ class inline_projection {
   virtual std::string field_of_constraint(std::string_view table, std::string_view constraint) const = 0;
 };
 
+// A log without read tables: nothing is unique, nothing is projected.
+class no_projection final : public inline_projection {
+ public:
+  void add_probes(pg::segment&, std::span<const unique_probe>) const override {}
+  std::size_t read_probes(std::span<const pg::rows>, std::span<const unique_probe>, std::vector<unique_holder>&) const override {
+    return 0;
+  }
+  void add_writes(pg::segment&, std::span<const record_change>) const override {}
+  std::string field_of_constraint(std::string_view, std::string_view) const override { return {}; }
+};
+
 }  // namespace synclog::eventstore

@@ -13,6 +13,8 @@
 
 namespace synclog::http {
 
+class metrics;
+
 struct limits {
   std::size_t max_body_bytes = 64u << 20;
   std::size_t max_bodies_bytes = 1u << 30;   // of all requests being received or handled at once; over it 503
@@ -37,6 +39,7 @@ struct services {
   eventstore::pg::pool& reads;
   projections::record_reader& records;
   http::limits limits;
+  http::metrics* metrics = nullptr;  // what /metrics prints; null = only what the services count
 };
 
 }  // namespace synclog::http

@@ -1,10 +1,12 @@
-// A definition's read table: its DDL, its place in the append (upserts, deletes, unique values) and its fingerprint.
+// A definition's read table: its DDL and its place in the append (upserts, deletes, unique values). An event's data, a
+// row's doc and the body of a GET are the same bytes, so the fold is: the last event of a record wins, a delete removes
+// the row.
 #pragma once
 #include "core/entity.hpp"
 #include "eventstore/inline_projection.hpp"
-#include "eventstore/pg/pool.hpp"
-#include <boost/asio/awaitable.hpp>
+#include "eventstore/pg/types.hpp"
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,14 +16,29 @@ namespace synclog::projections {
 // search_text (hidden from answers; only with search fields), doc. `table_name` lets a rebuild make a shadow.
 std::vector<std::string> read_table_ddl(const core::entity& definition, const std::string& table_name);
 
+// The definitions and the database contradict each other; what() is a plain sentence for the operator. Nothing was changed
+// for that entity.
+class preparation_refused : public std::runtime_error {
+ public:
+  preparation_refused(std::string entity, const std::string& sentence)
+      : std::runtime_error(sentence), entity_(std::move(entity)) {}
+  const std::string& entity() const { return entity_; }
+
+ private:
+  std::string entity_;
+};
+
 // Makes missing tables (and fills them from the log when events exist), records definitions and fingerprints. A table whose
-// fingerprint differs is rebuilt from the log in one transaction under the head lock. Blocking; runs before serving, as the service role.
-// Returns plain sentences of what was done. Throws pg::unavailable or pg::query_failed.
+// fingerprint differs is rebuilt from the log in one transaction under the head lock, into a shadow that readers do not
+// see. Blocking; runs before serving, as the service role. Returns plain sentences of what was done (nothing to do: none).
+// Throws preparation_refused (a table of that name is not ours; the database holds a higher revision of a definition, or
+// another definition of the same revision), pg::unavailable or pg::query_failed.
 std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role, const core::catalog& entities);
 
 // The inline projection over a catalog. Statements are built once, at construction. Thread-safe.
 class read_tables final : public eventstore::inline_projection {
  public:
+  // `entities` outlives it.
   explicit read_tables(const core::catalog& entities);
   ~read_tables() override;
   void add_probes(eventstore::pg::segment& work, std::span<const eventstore::unique_probe> probes) const override;

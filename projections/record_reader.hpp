@@ -1,4 +1,5 @@
 // Reads records from the read tables: one by id, and lists page by page. `doc` bytes pass through untouched.
+// Thread-safe: any executor may call.
 #pragma once
 #include "core/event.hpp"
 #include "eventstore/pg/pool.hpp"
@@ -23,7 +24,7 @@ struct list_page {
   std::vector<std::string_view> docs;
   core::cursor head;             // head of the log in this page's snapshot
   bool more = false;             // rows lie beyond this page
-  std::vector<std::optional<std::string>> last_values;  // order values of the last row: where the next page starts
+  std::vector<std::optional<std::string>> last_values;  // order values of the last row: where the next page starts; empty when !more
 };
 
 class record_reader {
@@ -32,11 +33,12 @@ class record_reader {
   record_reader(eventstore::pg::pool& shorts, eventstore::pg::pool& wholes, const core::catalog& entities);
   ~record_reader();
 
-  // Empty when it does not exist or the caller may not see it.
+  // Empty when it does not exist or the caller may not see it. Throws pg::unavailable and its kin.
   boost::asio::awaitable<std::optional<record_row>> get(const core::entity& definition, std::string id, core::scope caller,
                                                         eventstore::pg::deadline until);
-  // At most `max_rows` rows after query.after (or the start), sized so that a page stays near `target_bytes`: the caller passes the
-  // average row size it has seen (0 = unknown).
+  // At most `max_rows` rows (1 to max_list_limit) after query.after, or from the start. The caller sizes pages by the row
+  // size that it has seen. An unlimited list may get fewer than asked, on a coarse scale, so that its pages share few
+  // prepared statements; `more` tells whether it goes on. `query` outlives the call. Throws pg::unavailable and its kin.
   boost::asio::awaitable<list_page> page(const list_query& query, std::size_t max_rows, eventstore::pg::deadline until);
 
  private:

@@ -10,23 +10,25 @@
 namespace synclog::eventstore::pg {
 
 struct embedded_options {
-  std::string data_dir;         // empty: ./synclog-data, or /var/lib/synclog as root
-  std::string bin_dir;          // where initdb, postgres and pg_ctl are; empty = newest of /usr/lib/postgresql/*/bin, then PATH
+  std::string data_dir; // empty: ./synclog-data, or /var/lib/synclog as root
+  std::string bin_dir;  // where initdb, postgres and pg_ctl are; empty = newest of /usr/lib/postgresql/*/bin,
+                        // then PATH
   // Lines for postgresql.conf beside the defaults: "shared_buffers = '512MB'".
   std::vector<std::string> settings;
 };
 
 // Where its database is found by whom.
 struct embedded_urls {
-  std::string owner;    // role synclog_owner: migrate
-  std::string service;  // role synclog_app: serve
-  std::string shell;    // the psql command line that an operator can paste
+  std::string owner;   // role synclog_owner: migrate
+  std::string service; // role synclog_app: serve
+  std::string shell;   // the psql command line that an operator can paste
 };
 
 class embedded_cluster {
  public:
-  // Makes, starts or adopts the cluster of `options.data_dir`; waits until it answers (at most 60 s). Problems are plain
-  // sentences with the fix: folder not reachable for user postgres, version mismatch, another server's lock, initdb's own words.
+  // Makes, starts or adopts the cluster of `options.data_dir`; waits until it answers (at most 60 s).
+  // Problems are plain sentences with the fix: folder not reachable for user postgres, version mismatch,
+  // another server's lock, initdb's own words.
   static core::result<std::unique_ptr<embedded_cluster>> start(embedded_options options);
   // Stops the cluster only when this object started or adopted it for serving and no other synclog uses it.
   ~embedded_cluster();
@@ -37,7 +39,8 @@ class embedded_cluster {
   enum class origin { created, started, adopted };
   origin how() const;
 
-  // Starts the watching thread: a dead postmaster is restarted with back-off; `on_event` hears plain sentences for the log.
+  // Starts the watching thread: a dead postmaster is restarted with back-off; `on_event` hears plain
+  // sentences for the log.
   void supervise(std::function<void(const std::string&)> on_event);
   // Fast shutdown, waits; idempotent. Leaves it running while another synclog process holds it open.
   void stop();
@@ -51,4 +54,4 @@ class embedded_cluster {
 // The resolved data folder for these options (see embedded_options::data_dir).
 std::string default_data_dir();
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -43,7 +43,8 @@ inline constexpr std::uint32_t oid_int8 = 20, oid_text = 25, oid_bytea = 17, oid
 class params {
  public:
   params& null();
-  params& text(std::string_view value);            // any type whose text form this is
+  // Any type whose text form this is. A NUL byte, which PostgreSQL cannot hold and libpq would cut at: std::invalid_argument.
+  params& text(std::string_view value);
   params& int8(std::int64_t value);
   params& bytea(std::string_view bytes);
   params& timestamptz(std::int64_t micros_since_1970);
@@ -57,14 +58,21 @@ class params {
   std::size_t size() const { return lengths_.size(); }
   std::size_t bytes() const { return buffer_.size(); }
 
+  // As libpq takes them; nullptr = NULL. Valid until the next change.
+  const char* value(std::size_t index) const {
+    return offsets_[index] < 0 ? nullptr : buffer_.data() + offsets_[index];
+  }
+  const int* lengths() const { return lengths_.data(); }
+  const int* formats() const { return formats_.data(); }
+
  private:
-  friend class connection;
   std::string buffer_;
   std::vector<std::int64_t> offsets_;  // -1 = NULL
   std::vector<int> lengths_;
   std::vector<int> formats_;
-  std::size_t begin_value(int format);
-  void end_value(std::size_t index);
+  void begin_value(int format);
+  void end_value();
+  void begin_array(std::size_t count, std::uint32_t element_oid, bool has_null);
 };
 
 enum class result_format : std::uint8_t { text, binary };
@@ -76,17 +84,30 @@ struct query {
   result_format format = result_format::text;
 };
 
+// Without BEGIN a segment is one implicit transaction, committed at its Sync. One that begins with BEGIN keeps its
+// transaction open past its Sync, until COMMIT or ROLLBACK, also when a statement failed.
 class segment {
  public:
   segment& add(std::shared_ptr<const statement> prepared, params values = {}, result_format format = result_format::text);
   segment& add_sql(std::string sql, params values = {});
+
+  // True when a statement was added whose first word controls transactions, or it was said so here (for the middle part
+  // of a transaction). Such a segment is never repeated behind the caller's back.
+  bool explicit_transaction() const { return explicit_transaction_; }
+  segment& mark_explicit_transaction();
+
   const std::vector<query>& queries() const { return queries_; }
   std::vector<query>& queries() { return queries_; }
   std::size_t size() const { return queries_.size(); }
 
  private:
   std::vector<query> queries_;
+  bool explicit_transaction_ = false;
 };
+
+// What the first word of a statement does to the transaction around it. Comments before it are skipped.
+enum class transaction_effect : std::uint8_t { none, opens, closes, inside };  // inside: SAVEPOINT, RELEASE, …
+transaction_effect effect_of(std::string_view sql);
 
 // The rows of one finished query. Owns its PGresult; views into it live as long.
 class rows {
@@ -97,6 +118,7 @@ class rows {
   rows& operator=(rows&&) noexcept;
   ~rows();
 
+  // A place outside, NULL where a value is asked for, or a type that is another throw std::logic_error.
   int size() const;
   int columns() const;
   bool is_null(int row, int column) const;
@@ -114,7 +136,7 @@ class rows {
 
 // What the server said no to. The connection stays usable.
 struct failure {
-  std::size_t query_index = 0;
+  std::size_t query_index = 0;  // = number of queries when the commit at the end failed (a deferred constraint)
   std::string sqlstate;    // five characters
   std::string message;     // primary message; for logs, never for API bodies
   std::string constraint;  // name, when there is one
@@ -125,6 +147,9 @@ struct failure {
 struct segment_result {
   std::vector<rows> results;        // one per query, up to the failing one
   std::optional<failure> failed;
+  // WARNINGs that came with it, at most 8. 01000 beside a COMMIT: its wait for a standby was cancelled, so the commit is
+  // not known to be replicated.
+  std::vector<failure> warnings;
   bool ok() const { return !failed; }
 };
 

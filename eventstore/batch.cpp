@@ -1,0 +1,464 @@
+// See batch.hpp.
+#include "eventstore/batch.hpp"
+
+#include "core/json.hpp"
+#include "core/record.hpp"
+#include "eventstore/head_lock.hpp"
+#include "eventstore/statements.hpp"
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace synclog::eventstore {
+
+namespace {
+
+// Bounds of one INSERT: beyond them PostgreSQL's per-statement memory grows for nothing.
+constexpr std::size_t max_rows_a_statement = 2'000;
+constexpr std::size_t max_bytes_a_statement = 8u << 20;
+
+std::string_view bytes_of(const auto& array) {
+  return {reinterpret_cast<const char*>(array.data()), array.size()};
+}
+
+core::sha256_digest digest_of(std::string_view bytes) {
+  core::sha256_digest digest{};
+  if (bytes.size() != digest.size()) {
+    core::invariant_broken("a stored hash has not 32 bytes");
+  }
+  std::memcpy(digest.data(), bytes.data(), digest.size());
+  return digest;
+}
+
+std::string make_meta(const write_request& request) {
+  std::string meta = "{\"actor\":";
+  core::json::append_string(meta, request.caller.actor);
+  const auto append = [&meta](std::string_view name, std::string_view value) {
+    if (!value.empty()) {
+      meta.append(",\"").append(name).append("\":");
+      core::json::append_string(meta, value);
+    }
+  };
+  append("request_id", request.request_id);
+  append("idempotency_key", request.idempotency.key);
+  append("origin", request.origin);
+  append("user_agent", request.user_agent);
+  meta += '}';
+  return meta;
+}
+
+}  // namespace
+
+batch::batch(const inline_projection& projection, core::chain_hasher& hasher, std::size_t max_record_bytes)
+    : projection_(&projection), hasher_(&hasher), max_record_bytes_(max_record_bytes) {}
+
+void batch::add(const write_request& request, std::size_t command_limit) {
+  auto& added = entries_.emplace_back();
+  added.request = &request;
+  added.command_limit = std::min(command_limit, request.commands.size());
+}
+
+void batch::collect_lookups() {
+  std::set<std::pair<const core::entity*, std::string_view>> records;
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> keys;
+  for (auto& current : entries_) {
+    for (std::size_t index = 0; index < current.command_limit; ++index) {
+      const auto& wanted = current.request->commands[index];
+      if (wanted.rejected) {
+        continue;
+      }
+      if (!wanted.id.empty()) {
+        records.emplace(wanted.definition, wanted.id);
+      }
+      add_unique_probes(wanted);
+    }
+    if (const auto& key = current.request->idempotency.key; !key.empty()) {
+      const auto [found, fresh] = keys.try_emplace({current.request->caller.actor, key}, wanted_answers_.size());
+      if (fresh) {
+        wanted_answers_.emplace_back(current.request->caller.actor, key);
+      }
+      current.answer_lookup = found->second;
+    }
+  }
+  wanted_records_.assign(records.begin(), records.end());
+  // The same value may be wanted by many: asked once.
+  const auto order = [](const unique_probe& left, const unique_probe& right) {
+    return std::tie(left.definition, left.field_index, left.value) < std::tie(right.definition, right.field_index, right.value);
+  };
+  const auto same = [](const unique_probe& left, const unique_probe& right) {
+    return left.definition == right.definition && left.field_index == right.field_index && left.value == right.value;
+  };
+  std::sort(probes_.begin(), probes_.end(), order);
+  probes_.erase(std::unique(probes_.begin(), probes_.end(), same), probes_.end());
+}
+
+void batch::add_unique_probes(const core::command& wanted) {
+  if (wanted.kind == core::command_kind::remove) {
+    return;
+  }
+  const auto& fields = wanted.definition->fields;
+  for (std::size_t index = 0; index < fields.size(); ++index) {
+    if (fields[index].unique && wanted.fields.has(index) && !wanted.fields.is_null(index)) {
+      probes_.push_back({wanted.definition, index, core::field_plain_text(wanted.fields.get(index))});
+    }
+  }
+}
+
+pg::segment batch::lookups() {
+  collect_lookups();
+  pg::segment work;
+  work.add(statements::begin);
+  work.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
+  work.add(statements::read_head, {}, pg::result_format::binary);
+  if (!wanted_records_.empty()) {
+    std::vector<std::string_view> entities;
+    std::vector<std::string_view> ids;
+    for (const auto& [definition, id] : wanted_records_) {
+      entities.push_back(definition->name);
+      ids.push_back(id);
+    }
+    work.add(statements::latest_of_records, std::move(pg::params().text_array(entities).text_array(ids)),
+             pg::result_format::binary);
+  }
+  if (!wanted_answers_.empty()) {
+    std::vector<std::string_view> actors;
+    std::vector<std::string_view> keys;
+    for (const auto& [actor, key] : wanted_answers_) {
+      actors.push_back(actor);
+      keys.push_back(key);
+    }
+    work.add(statements::find_answers, std::move(pg::params().text_array(actors).text_array(keys)), pg::result_format::binary);
+  }
+  if (!probes_.empty()) {
+    projection_->add_probes(work, probes_);
+  }
+  return work;
+}
+
+void batch::load(const pg::segment_result& answers) {
+  const auto& results = answers.results;
+  std::size_t next = 2;  // BEGIN and the lock answer nothing of use
+  load_head(results.at(next++));
+  if (!wanted_records_.empty()) {
+    load_records(results.at(next++));
+  }
+  if (!wanted_answers_.empty()) {
+    load_answers(results.at(next++));
+  }
+  if (!probes_.empty()) {
+    std::vector<unique_holder> holders;
+    projection_->read_probes(std::span(results).subspan(next), probes_, holders);
+    for (auto& holder : holders) {
+      const auto& probe = probes_.at(holder.probe);
+      state_.put_holder(*probe.definition, probe.field_index, probe.value, holder.state.id);
+      state_.put(*probe.definition, std::move(holder.state));
+    }
+  }
+}
+
+void batch::load_head(const pg::rows& rows) {
+  if (rows.size() == 0) {
+    end_hash_ = hasher_->genesis();
+    end_ = core::cursor::of({0}, end_hash_);
+    last_recorded_at_ = {};
+    return;
+  }
+  end_hash_ = digest_of(rows.text(0, 1));
+  end_ = core::cursor::of({rows.int8(0, 0)}, end_hash_);
+  last_recorded_at_ = {rows.timestamptz(0, 2)};
+}
+
+void batch::load_records(const pg::rows& rows) {
+  for (int row = 0; row < rows.size(); ++row) {
+    const auto& [definition, id] = wanted_records_.at(static_cast<std::size_t>(rows.int8(row, 0) - 1));
+    const auto action = core::event_action_from(rows.text(row, 3));
+    state_.put(*definition, {std::string(id), rows.int8(row, 1), {rows.int8(row, 2)}, action != core::event_action::deleted,
+                             std::string(rows.text(row, 4))});
+  }
+}
+
+void batch::load_answers(const pg::rows& rows) {
+  for (int row = 0; row < rows.size(); ++row) {
+    const auto ordinal = static_cast<std::size_t>(rows.int8(row, 0) - 1);
+    auto stored = decode_answer(rows.text(row, 2));
+    if (!stored) {
+      core::invariant_broken("a stored answer cannot be read");
+    }
+    for (auto& current : entries_) {
+      if (current.answer_lookup == ordinal) {
+        current.stored = *stored;
+        current.stored_fingerprint = digest_of(rows.text(row, 1));
+      }
+    }
+  }
+}
+
+void batch::decide(core::timestamp now) {
+  // One moment for the batch; a clock that was set back does not turn the log's time around.
+  recorded_at_ = std::max(now, last_recorded_at_);
+  for (auto& current : entries_) {
+    decide_entry(current);
+  }
+}
+
+void batch::decide_entry(entry& current) {
+  if (current.answer_lookup && !current.request->dry_run && answer_from_key(current)) {
+    return;
+  }
+  decide_commands(current);
+}
+
+// True when the key has been used before: then nothing is decided again.
+bool batch::answer_from_key(entry& current) {
+  const auto mismatch = [] {
+    return core::make_problem(core::problem_code::idempotency_mismatch, "this Idempotency-Key was used for another request");
+  };
+  if (current.stored) {
+    if (current.stored_fingerprint != current.request->idempotency.fingerprint) {
+      current.answer = mismatch();
+      return true;
+    }
+    write_outcome replay;
+    replay.items = current.stored->items;
+    replay.at = current.stored->at;
+    replay.replayed = true;
+    current.answer = std::move(replay);
+    return true;
+  }
+  for (std::size_t index = 0; &entries_[index] != &current; ++index) {
+    auto& earlier = entries_[index];
+    if (earlier.answer_lookup == current.answer_lookup && !earlier.request->dry_run && !earlier.repeats) {
+      if (earlier.request->idempotency.fingerprint != current.request->idempotency.fingerprint) {
+        current.answer = mismatch();
+      } else {
+        current.repeats = index;
+      }
+      return true;
+    }
+  }
+  return false;
+}
+
+void batch::decide_commands(entry& current) {
+  const auto& request = *current.request;
+  const auto events_before = events_.size();
+  const auto request_mark = state_.mark();
+  const core::position first{end_.position.value + 1};
+  auto next = first;
+  write_outcome outcome;
+  outcome.items.reserve(current.command_limit);
+  bool any_rejected = false;
+  for (std::size_t index = 0; index < current.command_limit; ++index) {
+    const auto& wanted = request.commands[index];
+    const auto mark = state_.mark();
+    auto made = core::decide(state_, wanted, {next, recorded_at_, request.caller, max_record_bytes_});
+    if (made.outcome.status == core::item_status::rejected) {
+      any_rejected = true;
+      state_.roll_back(mark);
+    } else if (made.event) {
+      events_.push_back(std::move(*made.event));
+      event_entities_.push_back(wanted.definition);
+      next = next.next();
+    }
+    outcome.items.push_back(std::move(made.outcome));
+  }
+
+  const bool fell = any_rejected && request.handling == bulk_handling::strict;
+  if (fell || request.dry_run) {
+    state_.roll_back(request_mark);
+    events_.resize(events_before);
+    event_entities_.resize(events_before);
+    for (auto& item : outcome.items) {
+      item.position = {};
+      if (fell && item.status != core::item_status::rejected) {
+        item = {core::item_status::rejected, item.id, 0, {}, {},
+                core::make_problem(core::problem_code::aborted, "another item of this request was refused")};
+      }
+    }
+  } else if (events_.size() > events_before) {
+    const auto meta = make_meta(request);
+    for (auto index = events_before; index < events_.size(); ++index) {
+      seal(events_[index], meta);
+    }
+    current.last_event = end_.position;
+    outcome.at = end_;
+  }
+  if (!request.idempotency.key.empty() && !request.dry_run && current.command_limit == request.commands.size()) {
+    keep_answer(current, outcome.items);
+  }
+  current.answer = std::move(outcome);
+}
+
+void batch::keep_answer(const entry& current, const std::vector<core::item_outcome>& items) {
+  stored_answer kept;
+  kept.at = end_;
+  kept.items = items;
+  new_answer row;
+  row.entry_index = static_cast<std::size_t>(&current - entries_.data());
+  row.fingerprint = std::string(bytes_of(current.request->idempotency.fingerprint));
+  row.text = encode_answer(kept);
+  for (const auto& item : items) {
+    if (item.position.value > 0) {
+      row.first_position = item.position.value;
+      break;
+    }
+  }
+  new_answers_.push_back(std::move(row));
+}
+
+// Completes an event and moves the end of the chain behind it.
+void batch::seal(core::event& made, const std::string& meta) {
+  core::fill_random(made.salt.data(), made.salt.size());
+  made.meta = meta;
+  const auto data_hash = hasher_->data_hash(bytes_of(made.salt), made.data);
+  made.hash = hasher_->next(end_hash_, made, data_hash);
+  end_hash_ = made.hash;
+  end_ = core::cursor::of(made.position, made.hash);
+}
+
+pg::segment batch::writes(batch_ending ending) const {
+  pg::segment work;
+  add_event_rows(work);
+  add_projection_rows(work);
+  add_answer_rows(work);
+  if (ending == batch_ending::rollback) {
+    // Deferred constraints would be checked by the COMMIT that does not come.
+    work.add_sql("SET CONSTRAINTS ALL IMMEDIATE");
+    work.add(statements::rollback);
+    return work;
+  }
+  if (!events_.empty()) {
+    work.add(statements::notify_head);
+  }
+  work.add(statements::commit);
+  return work;
+}
+
+void batch::add_event_rows(pg::segment& work) const {
+  std::size_t begin = 0;
+  while (begin < events_.size()) {
+    std::vector<std::int64_t> positions, times, versions;
+    std::vector<std::string_view> actions, entities, ids, data, salts, metas, hashes;
+    std::vector<std::optional<std::string_view>> branches, previous;
+    std::size_t bytes = 0;
+    auto index = begin;
+    for (; index < events_.size() && index - begin < max_rows_a_statement && bytes < max_bytes_a_statement; ++index) {
+      const auto& made = events_[index];
+      positions.push_back(made.position.value);
+      times.push_back(made.recorded_at.micros);
+      versions.push_back(made.version);
+      actions.push_back(core::to_string(made.action));
+      entities.push_back(made.entity);
+      ids.push_back(made.record_id);
+      branches.push_back(made.branch.empty() ? std::nullopt : std::optional<std::string_view>(made.branch));
+      previous.push_back(made.previous_branch ? std::optional<std::string_view>(*made.previous_branch) : std::nullopt);
+      data.push_back(made.data);
+      salts.push_back(bytes_of(made.salt));
+      metas.push_back(made.meta);
+      hashes.push_back(bytes_of(made.hash));
+      bytes += made.data.size() + made.meta.size() + made.record_id.size();
+    }
+    pg::params values;
+    values.int8_array(positions).timestamptz_array(times).int8_array(versions).text_array(actions).text_array(entities);
+    values.text_array(ids).nullable_text_array(branches).nullable_text_array(previous).text_array(data, pg::oid_json);
+    values.bytea_array(salts).text_array(metas, pg::oid_json).bytea_array(hashes);
+    work.add(statements::insert_events, std::move(values));
+    begin = index;
+  }
+}
+
+void batch::add_projection_rows(pg::segment& work) const {
+  if (events_.empty()) {
+    return;
+  }
+  // Only the last state of each record: two rows for one key in one upsert are an error, and one is enough.
+  std::vector<record_change> changes;
+  std::unordered_map<const core::entity*, std::unordered_set<std::string_view>> seen;
+  for (auto index = events_.size(); index-- > 0;) {
+    const auto& made = events_[index];
+    if (seen[event_entities_[index]].insert(made.record_id).second) {
+      const bool gone = made.action == core::event_action::deleted;
+      changes.push_back({event_entities_[index], made.record_id, gone ? std::string_view{} : std::string_view{made.data}});
+    }
+  }
+  std::reverse(changes.begin(), changes.end());
+  projection_->add_writes(work, changes);
+}
+
+void batch::add_answer_rows(pg::segment& work) const {
+  if (new_answers_.empty()) {
+    return;
+  }
+  std::vector<std::string_view> actors, keys, fingerprints, texts;
+  std::vector<std::int64_t> positions, times;
+  for (const auto& row : new_answers_) {
+    const auto& request = *entries_[row.entry_index].request;
+    actors.push_back(request.caller.actor);
+    keys.push_back(request.idempotency.key);
+    fingerprints.push_back(row.fingerprint);
+    texts.push_back(row.text);
+    positions.push_back(row.first_position);
+    times.push_back(recorded_at_.micros);
+  }
+  pg::params values;
+  values.text_array(actors).text_array(keys).bytea_array(fingerprints).text_array(texts, pg::oid_json);
+  values.int8_array(positions).timestamptz_array(times);
+  work.add(statements::insert_answers, std::move(values));
+}
+
+std::vector<std::int64_t> batch::replayed_positions() const {
+  std::vector<std::int64_t> positions;
+  for (const auto& current : entries_) {
+    if (current.stored && current.answer && current.answer->has_value()) {
+      for (const auto& item : current.answer->value().items) {
+        if (item.position.value > 0) {
+          positions.push_back(item.position.value);
+        }
+      }
+    }
+  }
+  return positions;
+}
+
+void batch::load_replayed(const pg::rows& data_by_position) {
+  std::unordered_map<std::int64_t, std::string_view> docs;
+  for (int row = 0; row < data_by_position.size(); ++row) {
+    docs.emplace(data_by_position.int8(row, 0), data_by_position.text(row, 1));
+  }
+  for (auto& current : entries_) {
+    if (current.stored && current.answer && current.answer->has_value()) {
+      for (auto& item : current.answer->value().items) {
+        if (const auto found = docs.find(item.position.value); found != docs.end()) {
+          item.doc = std::string(found->second);
+        }
+      }
+    }
+  }
+}
+
+std::vector<core::result<write_outcome>> batch::take_answers() {
+  std::vector<core::result<write_outcome>> answers;
+  answers.reserve(entries_.size());
+  for (auto& current : entries_) {
+    if (current.repeats) {
+      auto repeated = answers.at(*current.repeats);
+      if (repeated) {
+        repeated->replayed = true;
+      }
+      answers.push_back(std::move(repeated));
+      continue;
+    }
+    if (!current.answer) {
+      core::invariant_broken("a request of a batch was not decided");
+    }
+    if (*current.answer && !(*current.answer)->replayed && current.last_event.value == 0) {
+      (*current.answer)->at = end_;
+    }
+    answers.push_back(std::move(*current.answer));
+  }
+  return answers;
+}
+
+}  // namespace synclog::eventstore

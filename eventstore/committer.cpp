@@ -1,0 +1,186 @@
+// See committer.hpp: the queue in front of the commit loop, and its life.
+#include "eventstore/committer_impl.hpp"
+
+#include "eventstore/feed.hpp"
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+namespace synclog::eventstore {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::size_t size_of(const write_request& request) {
+  std::size_t bytes = sizeof(pending_write);
+  for (const auto& wanted : request.commands) {
+    bytes += sizeof(core::command) + wanted.id.size();
+    for (std::size_t index = 0; index < wanted.fields.size(); ++index) {
+      bytes += wanted.fields.has(index) ? wanted.fields.get(index).size() : 0;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+committer::impl::impl(asio::any_io_executor executor, pg::connect_options connect_to, const inline_projection& tables,
+                      feed& events, committer_options bounds)
+    : strand(asio::make_strand(executor)), connect(std::move(connect_to)), projection(tables), out(events), options(bounds),
+      wake_timer(strand), expire_timer(strand), pause_timer(strand), random(std::random_device{}()) {}
+
+committer::committer(asio::any_io_executor executor, pg::connect_options connect, const inline_projection& projection,
+                     feed& events, committer_options options)
+    : impl_(std::make_shared<impl>(executor, std::move(connect), projection, events, options)) {}
+
+committer::~committer() = default;
+
+void committer::start() {
+  // Both loops end in drain(); each holds the state alive until then, and an exception in one is a broken invariant.
+  const auto on_end = [state = impl_](std::exception_ptr failed) {
+    if (failed) {
+      try {
+        std::rethrow_exception(failed);
+      } catch (const std::exception& broken) {
+        core::invariant_broken(std::string("the committer stopped: ") + broken.what());
+      }
+    }
+    if (--state->loops_running == 0) {
+      for (auto& waiting : state->drained) {
+        waiting->complete(true);
+      }
+      state->drained.clear();
+    }
+  };
+  impl_->loops_running = 2;
+  auto run = impl_->run();
+  asio::co_spawn(impl_->strand, std::move(run), asio::bind_executor(impl_->strand, on_end));
+  auto expire = impl_->expire_loop();
+  asio::co_spawn(impl_->strand, std::move(expire), asio::bind_executor(impl_->strand, on_end));
+}
+
+asio::awaitable<core::result<write_outcome>> committer::submit(write_request request) {
+  auto waiting = std::make_shared<pending_write>();
+  waiting->bytes = size_of(request);
+  waiting->request = std::move(request);
+  auto state = impl_;
+  auto keep = [state, waiting](std::unique_ptr<reply_slot<core::result<write_outcome>>> slot) {
+    waiting->slot = std::move(slot);
+    state->enqueue(waiting);
+  };
+  co_return co_await wait_for_reply<core::result<write_outcome>>(std::move(keep));
+}
+
+void committer::impl::enqueue(pending_ptr added) {
+  std::optional<core::problem> refused;
+  bool sleeping = false;
+  {
+    const std::lock_guard guard(mutex);
+    const auto commands = added->request.commands.size();
+    if (draining) {
+      refused = core::make_problem(core::problem_code::draining, "the server is shutting down; nothing was saved");
+    } else if (!queue.empty() && (queued_commands + commands > options.max_queue_commands ||
+                                  queued_bytes + added->bytes > options.max_queue_bytes)) {
+      refused = core::make_problem(core::problem_code::overloaded, "too many writes wait already; nothing was saved");
+    } else {
+      queued_commands += commands;
+      queued_bytes += added->bytes;
+      queue.push_back(added);
+      sleeping = std::exchange(asleep, false);
+    }
+  }
+  if (refused) {
+    ++counted.refused;
+    added->answer(std::move(*refused));
+  } else if (sleeping) {
+    wake();
+  }
+}
+
+void committer::impl::wake() {
+  auto ring = [state = shared_from_this()] { state->wake_timer.cancel(); };
+  asio::post(strand, std::move(ring));
+}
+
+// Everything that waits, up to the bounds; a request over them is a batch by itself.
+pending_list committer::impl::take_batch() {
+  const std::lock_guard guard(mutex);
+  pending_list taken;
+  std::size_t commands = 0;
+  std::size_t bytes = 0;
+  while (!queue.empty()) {
+    auto& next = queue.front();
+    const auto more = next->request.commands.size();
+    if (!taken.empty() && (commands + more > options.max_batch_commands || bytes + next->bytes > options.max_batch_bytes)) {
+      break;
+    }
+    commands += more;
+    bytes += next->bytes;
+    taken.push_back(std::move(next));
+    queue.pop_front();
+  }
+  queued_commands -= commands;
+  queued_bytes -= bytes;
+  asleep = taken.empty();
+  return taken;
+}
+
+asio::awaitable<void> committer::drain(pg::deadline until) {
+  auto state = impl_;
+  {
+    const std::lock_guard guard(state->mutex);
+    state->draining = true;
+  }
+  asio::steady_timer limit(state->strand);
+  limit.expires_at(until);
+  auto overdue = [state](boost::system::error_code cancelled) {
+    if (!cancelled) {
+      const std::lock_guard guard(state->mutex);
+      state->stop_now = true;
+    }
+    if (!cancelled && state->connection) {
+      state->connection->close();
+    }
+  };
+  limit.async_wait(asio::bind_executor(state->strand, overdue));
+  auto keep = [state](std::unique_ptr<reply_slot<bool>> slot) {
+    auto attach = [state, slot = std::move(slot)]() mutable {
+      if (state->loops_running == 0) {
+        slot->complete(true);
+        return;
+      }
+      state->drained.push_back(std::move(slot));
+      state->wake_timer.cancel();
+      state->expire_timer.cancel();
+    };
+    asio::post(state->strand, std::move(attach));
+  };
+  co_await wait_for_reply<bool>(std::move(keep));
+}
+
+committer_stats committer::stats() const {
+  const auto& counted = impl_->counted;
+  committer_stats seen;
+  {
+    const std::lock_guard guard(impl_->mutex);
+    seen.queued_requests = impl_->queue.size();
+  }
+  seen.batches = counted.batches;
+  seen.events = counted.events;
+  seen.requests = counted.requests;
+  seen.unchanged = counted.unchanged;
+  seen.rejected = counted.rejected;
+  seen.bisections = counted.bisections;
+  seen.unknown_outcomes = counted.unknown;
+  seen.retries = counted.retries;
+  seen.expired = counted.expired;
+  seen.refused_full = counted.refused;
+  seen.connected = counted.connected;
+  seen.last_commit_us = counted.last_commit_us;
+  return seen;
+}
+
+}  // namespace synclog::eventstore

@@ -1,0 +1,351 @@
+// See feed.hpp. One mutex guards the ring and the waiters; it is held for pointer work only, never across a suspension.
+#include "eventstore/feed.hpp"
+
+#include "core/problem.hpp"
+
+#include "eventstore/reply_slot.hpp"
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <spdlog/spdlog.h>
+#include <unordered_map>
+
+namespace synclog::eventstore {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto expire_interval = 100ms;
+constexpr auto tail_deadline = 10s;
+constexpr auto tail_retry = 200ms;
+
+std::size_t bytes_of(const feed_event& event) {
+  return sizeof(feed_event) + event.entity.size() + event.record_id.size() + event.branch.size() +
+         event.previous_branch.size() + event.encoded.head.size() + event.encoded.tail.size();
+}
+
+using waiter_slot = std::unique_ptr<reply_slot<bool>>;
+
+}  // namespace
+
+feed_event_ptr make_feed_event(const core::event& source) {
+  auto made = std::make_shared<feed_event>();
+  made->at = core::cursor::of(source.position, source.hash);
+  made->entity = source.entity;
+  made->record_id = source.record_id;
+  made->branch = source.branch;
+  made->moved = source.previous_branch.has_value();
+  made->previous_branch = source.previous_branch.value_or("");
+  made->action = source.action;
+  made->encoded = core::encode_event(source);
+  return made;
+}
+
+struct feed::impl : std::enable_shared_from_this<feed::impl> {
+  impl(asio::any_io_executor executor, log_reader& reader, feed_options bounds)
+      : strand(asio::make_strand(executor)), log(reader), options(bounds), tail_timer(strand), expire_timer(strand) {}
+
+  struct waiter {
+    waiter_slot slot;
+    pg::deadline until;
+  };
+
+  asio::awaitable<void> tail_loop();
+  asio::awaitable<void> expire_loop();
+  asio::awaitable<bool> read_tail();
+  void append(const std::vector<feed_event_ptr>& fresh);
+  void wait(core::position after, pg::deadline until, waiter_slot slot);
+  void wake_tail();
+
+  asio::strand<asio::any_io_executor> strand;
+  log_reader& log;
+  feed_options options;
+  asio::steady_timer tail_timer;
+  asio::steady_timer expire_timer;
+  std::atomic<bool> more_hinted{false};
+  std::atomic<std::uint64_t> tail_reads{0}, published{0};
+  bool stopping_tail = false;                // strand
+  int loops_running = 0;                     // strand
+  std::vector<waiter_slot> stopped_waiters;  // strand
+
+  mutable std::mutex mutex;
+  std::deque<feed_event_ptr> ring;  // contiguous, ascending
+  std::size_t ring_bytes = 0;
+  core::cursor head;
+  core::cursor start_head;
+  std::map<std::string, core::cursor, std::less<>> last_changes;
+  std::vector<waiter> waiters;
+  bool stopped = false;
+};
+
+feed::feed(asio::any_io_executor executor, log_reader& log, feed_options options)
+    : impl_(std::make_shared<impl>(executor, log, options)) {}
+
+feed::~feed() = default;
+
+asio::awaitable<void> feed::start(pg::deadline until) {
+  auto state = impl_;
+  const auto at = co_await state->log.head(until);
+  {
+    const std::lock_guard guard(state->mutex);
+    state->head = at;
+    state->start_head = at;
+  }
+  const auto on_end = [state](std::exception_ptr failed) {
+    if (failed) {
+      core::invariant_broken("a loop of the feed threw");
+    }
+    if (--state->loops_running == 0) {
+      for (auto& slot : state->stopped_waiters) {
+        slot->complete(true);
+      }
+      state->stopped_waiters.clear();
+    }
+  };
+  state->loops_running = 2;
+  auto tail = state->tail_loop();
+  asio::co_spawn(state->strand, std::move(tail), asio::bind_executor(state->strand, on_end));
+  auto expire = state->expire_loop();
+  asio::co_spawn(state->strand, std::move(expire), asio::bind_executor(state->strand, on_end));
+}
+
+asio::awaitable<void> feed::stop() {
+  auto state = impl_;
+  std::vector<impl::waiter> released;
+  {
+    const std::lock_guard guard(state->mutex);
+    state->stopped = true;
+    released.swap(state->waiters);
+  }
+  for (auto& waiting : released) {
+    waiting.slot->complete(false);
+  }
+  auto keep = [state](waiter_slot slot) {
+    auto end = [state, slot = std::move(slot)]() mutable {
+      state->stopping_tail = true;
+      state->tail_timer.cancel();
+      state->expire_timer.cancel();
+      if (state->loops_running == 0) {
+        slot->complete(true);
+      } else {
+        state->stopped_waiters.push_back(std::move(slot));
+      }
+    };
+    asio::post(state->strand, std::move(end));
+  };
+  co_await wait_for_reply<bool>(std::move(keep));
+}
+
+// Follows what this server did not write itself, and fills what lies between its own batches.
+asio::awaitable<void> feed::impl::tail_loop() {
+  auto self = shared_from_this();
+  while (!stopping_tail) {
+    more_hinted = false;
+    bool healthy = true;
+    while (!stopping_tail && healthy) {
+      bool more = false;
+      try {
+        more = co_await read_tail();
+      } catch (const std::runtime_error& failed) {
+        spdlog::warn("feed: {}", failed.what());
+        healthy = false;
+      }
+      if (!more) {
+        break;
+      }
+    }
+    if (stopping_tail || more_hinted) {
+      continue;
+    }
+    tail_timer.expires_after(healthy ? options.poll_interval : std::chrono::milliseconds(tail_retry));
+    boost::system::error_code cancelled;
+    co_await tail_timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  }
+}
+
+// One page from the log behind the head. True when there may be more.
+asio::awaitable<bool> feed::impl::read_tail() {
+  core::position after;
+  {
+    const std::lock_guard guard(mutex);
+    after = head.position;
+  }
+  ++tail_reads;
+  const page_bounds bounds;
+  const auto events = co_await log.page(after, bounds, pg::clock::now() + tail_deadline);
+  if (events.empty()) {
+    co_return false;
+  }
+  std::vector<feed_event_ptr> fresh;
+  fresh.reserve(events.size());
+  for (const auto& event : events) {
+    fresh.push_back(make_feed_event(event));
+  }
+  append(fresh);
+  co_return true;
+}
+
+// Takes what continues the head; what is known already (the committer was faster than the tail, or the reverse) is skipped.
+void feed::impl::append(const std::vector<feed_event_ptr>& fresh) {
+  std::vector<waiter> released;
+  {
+    const std::lock_guard guard(mutex);
+    const auto before = head.position;
+    for (const auto& event : fresh) {
+      if (event->at.position != head.position.next()) {
+        continue;
+      }
+      head = event->at;
+      last_changes.insert_or_assign(event->entity, event->at);
+      ring_bytes += bytes_of(*event);
+      ring.push_back(event);
+      ++published;
+    }
+    while (ring_bytes > options.ring_bytes && ring.size() > 1) {
+      ring_bytes -= bytes_of(*ring.front());
+      ring.pop_front();
+    }
+    // Whoever waits has seen the old head: each of them has something to read now.
+    if (head.position > before) {
+      released.swap(waiters);
+    }
+  }
+  for (auto& waiting : released) {
+    waiting.slot->complete(true);
+  }
+}
+
+void feed::impl::wake_tail() {
+  auto ring_it = [state = shared_from_this()] { state->tail_timer.cancel(); };
+  asio::post(strand, std::move(ring_it));
+}
+
+void feed::publish(const std::vector<core::event>& committed) {
+  if (committed.empty()) {
+    return;
+  }
+  std::vector<feed_event_ptr> fresh;
+  fresh.reserve(committed.size());
+  for (const auto& event : committed) {
+    fresh.push_back(make_feed_event(event));
+  }
+  bool gap = false;
+  {
+    const std::lock_guard guard(impl_->mutex);
+    gap = fresh.front()->at.position > impl_->head.position.next();
+  }
+  if (gap) {
+    hint();  // another server wrote in between: the tail reads all of it in order
+  } else {
+    impl_->append(fresh);
+  }
+}
+
+void feed::hint() {
+  if (!impl_->more_hinted.exchange(true)) {
+    impl_->wake_tail();
+  }
+}
+
+core::cursor feed::head() const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->head;
+}
+
+core::cursor feed::last_change(std::string_view entity) const {
+  const std::lock_guard guard(impl_->mutex);
+  const auto found = impl_->last_changes.find(entity);
+  return found == impl_->last_changes.end() ? impl_->start_head : found->second;
+}
+
+asio::awaitable<feed_page> feed::read_after(core::position after, page_bounds bounds, pg::deadline until) {
+  feed_page page;
+  bool in_ring = false;
+  {
+    const std::lock_guard guard(impl_->mutex);
+    page.end = impl_->head;
+    if (after >= impl_->head.position) {
+      co_return page;
+    }
+    if (!impl_->ring.empty() && impl_->ring.front()->at.position <= after.next()) {
+      in_ring = true;
+      auto index = static_cast<std::size_t>(after.value + 1 - impl_->ring.front()->at.position.value);
+      std::size_t bytes = 0;
+      while (index < impl_->ring.size() && page.events.size() < bounds.max_events && bytes < bounds.max_bytes) {
+        bytes += bytes_of(*impl_->ring[index]);
+        page.events.push_back(impl_->ring[index++]);
+      }
+    }
+  }
+  if (!in_ring) {
+    const auto events = co_await impl_->log.page(after, bounds, until);
+    for (const auto& event : events) {
+      page.events.push_back(make_feed_event(event));
+    }
+  }
+  if (!page.events.empty()) {
+    page.end = page.events.back()->at;
+  }
+  co_return page;
+}
+
+void feed::impl::wait(core::position after, pg::deadline until, waiter_slot slot) {
+  std::optional<bool> at_once;
+  {
+    const std::lock_guard guard(mutex);
+    if (stopped) {
+      at_once = false;
+    } else if (head.position > after) {
+      at_once = true;
+    } else {
+      waiters.push_back({std::move(slot), until});
+    }
+  }
+  if (at_once) {
+    slot->complete(*at_once);
+  }
+}
+
+asio::awaitable<bool> feed::wait_beyond(core::position after, pg::deadline until) {
+  auto state = impl_;
+  auto keep = [state, after, until](waiter_slot slot) { state->wait(after, until, std::move(slot)); };
+  co_return co_await wait_for_reply<bool>(std::move(keep));
+}
+
+// Waiters' deadlines, kept in one place instead of a timer each.
+asio::awaitable<void> feed::impl::expire_loop() {
+  auto self = shared_from_this();
+  while (!stopping_tail) {
+    expire_timer.expires_after(expire_interval);
+    boost::system::error_code cancelled;
+    co_await expire_timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    std::vector<waiter> expired;
+    {
+      const std::lock_guard guard(mutex);
+      const auto now = pg::clock::now();
+      const auto over = std::partition(waiters.begin(), waiters.end(),
+                                       [now](const waiter& waiting) { return waiting.until > now; });
+      expired.assign(std::make_move_iterator(over), std::make_move_iterator(waiters.end()));
+      waiters.erase(over, waiters.end());
+    }
+    for (auto& waiting : expired) {
+      waiting.slot->complete(false);
+    }
+  }
+}
+
+feed::statistics feed::stats() const {
+  const std::lock_guard guard(impl_->mutex);
+  return {impl_->ring_bytes, impl_->ring.size(), impl_->waiters.size(), impl_->tail_reads, impl_->published};
+}
+
+}  // namespace synclog::eventstore

@@ -1,0 +1,125 @@
+// See log_reader.hpp.
+#include "eventstore/log_reader.hpp"
+
+#include "core/chain.hpp"
+#include "core/problem.hpp"
+#include "eventstore/event_row.hpp"
+#include "eventstore/statements.hpp"
+#include <algorithm>
+#include <cstring>
+
+namespace synclog::eventstore {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// The first statement of a page asks for few rows; their size tells how many more fit the bound.
+constexpr std::size_t first_rows = 64;
+
+core::sha256_digest digest_of(std::string_view bytes) {
+  core::sha256_digest digest{};
+  std::memcpy(digest.data(), bytes.data(), std::min(bytes.size(), digest.size()));
+  return digest;
+}
+
+}  // namespace
+
+asio::awaitable<core::uuid> log_reader::log_id(pg::deadline until) {
+  pg::segment work;
+  work.add(statements::read_log_id, {}, pg::result_format::binary);
+  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto& rows = answer.results.at(0);
+  core::uuid id{};
+  if (rows.size() != 1 || rows.text(0, 0).size() != id.size()) {
+    throw pg::unavailable("the database has no log");
+  }
+  std::memcpy(id.data(), rows.text(0, 0).data(), id.size());
+  co_return id;
+}
+
+asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
+  pg::segment work;
+  work.add(statements::read_head, {}, pg::result_format::binary);
+  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto& rows = answer.results.at(0);
+  if (rows.size() == 0) {
+    const auto id = co_await log_id(until);
+    co_return core::cursor::of({0}, core::chain_hasher(id).genesis());
+  }
+  co_return core::cursor::of({rows.int8(0, 0)}, digest_of(rows.text(0, 1)));
+}
+
+asio::awaitable<std::vector<core::event>> log_reader::page(core::position after, page_bounds bounds, pg::deadline until) {
+  std::vector<core::event> events;
+  std::size_t bytes = 0;
+  auto wanted = std::min(first_rows, bounds.max_events);
+  while (events.size() < bounds.max_events && bytes < bounds.max_bytes) {
+    pg::segment work;
+    pg::params values;
+    values.int8(after.value).int8(static_cast<std::int64_t>(wanted));
+    work.add(statements::page_after, std::move(values), pg::result_format::binary);
+    const auto answer = co_await reads_->run_read(std::move(work), until);
+    const auto& rows = answer.results.at(0);
+    for (int row = 0; row < rows.size(); ++row) {
+      auto read = event_of_row(rows, row);
+      bytes += read.data.size() + read.meta.size();
+      after = read.position;
+      events.push_back(std::move(read));
+    }
+    if (static_cast<std::size_t>(rows.size()) < wanted) {
+      break;
+    }
+    const auto average = std::max<std::size_t>(1, bytes / events.size());
+    const auto room = bounds.max_bytes > bytes ? (bounds.max_bytes - bytes) / average : 0;
+    if (room == 0) {
+      break;
+    }
+    wanted = std::min(room, bounds.max_events - events.size());
+  }
+  co_return events;
+}
+
+asio::awaitable<std::optional<core::event>> log_reader::at(core::position where, pg::deadline until) {
+  pg::segment work;
+  work.add(statements::event_at, std::move(pg::params().int8(where.value)), pg::result_format::binary);
+  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto& rows = answer.results.at(0);
+  if (rows.size() == 0) {
+    co_return std::nullopt;
+  }
+  co_return event_of_row(rows, 0);
+}
+
+asio::awaitable<std::optional<core::cursor>> log_reader::cursor_at(core::position where, pg::deadline until) {
+  if (where.value == 0) {
+    const auto id = co_await log_id(until);
+    co_return core::cursor::of({0}, core::chain_hasher(id).genesis());
+  }
+  pg::segment work;
+  work.add(statements::hash_at, std::move(pg::params().int8(where.value)), pg::result_format::binary);
+  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto& rows = answer.results.at(0);
+  if (rows.size() == 0) {
+    co_return std::nullopt;
+  }
+  co_return core::cursor::of(where, digest_of(rows.text(0, 0)));
+}
+
+asio::awaitable<std::vector<core::event>> log_reader::history(std::string entity, std::string record_id,
+                                                              std::int64_t after_version, std::size_t max_events,
+                                                              pg::deadline until) {
+  pg::segment work;
+  pg::params values;
+  values.text(entity).text(record_id).int8(after_version).int8(static_cast<std::int64_t>(max_events));
+  work.add(statements::record_history, std::move(values), pg::result_format::binary);
+  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto& rows = answer.results.at(0);
+  std::vector<core::event> events;
+  for (int row = 0; row < rows.size(); ++row) {
+    events.push_back(event_of_row(rows, row));
+  }
+  co_return events;
+}
+
+}  // namespace synclog::eventstore

@@ -1,0 +1,65 @@
+// See statements.hpp. The lock and the reads behind it are statements of their own: under READ COMMITTED each sees what
+// was committed before it began, so whatever is read after the lock is the newest.
+#include "eventstore/statements.hpp"
+
+namespace synclog::eventstore::statements {
+
+namespace {
+
+statement_ptr named(const char* name, const char* sql) {
+  return std::make_shared<const pg::statement>(pg::statement{name, sql});
+}
+
+}  // namespace
+
+const statement_ptr begin = named("begin", "BEGIN");
+const statement_ptr commit = named("commit", "COMMIT");
+const statement_ptr rollback = named("rollback", "ROLLBACK");
+const statement_ptr lock_head = named("lock_head", "SELECT pg_advisory_xact_lock($1::bigint)");
+const statement_ptr read_log_id = named("read_log_id", "SELECT log_id FROM synclog.log_meta");
+
+const statement_ptr read_head = named("read_head", R"(
+  SELECT position, hash, recorded_at FROM synclog.events ORDER BY position DESC LIMIT 1)");
+
+const statement_ptr latest_of_records = named("latest_of_records", R"(
+  SELECT k.ordinal, e.version, e.position, e.action, e.data
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(entity, record_id, ordinal)
+  CROSS JOIN LATERAL (
+    SELECT version, position, action, data FROM synclog.events e
+    WHERE e.entity = k.entity AND e.record_id = k.record_id
+    ORDER BY e.version DESC LIMIT 1) e)");
+
+const statement_ptr find_answers = named("find_answers", R"(
+  SELECT k.ordinal, i.fingerprint, i.answer
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(actor, key, ordinal)
+  JOIN synclog.idempotency i ON i.actor = k.actor AND i.key = k.key)");
+
+const statement_ptr insert_events = named("insert_events", R"(
+  INSERT INTO synclog.events
+    (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, meta, hash)
+  SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+                       $8::text[], $9::json[], $10::bytea[], $11::json[], $12::bytea[]))");
+
+const statement_ptr insert_answers = named("insert_answers", R"(
+  INSERT INTO synclog.idempotency (actor, key, fingerprint, answer, first_position, recorded_at)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::json[], $5::bigint[], $6::timestamptz[]))");
+
+const statement_ptr notify_head = named("notify_head", "NOTIFY synclog_head");
+const statement_ptr hash_at = named("hash_at", "SELECT hash FROM synclog.events WHERE position = $1::bigint");
+const statement_ptr data_at = named("data_at", R"(
+  SELECT position, data FROM synclog.events WHERE position = ANY($1::bigint[]))");
+
+const statement_ptr page_after = named("page_after", R"(
+  SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
+  FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint)");
+
+const statement_ptr event_at = named("event_at", R"(
+  SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
+  FROM synclog.events WHERE position = $1::bigint)");
+
+const statement_ptr record_history = named("record_history", R"(
+  SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
+  FROM synclog.events WHERE entity = $1::text AND record_id = $2::text AND version > $3::bigint
+  ORDER BY version LIMIT $4::bigint)");
+
+}  // namespace synclog::eventstore::statements

@@ -1,0 +1,141 @@
+// Health, version, metrics and the landing page.
+#include "http/handlers/meta.hpp"
+#include "core/json.hpp"
+#include "http/metrics.hpp"
+#include "http/problem_response.hpp"
+#include <array>
+
+namespace synclog::http::handlers {
+namespace {
+
+struct check {
+  std::string_view name;
+  bool fine = false;
+  std::string_view trouble;
+};
+
+using checks = std::array<check, 3>;
+
+checks look(const services& with, const responder& answer) {
+  return {check{"database", with.reads.stats().open > 0, "no connection to the database"},
+          check{"committer", with.committer.stats().connected, "the committer has no connection to the database"},
+          check{"serving", !answer.draining(), "the server is shutting down"}};
+}
+
+std::string verbose_body(const services& with, const checks& all, std::string_view status) {
+  std::string out = "{\"status\":";
+  core::json::append_string(out, status);
+  out += ",\"checks\":{";
+  const char* separator = "";
+  for (const check& one : all) {
+    out += separator;
+    separator = ",";
+    core::json::append_string(out, one.name);
+    out += ':';
+    core::json::append_string(out, one.fine ? std::string_view("ok") : one.trouble);
+  }
+  const auto committer = with.committer.stats();
+  const auto feed = with.feed.stats();
+  out += "},\"head\":";
+  core::json::append_string(out, core::to_string(with.feed.head()));
+  out += ",\"queued_writes\":" + std::to_string(committer.queued_requests);
+  out += ",\"waiting_readers\":" + std::to_string(feed.waiting);
+  out += ",\"draining\":";
+  out += all[2].fine ? "false" : "true";
+  out += '}';
+  return out;
+}
+
+response page(unsigned status, std::string_view type, std::string body) {
+  response out{.status = status, .headers = {}, .body = std::move(body)};
+  out.headers.emplace_back("Content-Type", type);
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    switch (c) {
+    case '<': out += "&lt;"; break;
+    case '>': out += "&gt;"; break;
+    case '&': out += "&amp;"; break;
+    case '"': out += "&quot;"; break;
+    default: out += c;
+    }
+  }
+}
+
+void append_link(std::string& out, std::string_view address, std::string_view text) {
+  out += "<a href=\"";
+  append_escaped(out, address);
+  out += "\">";
+  append_escaped(out, text);
+  out += "</a>";
+}
+
+} // namespace
+
+boost::asio::awaitable<void> livez(const services&, const request&, responder& answer) {
+  co_await answer.send(page(200, "text/plain; charset=utf-8", "ok\n"));
+}
+
+boost::asio::awaitable<void> readyz(const services& with, const request& asked, responder& answer) {
+  const checks all = look(with, answer);
+  const check* failing = nullptr;
+  for (const check& one : all) {
+    if (!one.fine && failing == nullptr) failing = &one;
+  }
+  const unsigned status = failing == nullptr ? 200 : 503;
+  const std::string_view word = failing == nullptr ? "ready" : "not ready";
+  response made;
+  if (asked.parameter("verbose")) {
+    made = page(status, "application/json", verbose_body(with, all, word));
+  } else {
+    std::string body(word);
+    if (failing != nullptr) body.append(": ").append(failing->trouble);
+    made = page(status, "text/plain; charset=utf-8", body + "\n");
+  }
+  if (failing != nullptr) made.headers.emplace_back("Retry-After", "2");
+  co_await answer.send(std::move(made));
+}
+
+boost::asio::awaitable<void> version(const services&, const request&, responder& answer) {
+  co_await answer.send(page(200, "application/json", R"({"name":"synclog","version":")" SYNCLOG_VERSION R"("})"));
+}
+
+boost::asio::awaitable<void> metrics_text(const services& with, const request&, responder& answer) {
+  if (with.metrics == nullptr) {
+    co_await answer.send(to_response(core::make_problem(core::problem_code::not_found, "nothing is counted here")));
+    co_return;
+  }
+  co_await answer.send(page(200, "text/plain; version=0.0.4; charset=utf-8", with.metrics->text(with)));
+}
+
+boost::asio::awaitable<void> index(const services& with, const request&, responder& answer) {
+  std::string body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>synclog</title>"
+                     "<meta name=\"viewport\" content=\"width=device-width\"></head><body><h1>synclog</h1>"
+                     "<p>Every input is saved here first, and everyone sees it at once.</p><h2>Tables</h2><ul>";
+  for (const auto& entity : with.entities.all()) {
+    body += "<li>";
+    append_link(body, "/api/" + entity->name + "?limit=100", entity->title.empty() ? entity->name : entity->title);
+    body += " <code>/api/";
+    append_escaped(body, entity->name);
+    body += "</code></li>";
+  }
+  body += "</ul><h2>More</h2><ul><li>";
+  append_link(body, "/api/events?limit=100", "Events");
+  body += "</li><li>";
+  append_link(body, "/readyz?verbose", "Is it ready?");
+  body += "</li><li>";
+  append_link(body, "/metrics", "Metrics");
+  body += "</li><li>";
+  append_link(body, "/version", "Version");
+  body += "</li></ul></body></html>\n";
+  response made = page(200, "text/html; charset=utf-8", std::move(body));
+  made.headers.emplace_back("Content-Security-Policy",
+                            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  made.headers.emplace_back("Referrer-Policy", "no-referrer");
+  co_await answer.send(std::move(made));
+}
+
+} // namespace synclog::http::handlers

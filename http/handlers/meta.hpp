@@ -1,0 +1,20 @@
+// What the server says about itself: the page at /, health, version and metrics. Never waits for the database.
+#pragma once
+#include "http/message.hpp"
+#include "http/services.hpp"
+#include <boost/asio/awaitable.hpp>
+
+namespace synclog::http::handlers {
+
+// GET /: where to go from here.
+boost::asio::awaitable<void> index(const services& with, const request& asked, responder& answer);
+// GET /livez: the process runs.
+boost::asio::awaitable<void> livez(const services& with, const request& asked, responder& answer);
+// GET /readyz: 200 when it can serve reads and writes, else 503; ?verbose says what is missing, as JSON.
+boost::asio::awaitable<void> readyz(const services& with, const request& asked, responder& answer);
+// GET /version
+boost::asio::awaitable<void> version(const services& with, const request& asked, responder& answer);
+// GET /metrics: Prometheus text.
+boost::asio::awaitable<void> metrics_text(const services& with, const request& asked, responder& answer);
+
+} // namespace synclog::http::handlers

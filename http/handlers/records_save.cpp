@@ -1,0 +1,201 @@
+// POST, PUT and PATCH of /api/{entity}[/{id}]: one record, or a bulk. Everything that can be refused without
+// the state is refused here, on the session's strand, in parallel with all other sessions; the committer
+// decides the rest.
+#include "core/ids.hpp"
+#include "core/json.hpp"
+#include "core/validate.hpp"
+#include "http/handlers/bulk.hpp"
+#include "http/handlers/bulk_answer.hpp"
+#include "http/handlers/csv_import.hpp"
+#include "http/handlers/records.hpp"
+#include "http/handlers/records_common.hpp"
+#include "http/handlers/records_media.hpp"
+#include "http/handlers/records_write.hpp"
+#include "http/handlers/write_answer.hpp"
+#include <array>
+
+namespace synclog::http::handlers {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using answered = asio::awaitable<core::result<response>>;
+
+core::problem bad_request(std::string detail) {
+  return core::make_problem(core::problem_code::bad_request, std::move(detail));
+}
+
+bulk_bounds bounds_of(const services& with) {
+  return {.max_items = with.limits.max_bulk_items, .max_depth = with.limits.max_json_depth};
+}
+
+answered submit_bulk(const services& with, const request& asked, const opened_write& opened,
+                     core::result<bulk_items> items) {
+  if (!items) co_return items.error();
+  if (opened.conditions.any())
+    co_return bad_request("If-Match and If-None-Match go with one record; items carry expected_version");
+  eventstore::write_outcome outcome;
+  if (items->commands.empty()) {
+    outcome.at = with.feed.head();
+  } else {
+    auto wanted = make_write_request(asked, opened, std::move(items->commands));
+    auto came = co_await with.committer.submit(std::move(wanted));
+    if (!came) co_return came.error();
+    outcome = std::move(*came);
+  }
+  co_return bulk_answer(opened, outcome, items->lines);
+}
+
+answered submit_one(const services& with, const request& asked, const opened_write& opened,
+                    core::command wanted) {
+  std::vector<core::command> commands;
+  commands.push_back(std::move(wanted));
+  auto asked_for = make_write_request(asked, opened, std::move(commands));
+  auto outcome = co_await with.committer.submit(std::move(asked_for));
+  if (!outcome) co_return outcome.error();
+  // A dry run reports what would happen instead of showing a record that does not exist.
+  if (opened.dry_run && !outcome->items.front().error) co_return bulk_answer(opened, *outcome, {});
+  co_return record_answer(opened, *outcome);
+}
+
+// One object as a command, without the conditions of the headers.
+core::result<core::command> read_object(const opened_write& opened, core::command_kind kind,
+                                        const core::json::document& parsed) {
+  if (parsed.root().kind != core::json::kind::object)
+    return core::invalid_field("", "must be an object, or an array of objects");
+  if (!parsed.defects().empty()) {
+    auto why = core::make_problem(core::problem_code::invalid, "the JSON cannot be stored");
+    for (const auto& defect : parsed.defects())
+      why.errors.push_back({defect.pointer, defect.detail});
+    return why;
+  }
+  auto given = core::validate_object(*opened.definition, parsed.root(), "");
+  if (!given) return given.error();
+  return make_command(*opened.definition, kind, std::move(*given));
+}
+
+// If-Match beside expected_version may repeat it, never contradict it.
+std::optional<core::problem> add_conditions(core::command& wanted, const write_conditions& conditions) {
+  wanted.create_only = conditions.create_only;
+  if (!conditions.expected_version) return std::nullopt;
+  if (wanted.expected_version && wanted.expected_version != conditions.expected_version)
+    return bad_request("If-Match and expected_version name different versions");
+  wanted.expected_version = conditions.expected_version;
+  wanted.expected_from = core::version_source::header;
+  return std::nullopt;
+}
+
+// If-Match: * on a POST, which would create the record. Looks before the write: a delete in between makes the
+// write a re-creation; who must exclude that names the version.
+asio::awaitable<std::optional<core::problem>> check_exists(const services& with, const request& asked,
+                                                           const opened_write& opened, std::string id) {
+  if (id.empty()) co_return bad_request("If-Match: * needs the record's id in the body");
+  auto caller = asked.caller;
+  const auto found =
+      co_await with.records.get(*opened.definition, std::move(id), std::move(caller), asked.until);
+  if (found) co_return std::nullopt;
+  co_return core::make_problem(core::problem_code::precondition_failed, "the record does not exist");
+}
+
+answered save_json(const services& with, const request& asked, const opened_write& opened) {
+  auto parsed = core::json::parse(asked.body, {.max_depth = with.limits.max_json_depth});
+  if (!parsed) co_return parsed.error();
+  constexpr auto kind = core::command_kind::save;
+  if (parsed->root().kind == core::json::kind::array) {
+    auto items = co_await read_json_items(*opened.definition, kind, *parsed, bounds_of(with));
+    co_return co_await submit_bulk(with, asked, opened, std::move(items));
+  }
+  auto wanted = read_object(opened, kind, *parsed);
+  if (!wanted) co_return wanted.error();
+  if (auto why = add_conditions(*wanted, opened.conditions)) co_return std::move(*why);
+  if (opened.conditions.must_exist) {
+    auto id = wanted->id;
+    auto why = co_await check_exists(with, asked, opened, std::move(id));
+    if (why) co_return std::move(*why);
+  }
+  co_return co_await submit_one(with, asked, opened, std::move(*wanted));
+}
+
+answered answer_save(const services& with, const request& asked) {
+  constexpr std::array<std::string_view, 2> known{"dry_run", "map"};
+  const auto opened = open_write(with, asked, known);
+  if (!opened) co_return opened.error();
+  if (asked.segments.size() > 2) co_return bad_request("POST goes to the entity's own path");
+  const auto form = body_form_of(asked, {.ndjson = true, .csv = true});
+  if (!form) co_return form.error();
+  if (*form != body_form::csv && !opened->column_map.empty()) co_return bad_request("map goes with text/csv");
+  if (*form == body_form::json) co_return co_await save_json(with, asked, *opened);
+  if (*form == body_form::ndjson) {
+    constexpr auto kind = core::command_kind::save;
+    auto items = co_await read_ndjson_items(*opened->definition, kind, asked.body, bounds_of(with));
+    co_return co_await submit_bulk(with, asked, *opened, std::move(items));
+  }
+  auto rows = co_await read_csv_items(*opened->definition, asked.body, opened->column_map,
+                                      with.limits.max_bulk_items);
+  co_return co_await submit_bulk(with, asked, *opened, std::move(rows));
+}
+
+// The record named by the path or by the body's id: both only when they are the same.
+std::optional<core::problem> settle_id(core::command& wanted, std::string_view path_id) {
+  if (path_id.empty()) {
+    if (wanted.id.empty())
+      return core::invalid_field("/id", "is required: the path or the body names the record");
+    return std::nullopt;
+  }
+  if (!wanted.id.empty() && wanted.id != path_id)
+    return core::invalid_field("/id", "differs from the id in the path");
+  wanted.id = path_id;
+  return std::nullopt;
+}
+
+answered merge_json(const services& with, const request& asked, const opened_write& opened,
+                    std::string_view path_id) {
+  auto parsed = core::json::parse(asked.body, {.max_depth = with.limits.max_json_depth});
+  if (!parsed) co_return parsed.error();
+  constexpr auto kind = core::command_kind::merge;
+  if (parsed->root().kind == core::json::kind::array) {
+    if (!path_id.empty()) co_return bad_request("an array goes to the entity's own path, not to one record");
+    auto items = co_await read_json_items(*opened.definition, kind, *parsed, bounds_of(with));
+    co_return co_await submit_bulk(with, asked, opened, std::move(items));
+  }
+  auto wanted = read_object(opened, kind, *parsed);
+  if (!wanted) co_return wanted.error();
+  if (auto why = settle_id(*wanted, path_id)) co_return std::move(*why);
+  if (auto why = add_conditions(*wanted, opened.conditions)) co_return std::move(*why);
+  co_return co_await submit_one(with, asked, opened, std::move(*wanted));
+}
+
+answered answer_merge(const services& with, const request& asked) {
+  constexpr std::array<std::string_view, 1> known{"dry_run"};
+  const auto opened = open_write(with, asked, known);
+  if (!opened) co_return opened.error();
+  // It changes what exists, so If-Match: * holds whenever it finds the record at all (RFC 9110, 13.2.1).
+  if (opened->conditions.create_only) co_return bad_request("If-None-Match: * goes with POST");
+  const auto form = body_form_of(asked, {.ndjson = true, .csv = false, .merge_patch = true});
+  if (!form) co_return form.error();
+  const std::string_view path_id = asked.segments.size() > 2 ? std::string_view(asked.segments[2]) : "";
+  if (asked.segments.size() > 2 && !core::is_valid_record_id(path_id))
+    co_return core::make_problem(core::problem_code::not_found, "no record can have this id");
+  if (*form == body_form::json) co_return co_await merge_json(with, asked, *opened, path_id);
+  if (!path_id.empty()) co_return bad_request("NDJSON goes to the entity's own path, not to one record");
+  constexpr auto kind = core::command_kind::merge;
+  auto items = co_await read_ndjson_items(*opened->definition, kind, asked.body, bounds_of(with));
+  co_return co_await submit_bulk(with, asked, *opened, std::move(items));
+}
+
+} // namespace
+
+asio::awaitable<void> save(const services& with, const request& asked, responder& answer) {
+  auto made = co_await answer_save(with, asked);
+  auto sent = made ? std::move(*made) : problem_answer(made.error());
+  co_await answer.send(std::move(sent));
+}
+
+asio::awaitable<void> merge(const services& with, const request& asked, responder& answer) {
+  auto made = co_await answer_merge(with, asked);
+  auto sent = made ? std::move(*made) : problem_answer(made.error());
+  co_await answer.send(std::move(sent));
+}
+
+} // namespace synclog::http::handlers

@@ -1,0 +1,36 @@
+// Every route of the server. What is not here does not exist; names under /api that are not listed are entities.
+#include "http/routes.hpp"
+#include "http/handlers/events.hpp"
+#include "http/handlers/meta.hpp"
+#include "http/handlers/records.hpp"
+#include <array>
+
+namespace synclog::http {
+namespace {
+
+constexpr method_set get = only(method::get);
+constexpr method_set post = only(method::post);
+constexpr method_set change = any_of(method::put, method::patch);
+constexpr method_set remove = only(method::delete_);
+
+constexpr std::array routes{
+    route{get, "/", handlers::index, access::none, pace::quick},
+    route{get, "/livez", handlers::livez, access::none, pace::quick},
+    route{get, "/readyz", handlers::readyz, access::none, pace::quick},
+    route{get, "/version", handlers::version, access::none, pace::quick},
+    route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
+    route{get, "/api/events", handlers::events, access::read, pace::waits},
+    route{get, "/api/{entity}", handlers::list_or_get, access::read, pace::waits},
+    route{post, "/api/{entity}", handlers::save, access::write, pace::waits},
+    route{change, "/api/{entity}", handlers::merge, access::write, pace::waits},
+    route{remove, "/api/{entity}", handlers::remove, access::write, pace::waits},
+    route{get, "/api/{entity}/{id}", handlers::get_one, access::read, pace::waits},
+    route{change, "/api/{entity}/{id}", handlers::merge, access::write, pace::waits},
+    route{remove, "/api/{entity}/{id}", handlers::remove, access::write, pace::waits},
+};
+
+} // namespace
+
+std::span<const route> all_routes() { return routes; }
+
+} // namespace synclog::http

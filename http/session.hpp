@@ -1,0 +1,127 @@
+// One connection: reads requests within limits, has them handled one after the other, writes the answers. Everything runs on
+// the session's strand except the calls marked "any thread". The server owns the coroutine and keeps the session alive.
+#pragma once
+#include "http/answer_head.hpp"
+#include "http/message.hpp"
+#include "http/request_parser.hpp"
+#include "http/session_context.hpp"
+#include <array>
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace synclog::http {
+
+class session final : public responder, public std::enable_shared_from_this<session> {
+ public:
+  // `socket` is bound to a strand (or to a context with one thread).
+  session(boost::asio::ip::tcp::socket socket, std::shared_ptr<session_context> context);
+  ~session() override;
+
+  // Ends when the connection does; does not throw.
+  boost::asio::awaitable<void> run();
+  // For a connection over the bound: answers 503 and closes.
+  boost::asio::awaitable<void> refuse();
+
+  // Closes the connection when its deadline has passed. Any thread; called by the server every now and then.
+  void check_deadline(std::chrono::steady_clock::time_point now);
+  // Closes it when no request is under way. Any thread.
+  void close_if_idle();
+  // Closes it whatever it is doing. Any thread.
+  void cut();
+
+  // responder, for the handler of the request under way
+  boost::asio::awaitable<void> send(response answer) override;
+  boost::asio::awaitable<void> begin(response head) override;
+  boost::asio::awaitable<void> write(std::string_view bytes) override;
+  boost::asio::awaitable<void> finish() override;
+  void abort() override;
+  bool started() const override;
+  bool draining() const override;
+  bool become_stream() override;
+  bool peer_closed() const override;
+
+  // For a protocol upgrade: the caller speaks on the socket from now on, beginning with `early_bytes`, until its handler returns.
+  // Deadlines and shutdown: as for streams (become_stream first), with the caller's own timeouts.
+  struct taken_connection {
+    boost::asio::ip::tcp::socket& socket;
+    std::string early_bytes;
+  };
+  taken_connection take_over();
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  // The request under way and how far its answer is.
+  struct exchange {
+    explicit exchange(const session_context& context, body_budget& bodies) : parser(context.limits.max_body_bytes, bodies) {}
+    request_parser parser;
+    router::match target;
+    const std::string* cors_origin = nullptr;
+    clock::time_point began;
+    std::size_t body_bytes = 0;
+    unsigned status = 0;  // of the answer, once begun
+    body_framing framing = body_framing::sized;
+    bool keep_alive = false;
+    bool headless = false;    // HEAD: the body is not sent
+    bool is_preflight = false;
+    bool is_stream = false;
+    bool begun = false, finished = false;
+  };
+
+  enum class intake : std::uint8_t { got, closed };
+
+  // reading (session.cpp)
+  boost::asio::awaitable<bool> read_head();
+  boost::asio::awaitable<intake> receive();
+  boost::asio::awaitable<std::optional<core::problem>> read_body();
+  boost::asio::awaitable<void> serve();
+  boost::asio::awaitable<std::optional<core::problem>> authenticate();
+  boost::asio::awaitable<void> call_handler();
+  boost::asio::awaitable<void> refuse_request(core::problem why);
+  boost::asio::awaitable<void> hang_up();
+  bool open_exchange(std::string_view head, std::optional<core::problem>& refusal);
+  std::optional<core::problem> examine();
+  std::optional<core::problem> locate();
+  std::optional<core::problem> examine_body_headers() const;
+  void close_exchange();
+  std::string_view unread() const { return std::string_view(input_).substr(input_begin_); }
+  void consume(std::size_t bytes);
+
+  // answering (session_answer.cpp)
+  void append_head(const response& answer, body_framing framing, std::size_t body_bytes);
+  bool may_hold_back() const;
+  boost::asio::awaitable<void> flush(std::string_view body = {}, std::string_view tail = {});
+  using parts = std::array<boost::asio::const_buffer, 3>;
+  bool push(parts& rest);
+  void watch_peer();
+
+  // deadlines
+  void arm(clock::time_point when);
+  void arm_in(clock::duration span) { arm(clock::now() + span); }
+  void disarm() { arm(clock::time_point::max()); }
+  void close_now();
+  void reset_now();
+
+  boost::asio::ip::tcp::socket socket_;
+  std::shared_ptr<session_context> context_;
+  std::string input_;   // what was received and not yet used, from input_begin_
+  std::size_t input_begin_ = 0;
+  std::string output_;  // heads and small bodies that wait to be written
+  std::unique_ptr<exchange> exchange_;
+  std::size_t pushed_without_waiting_ = 0;
+  std::atomic<clock::rep> deadline_;
+  clock::rep armed_ = 0;
+  bool idle_ = true;          // between requests, nothing received
+  bool dirty_ = false;        // bytes of the client may be unread when we close
+  bool broken_ = false;       // no more writing
+  bool peer_closed_ = false;
+  bool taken_ = false;
+};
+
+} // namespace synclog::http

@@ -1,0 +1,224 @@
+// The writing side of a connection: answers, streamed bodies, and what a handler may ask of its responder.
+#include "http/session.hpp"
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+namespace synclog::http {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::size_t copied_body_bytes = 16u << 10;     // smaller bodies join their head in one buffer
+constexpr std::size_t held_back_bytes = 64u << 10;       // answers of pipelined requests that may wait for each other
+constexpr std::size_t stream_buffer_bytes = 256;         // what an idle stream keeps of its buffer
+constexpr std::size_t fair_share_bytes = 512u << 10;     // written without waiting before others get their turn
+
+bool has_no_body(unsigned status) { return status == 204 || status == 304; }
+
+std::size_t total_bytes(const std::array<asio::const_buffer, 3>& parts) {
+  return parts[0].size() + parts[1].size() + parts[2].size();
+}
+
+} // namespace
+
+void session::append_head(const response& answer, body_framing framing, std::size_t body_bytes) {
+  exchange& current = *exchange_;
+  if (context_->draining) current.keep_alive = false;
+  if (framing == body_framing::until_close) current.keep_alive = false;
+  current.framing = framing;
+  current.status = answer.status;
+  const answer_frame frame{
+      .framing = framing,
+      .body_bytes = body_bytes,
+      .closes = !current.keep_alive,
+      .says_keep_alive = current.keep_alive && !current.parser.is_http_1_1(),
+      .varies_by_origin = context_->guard.varies_by_origin(),
+      .is_preflight = current.is_preflight,
+      .request_id = current.parser.request().request_id,
+      .cors_origin = current.cors_origin != nullptr ? std::string_view(*current.cors_origin) : std::string_view(),
+  };
+  append_answer_head(output_, answer, frame);
+}
+
+// The next pipelined request is already here: its answer will be along in a moment, and both leave in one write.
+bool session::may_hold_back() const {
+  return exchange_->keep_alive && !unread().empty() && output_.size() < held_back_bytes;
+}
+
+boost::asio::awaitable<void> session::send(response answer) {
+  exchange& current = *exchange_;
+  if (current.begun) core::invariant_broken("a request is answered once");
+  current.begun = true;
+  const bool bodiless = has_no_body(answer.status);
+  append_head(answer, bodiless ? body_framing::none : body_framing::sized, answer.body.size());
+  std::string_view body = bodiless || current.headless ? std::string_view() : std::string_view(answer.body);
+  if (body.size() <= copied_body_bytes) {
+    output_ += body;
+    body = {};
+  }
+  current.finished = true;
+  if (body.empty() && may_hold_back()) co_return;
+  parts rest{asio::buffer(output_), asio::buffer(body), asio::const_buffer()};
+  if (push(rest)) {
+    output_.clear();
+    co_return;
+  }
+  if (broken_) throw boost::system::system_error(asio::error::connection_reset);
+  const std::size_t pushed_output = output_.size() - rest[0].size();
+  output_.erase(0, pushed_output);
+  co_await flush(body.substr(body.size() - rest[1].size()));
+}
+
+boost::asio::awaitable<void> session::begin(response head) {
+  exchange& current = *exchange_;
+  if (current.begun) core::invariant_broken("a request is answered once");
+  current.begun = true;
+  const bool bodiless = has_no_body(head.status);
+  const body_framing framing = bodiless                         ? body_framing::none
+                               : current.parser.is_http_1_1() ? body_framing::chunked
+                                                              : body_framing::until_close;
+  append_head(head, framing, 0);
+  if (bodiless) current.headless = true;
+  // A list's head travels with its first rows; a stream may be silent for long, and its client must know that it is open.
+  if (current.is_stream) co_await flush();
+}
+
+boost::asio::awaitable<void> session::write(std::string_view bytes) {
+  const exchange& current = *exchange_;
+  if (!current.begun || current.finished) core::invariant_broken("write between begin and finish");
+  if (bytes.empty() || current.headless) {
+    co_await flush();
+    co_return;
+  }
+  if (current.framing != body_framing::chunked) {
+    co_await flush(bytes);
+    co_return;
+  }
+  fmt::format_to(std::back_inserter(output_), "{:x}\r\n", bytes.size());
+  // Streams do not copy: thousands of them would each keep a buffer.
+  if (bytes.size() <= copied_body_bytes && !current.is_stream) {
+    output_ += bytes;
+    output_ += "\r\n";
+    co_await flush();
+  } else {
+    co_await flush(bytes, "\r\n");
+  }
+}
+
+boost::asio::awaitable<void> session::finish() {
+  exchange& current = *exchange_;
+  if (!current.begun || current.finished) core::invariant_broken("finish after begin");
+  if (current.framing == body_framing::chunked && !current.headless) output_ += "0\r\n\r\n";
+  current.finished = true;
+  if (!may_hold_back()) co_await flush();
+}
+
+// Writes as much as the socket takes now. True when everything is written; false with broken_ on an error.
+bool session::push(parts& rest) {
+  while (total_bytes(rest) > 0) {
+    error_code ec;
+    const std::size_t wrote = socket_.write_some(rest, ec);
+    if (ec == asio::error::would_block || ec == asio::error::try_again) return false;
+    if (ec) {
+      broken_ = true;
+      return false;
+    }
+    context_->stats.sent_bytes.fetch_add(wrote, std::memory_order_relaxed);
+    pushed_without_waiting_ += wrote;
+    std::size_t left = wrote;
+    for (asio::const_buffer& part : rest) {
+      const std::size_t step = std::min(left, part.size());
+      part += step;
+      left -= step;
+    }
+  }
+  return true;
+}
+
+// Writes output_, then `body`, then `tail`; waits while the client does not read, as long as it goes on at all.
+boost::asio::awaitable<void> session::flush(std::string_view body, std::string_view tail) {
+  if (broken_) throw boost::system::system_error(asio::error::connection_reset);
+  parts rest{asio::buffer(output_), asio::buffer(body), asio::buffer(tail)};
+  while (!push(rest)) {
+    error_code ec;
+    if (!broken_) {
+      arm_in(context_->limits.progress_timeout);
+      co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(asio::use_awaitable, ec));
+      disarm();
+      pushed_without_waiting_ = 0;
+    }
+    if (ec || broken_) {
+      broken_ = true;
+      throw boost::system::system_error(asio::error::connection_reset);
+    }
+  }
+  output_.clear();
+  const bool is_stream = exchange_ && exchange_->is_stream;
+  if (output_.capacity() > (is_stream ? stream_buffer_bytes : held_back_bytes)) output_ = {};
+  if (pushed_without_waiting_ > fair_share_bytes) {
+    pushed_without_waiting_ = 0;
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+  }
+}
+
+void session::abort() {
+  if (exchange_) {
+    exchange_->keep_alive = false;
+    exchange_->finished = true;
+  }
+  context_->stats.aborted_answers.fetch_add(1, std::memory_order_relaxed);
+  broken_ = true;
+  output_.clear();
+  reset_now();
+}
+
+bool session::started() const { return exchange_ && exchange_->begun; }
+
+bool session::draining() const { return context_->draining; }
+
+bool session::become_stream() {
+  exchange& current = *exchange_;
+  if (current.is_stream) return true;
+  if (context_->streams.fetch_add(1, std::memory_order_relaxed) >= context_->limits.max_streams) {
+    context_->streams.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  context_->stats.streams.fetch_add(1, std::memory_order_relaxed);
+  current.is_stream = true;
+  current.keep_alive = false;
+  current.parser.request().until = clock::time_point::max();
+  // Nothing more is read as a request here: thousands of streams need no buffers for it.
+  input_ = {};
+  input_begin_ = 0;
+  watch_peer();
+  return true;
+}
+
+// A stream's client has nothing more to say: whatever becomes readable is its end, or something it must not send.
+void session::watch_peer() {
+  auto notice = [self = shared_from_this()](error_code) {
+    if (!self->taken_) self->peer_closed_ = true;
+  };
+  socket_.async_wait(tcp::socket::wait_read, std::move(notice));
+}
+
+bool session::peer_closed() const { return peer_closed_ || broken_; }
+
+session::taken_connection session::take_over() {
+  taken_ = true;
+  exchange_->keep_alive = false;
+  exchange_->begun = exchange_->finished = true;
+  exchange_->status = 101;
+  std::string early(unread());
+  input_ = {};
+  input_begin_ = 0;
+  return {socket_, std::move(early)};
+}
+
+} // namespace synclog::http

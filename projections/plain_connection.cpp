@@ -1,0 +1,81 @@
+// libpq's blocking calls, with failures as the exceptions of eventstore/pg.
+#include "projections/plain_connection.hpp"
+#include <algorithm>
+#include <libpq-fe.h>
+#include <vector>
+
+namespace synclog::projections {
+
+namespace pg = eventstore::pg;
+
+namespace {
+
+// A COPY's input is handed to libpq in pieces of this size.
+constexpr std::size_t copy_piece_bytes = 1u << 20;
+
+std::string field_of(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text ? text : "";
+}
+
+pg::failure failure_of(const PGresult* result) {
+  pg::failure what;
+  what.sqlstate = field_of(result, PG_DIAG_SQLSTATE);
+  what.message = field_of(result, PG_DIAG_MESSAGE_PRIMARY);
+  what.constraint = field_of(result, PG_DIAG_CONSTRAINT_NAME);
+  what.table = field_of(result, PG_DIAG_TABLE_NAME);
+  what.detail = field_of(result, PG_DIAG_MESSAGE_DETAIL);
+  return what;
+}
+
+}  // namespace
+
+void plain_connection::closer::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
+
+plain_connection::plain_connection(const std::string& conninfo, const std::string& role,
+                                   const std::string& application_name) {
+  const char* const keys[] = {"dbname", "fallback_application_name", "client_encoding", nullptr};
+  const char* const values[] = {conninfo.c_str(), application_name.c_str(), "UTF8", nullptr};
+  connection_.reset(PQconnectdbParams(keys, values, 1));  // 1: dbname may hold a whole conninfo
+  if (!connection_) throw pg::unavailable("out of memory for a database connection");
+  if (PQstatus(connection_.get()) != CONNECTION_OK) throw pg::unavailable(PQerrorMessage(connection_.get()));
+  PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+  run("SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), "
+      "set_config('standard_conforming_strings', 'on', false)");
+  if (!role.empty()) run("SELECT set_config('role', $1, false)", {role});
+}
+
+pg::rows plain_connection::checked(pg_result* result) {
+  pg::rows owned(result);
+  const ExecStatusType status = PQresultStatus(result);
+  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_IN) return owned;
+  if (PQstatus(connection_.get()) != CONNECTION_OK || !PQresultErrorField(result, PG_DIAG_SQLSTATE))
+    throw pg::connection_lost(PQerrorMessage(connection_.get()));
+  throw pg::query_failed(failure_of(result));
+}
+
+pg::rows plain_connection::run(const std::string& sql, std::span<const std::optional<std::string>> values) {
+  std::vector<const char*> texts;
+  texts.reserve(values.size());
+  for (const auto& value : values) texts.push_back(value ? value->c_str() : nullptr);
+  return checked(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(texts.size()), nullptr, texts.data(),
+                              nullptr, nullptr, 0));
+}
+
+void plain_connection::copy_in(const std::string& statement, std::string_view bytes) {
+  checked(PQexec(connection_.get(), statement.c_str()));
+  for (std::size_t from = 0; from < bytes.size(); from += copy_piece_bytes) {
+    const std::string_view piece = bytes.substr(from, copy_piece_bytes);
+    if (PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size())) != 1)
+      throw pg::connection_lost(PQerrorMessage(connection_.get()));
+  }
+  if (PQputCopyEnd(connection_.get(), nullptr) != 1) throw pg::connection_lost(PQerrorMessage(connection_.get()));
+  checked(PQgetResult(connection_.get()));
+  while (PGresult* rest = PQgetResult(connection_.get())) PQclear(rest);
+}
+
+void plain_connection::abandon_transaction() noexcept {
+  if (connection_) PQclear(PQexec(connection_.get(), "ROLLBACK"));
+}
+
+}  // namespace synclog::projections

@@ -1,0 +1,38 @@
+// A blocking libpq connection for work beside or before serving: preparing, rebuilding and proving read tables. One
+// thread at a time.
+#pragma once
+#include "eventstore/pg/types.hpp"
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+struct pg_conn;  // PGconn, of libpq
+
+namespace synclog::projections {
+
+class plain_connection {
+ public:
+  // UTC and ISO dates, whatever the server's defaults. `role` empty = as logged in. Throws pg::unavailable.
+  plain_connection(const std::string& conninfo, const std::string& role, const std::string& application_name);
+
+  // One statement; parameters and results as text. Throws pg::query_failed, or pg::unavailable when the connection broke.
+  eventstore::pg::rows run(const std::string& sql, std::span<const std::optional<std::string>> values = {});
+  eventstore::pg::rows run(const std::string& sql, std::initializer_list<std::optional<std::string>> values) {
+    return run(sql, std::span(values.begin(), values.size()));
+  }
+  // `statement` is a COPY … FROM STDIN, `bytes` its whole input.
+  void copy_in(const std::string& statement, std::string_view bytes);
+  // Rolls back, for destructors and handlers: never throws.
+  void abandon_transaction() noexcept;
+
+ private:
+  struct closer {
+    void operator()(pg_conn* connection) const noexcept;
+  };
+  eventstore::pg::rows checked(struct pg_result* result);
+  std::unique_ptr<pg_conn, closer> connection_;
+};
+
+}  // namespace synclog::projections

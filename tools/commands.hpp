@@ -1,0 +1,18 @@
+// The subcommands: each adds itself to the application and runs when it was chosen. Returns an exit code.
+#pragma once
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace synclog::tools {
+
+using run_command = std::function<int()>;
+
+// Sets `chosen` when the subcommand is parsed.
+void add_serve(CLI::App& app, run_command& chosen);
+void add_migrate(CLI::App& app, run_command& chosen);
+void add_replay(CLI::App& app, run_command& chosen);
+
+}  // namespace synclog::tools

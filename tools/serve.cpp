@@ -1,0 +1,271 @@
+// synclog serve: finds or starts the database, brings it up to date, serves until a signal, and shuts down in order.
+#include "core/clock.hpp"
+#include "eventstore/committer.hpp"
+#include "eventstore/feed.hpp"
+#include "eventstore/log_reader.hpp"
+#include "eventstore/pg/listener.hpp"
+#include "eventstore/pg/pool.hpp"
+#include "eventstore/statements.hpp"
+#include "http/metrics.hpp"
+#include "http/server.hpp"
+#include "migrations/runner.hpp"
+#include "projections/read_table.hpp"
+#include "projections/record_reader.hpp"
+#include "tools/commands.hpp"
+#include "tools/database_access.hpp"
+#include "tools/demo.hpp"
+#include "tools/exit_codes.hpp"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <fmt/format.h>
+#include <memory>
+#include <spdlog/spdlog.h>
+#include <thread>
+
+namespace synclog::tools {
+
+namespace asio = boost::asio;
+namespace pg = eventstore::pg;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto start_deadline = 15s;
+constexpr auto shutdown_time = 8s;  // the promise is 10 s; the database needs some of it to stop
+constexpr std::size_t short_read_connections = 2;
+constexpr std::size_t whole_list_connections = 3;
+
+struct serve_options {
+  database_options database;
+  http::server_options server;
+  http::limits limits;
+  std::vector<std::string> listen{"127.0.0.1:8080"};
+  std::string entities_dir;
+  std::string auth = "none";
+  bool demo = false;
+  unsigned threads = 0;
+};
+
+// Everything that serves, in the order of construction; destroyed in reverse.
+struct application {
+  application(asio::io_context& context, const database_access& access, const core::catalog& loaded, const serve_options& options)
+      : entities(loaded), connect(make_connect(access)), tables(entities),
+        short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
+        whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
+        feed(context.get_executor(), log), committer(context.get_executor(), connect, tables, feed),
+        records(short_reads, whole_reads, entities),
+        listener(context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); }),
+        services{entities, committer, feed, log, short_reads, records, options.limits} {}
+
+  static pg::connect_options make_connect(const database_access& access) {
+    pg::connect_options made;
+    made.conninfo = access.service_conninfo;
+    made.role = access.service_role;
+    made.application_name = "synclog serve";
+    return made;
+  }
+  static pg::pool_options pool_of(std::size_t connections) {
+    pg::pool_options made;
+    made.connections = connections;
+    return made;
+  }
+
+  const core::catalog& entities;
+  pg::connect_options connect;
+  projections::read_tables tables;
+  pg::pool short_reads;
+  pg::pool whole_reads;
+  eventstore::log_reader log;
+  eventstore::feed feed;
+  eventstore::committer committer;
+  projections::record_reader records;
+  pg::listener listener;
+  http::services services;
+};
+
+// Brings a database up to date, or refuses it with the fix. Private ones migrate by themselves.
+core::result<void> prepare_schema(const database_access& access) {
+  if (access.cluster) {
+    auto done = migrations::up(access.owner_conninfo);
+    if (!done) {
+      return done.error();
+    }
+    for (const auto& name : done->applied) {
+      spdlog::info("migrated: {}", name);
+    }
+  }
+  const auto state = migrations::check(access.owner_conninfo);
+  if (!state) {
+    return state.error();
+  }
+  switch (*state) {
+    case migrations::schema_state::current:
+      break;
+    case migrations::schema_state::newer:
+      return core::make_problem(core::problem_code::precondition_failed,
+                                "the database was made by a newer synclog; fix: use that version or a later one");
+    default:
+      return core::make_problem(core::problem_code::precondition_failed,
+                                fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
+                                            *state == migrations::schema_state::empty ? "missing" : "older than this program"));
+  }
+  return migrations::check_durability(access.service_conninfo);
+}
+
+asio::awaitable<void> start(application& app, http::server& server, bool demo) {
+  const auto until = pg::clock::now() + start_deadline;
+  co_await app.feed.start(until);
+  app.committer.start();
+  if (demo) {
+    const auto head = app.feed.head().position;
+    const auto loaded = co_await load_demo(app.entities, app.committer, head);
+    if (!loaded) {
+      throw std::runtime_error("the samples of --demo could not be saved: " + loaded.error().detail);
+    }
+    if (*loaded > 0) {
+      spdlog::info("saved {} sample records", *loaded);
+    }
+  }
+  server.start();
+}
+
+// Stop accepting, readyz red, finish what is in flight, close streams with bye; then the committer, the feed, the pools.
+asio::awaitable<void> shut_down(application& app, http::server& server) {
+  const auto until = pg::clock::now() + shutdown_time;
+  spdlog::info("shutting down");
+  co_await server.stop(until - 2s);
+  co_await app.committer.drain(until - 1s);
+  co_await app.listener.stop();
+  co_await app.feed.stop();
+  co_await app.short_reads.stop();
+  co_await app.whole_reads.stop();
+}
+
+asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context, bool demo) {
+  asio::signal_set signals(context, SIGINT, SIGTERM);
+  co_await start(app, server, demo);
+  for (const auto& url : server.urls()) {
+    fmt::print("listening on {}\n", url);
+  }
+  std::fflush(stdout);
+  co_await signals.async_wait(asio::use_awaitable);
+  // A second signal ends the process at once: what was acknowledged is safe in the log.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  signals.cancel();
+  signals.clear();
+  co_await shut_down(app, server);
+}
+
+int run_context(asio::io_context& context, asio::awaitable<void> work, unsigned threads) {
+  int code = exit_ok;
+  auto on_end = [&](std::exception_ptr failed) {
+    if (failed) {
+      try {
+        std::rethrow_exception(failed);
+      } catch (const pg::unavailable& error) {
+        fmt::print(stderr, "synclog: {}\n", error.what());
+        code = exit_database_unreachable;
+      } catch (const std::exception& error) {
+        fmt::print(stderr, "synclog: {}\n", error.what());
+        code = exit_failure;
+      }
+    }
+    context.stop();
+  };
+  asio::co_spawn(context, std::move(work), on_end);
+  std::vector<std::jthread> others;
+  for (unsigned index = 1; index < threads; ++index) {
+    others.emplace_back([&context] { context.run(); });
+  }
+  context.run();
+  return code;
+}
+
+int run_serve(serve_options options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  options.server.listen = options.listen;
+  if (auto refused = http::check_listen(options.server)) {
+    fmt::print(stderr, "synclog: {}\n", refused->detail);
+    return exit_usage;
+  }
+  const auto entities = core::catalog::load(options.entities_dir);
+  if (!entities) {
+    return report_problem(entities.error());
+  }
+  auto access = open_database(options.database);
+  if (!access) {
+    return report_problem(access.error());
+  }
+  fmt::print("synclog {} on {}\n", SYNCLOG_VERSION, access->description);
+  if (access->cluster) {
+    fmt::print("shell: {}\n", access->cluster->urls().shell);
+  }
+  std::fflush(stdout);
+  if (!access->warning.empty()) {
+    spdlog::warn("{}", access->warning);
+  }
+  if (const auto ready = prepare_schema(*access); !ready) {
+    return report_problem(ready.error());
+  }
+  try {
+    for (const auto& sentence : projections::prepare_read_tables(access->service_conninfo, access->service_role, *entities)) {
+      spdlog::info("{}", sentence);
+    }
+  } catch (const pg::unavailable& failed) {
+    return report_problem(core::make_problem(core::problem_code::database_unavailable, failed.what()));
+  }
+  if (access->cluster) {
+    access->cluster->supervise([](const std::string& sentence) { spdlog::warn("{}", sentence); });
+  }
+
+  const unsigned threads = options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+  int code = exit_ok;
+  {
+    asio::io_context context(static_cast<int>(threads));
+    application app(context, *access, *entities, options);
+    http::server server(context.get_executor(), options.server, app.services);
+    code = run_context(context, serve_until_signal(app, server, context, options.demo), threads);
+  }
+  if (access->cluster) {
+    access->cluster->stop();
+  }
+  return code;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, run_command& chosen) {
+  auto* serve = app.add_subcommand("serve", "Serves the API over a database; starts a private PostgreSQL when none is named");
+  const auto options = std::make_shared<serve_options>();
+  add_database_options(*serve, options->database);
+  serve->add_option("--listen", options->listen, "address:port, repeatable (port 0: a free one)")
+      ->envname("SYNCLOG_LISTEN")->capture_default_str();
+  serve->add_flag("--demo", options->demo, "load sample records when the log is empty")->envname("SYNCLOG_DEMO");
+  serve->add_option("--entities", options->entities_dir, "folder of further entity definitions (*.json)")
+      ->envname("SYNCLOG_ENTITIES");
+  serve->add_option("--threads", options->threads, "I/O threads (default: one a core, at most 4)")
+      ->envname("SYNCLOG_THREADS")->check(CLI::Range(1, 256));
+  serve->add_option("--cors-origin", options->server.cors_origins, "origin whose pages may call this server, repeatable")
+      ->envname("SYNCLOG_CORS_ORIGIN");
+  serve->add_option("--public-url", options->server.public_urls, "URL under which a proxy publishes this server, repeatable")
+      ->envname("SYNCLOG_PUBLIC_URL");
+  serve->add_option("--auth", options->auth, "who may call: none (loopback only)")
+      ->envname("SYNCLOG_AUTH")->check(CLI::IsMember({"none"}))->capture_default_str();
+  serve->add_option("--max-body", options->limits.max_body_bytes, "bytes of a request body")
+      ->envname("SYNCLOG_MAX_BODY")->check(CLI::PositiveNumber)->capture_default_str();
+  serve->add_option("--max-items", options->limits.max_bulk_items, "records in a bulk request")
+      ->envname("SYNCLOG_MAX_ITEMS")->check(CLI::PositiveNumber)->capture_default_str();
+  serve->add_option("--max-connections", options->limits.max_connections, "open connections")
+      ->envname("SYNCLOG_MAX_CONNECTIONS")->check(CLI::PositiveNumber)->capture_default_str();
+  serve->add_option("--max-streams", options->limits.max_streams, "open event streams")
+      ->envname("SYNCLOG_MAX_STREAMS")->check(CLI::PositiveNumber)->capture_default_str();
+  serve->callback([options, &chosen] { chosen = [options] { return run_serve(*options); }; });
+}
+
+}  // namespace synclog::tools
