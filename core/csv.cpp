@@ -160,10 +160,13 @@ void reader::next_tolerant(row& out) {
   const std::size_t past = line_past(text, offset_);
   const scan_options within_line{dialect_.delimiter, quoting::rfc4180, past};
   scanned found = scan_record(text, offset_, within_line, out);
-  if (found.open_quote) {
+  // A line that is complete although a quote in its midst stays open does not need the next one.
+  const bool complete = out.cells.size() == header_.size() && found.open_field + 1 < header_.size();
+  if (found.open_quote && !complete) {
     const scan_options across_lines{dialect_.delimiter, quoting::rfc4180, quoted_limit(text, offset_)};
     found = scan_record(text, offset_, across_lines, out);
-    if (found.past > past && out.cells.size() == header_.size() &&
+    // Who encloses a line break properly has no stray quotes in the same record.
+    if (found.past > past && !found.stray_quote && out.cells.size() == header_.size() &&
         !swallows_complete_line(past, found.past)) {
       line_ += count_lines(text, offset_, found.past);
       offset_ = found.past;

@@ -53,6 +53,7 @@ class scanner {
     for (;;) {
       const std::size_t quote = text_.substr(0, options_.limit).find('"', from);
       if (quote == std::string_view::npos) {
+        if (!found_.open_quote) found_.open_field = used_ - 1;
         found_.open_quote = true;
         break;
       }

@@ -18,9 +18,10 @@ struct scan_options {
 };
 
 struct scanned {
-  std::size_t past = 0;     // offset behind the record and its line end
-  bool open_quote = false;  // a quote that began a field found no other quote up to the limit
-  bool stray_quote = false; // a quote that is a character
+  std::size_t past = 0;       // offset behind the record and its line end
+  bool open_quote = false;    // a quote that began a field found no other quote up to the limit
+  std::size_t open_field = 0; // the field it began
+  bool stray_quote = false;   // a quote that is a character
   std::size_t quoted_fields = 0;
 };
 

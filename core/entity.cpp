@@ -1,4 +1,4 @@
-// Reads a definition file: a JSON Schema with the x- keywords that docs/entities.md lists. All that is wrong
+// Reads a definition file: a JSON Schema with x- keywords; core/entities holds eight. All that is wrong
 // with a definition is told at once, each with its pointer.
 #include "core/entity.hpp"
 #include "core/chain.hpp"

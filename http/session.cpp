@@ -187,6 +187,10 @@ bool session::open_exchange(std::string_view head, std::optional<core::problem>&
 std::optional<core::problem> session::examine() {
   exchange& current = *exchange_;
   request& asked = current.parser.request();
+  if (current.parser.target().size() > context_->limits.max_target_bytes) {
+    return core::make_problem(code::uri_too_long,
+                              "the URL is longer than " + std::to_string(context_->limits.max_target_bytes) + " bytes");
+  }
   auto target = parse_target(current.parser.target());
   if (!target) return target.error();
   asked.path = std::move(target->path);

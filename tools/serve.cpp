@@ -7,6 +7,7 @@
 #include "eventstore/pg/pool.hpp"
 #include "eventstore/statements.hpp"
 #include "http/metrics.hpp"
+#include "http/routes.hpp"
 #include "http/server.hpp"
 #include "migrations/runner.hpp"
 #include "projections/read_table.hpp"
@@ -149,8 +150,8 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
 asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context, bool demo) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   co_await start(app, server, demo);
-  for (const auto& url : server.urls()) {
-    fmt::print("listening on {}\n", url);
+  for (const auto& endpoint : server.endpoints()) {
+    fmt::print("listening on {}\n", http::url_of(endpoint));
   }
   std::fflush(stdout);
   co_await signals.async_wait(asio::use_awaitable);
@@ -189,9 +190,16 @@ int run_context(asio::io_context& context, asio::awaitable<void> work, unsigned 
 
 int run_serve(serve_options options) {
   std::signal(SIGPIPE, SIG_IGN);
-  options.server.listen = options.listen;
-  if (auto refused = http::check_listen(options.server)) {
-    fmt::print(stderr, "synclog: {}\n", refused->detail);
+  for (const auto& text : options.listen) {
+    auto address = http::parse_listen_address(text);
+    if (!address) {
+      fmt::print(stderr, "synclog: --listen: {}\n", address.error().detail);
+      return exit_usage;
+    }
+    options.server.listen.push_back(std::move(*address));
+  }
+  if (const auto refused = http::refuse_open_listen(options.server.listen, options.server.auth)) {
+    fmt::print(stderr, "synclog: {}\n", *refused);
     return exit_usage;
   }
   const auto entities = core::catalog::load(options.entities_dir);
@@ -229,7 +237,8 @@ int run_serve(serve_options options) {
   {
     asio::io_context context(static_cast<int>(threads));
     application app(context, *access, *entities, options);
-    http::server server(context.get_executor(), options.server, app.services);
+    http::metrics counters(http::all_routes());
+    http::server server(context.get_executor(), options.server, app.services, counters);
     code = run_context(context, serve_until_signal(app, server, context, options.demo), threads);
   }
   if (access->cluster) {

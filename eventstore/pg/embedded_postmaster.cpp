@@ -103,10 +103,15 @@ core::result<void> clear_remains(const layout& where) {
           "processes of a database that was killed still work in {} and do not end", where.pg_dir));
     }
   }
+  // PostgreSQL itself would take any process that has the number by now, and even a zombie, for the old
+  // postmaster.
   const acting_as user(where.runs_as);
-  std::error_code error;
-  fs::remove(where.pg_dir + "/postmaster.pid", error);
-  if (error) return io_problem("cannot remove the stale", where.pg_dir + "/postmaster.pid", error.value());
+  for (const std::string& stale :
+       {where.pg_dir + "/postmaster.pid", where.socket_dir + "/.s.PGSQL.5432.lock"}) {
+    std::error_code error;
+    fs::remove(stale, error);
+    if (error) return io_problem("cannot remove the stale", stale, error.value());
+  }
   return {};
 }
 

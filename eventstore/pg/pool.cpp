@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
 #include <mutex>
@@ -147,6 +148,9 @@ asio::awaitable<segment_result> pool::impl::run_read(self_ptr self, segment work
     lost = true;
   }
   if (lost) {
+    // What broke one connection has mostly broken all, and the others may need a moment to notice.
+    asio::steady_timer pause(co_await asio::this_coro::executor, std::min(until, clock::now() + self->options.backoff_min));
+    co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     const std::shared_ptr<connection> another = co_await take(self, until);
     out = co_await another->run(std::move(work), until);
   }

@@ -8,6 +8,7 @@
 #include "projections/list_query.hpp"
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -32,7 +33,8 @@ class page_sizer {
       seen_bytes_ += doc.size();
     seen_rows_ += docs.size();
     const auto average = std::max<std::size_t>(1, seen_bytes_ / std::max<std::size_t>(1, seen_rows_));
-    rows_ = std::clamp<std::size_t>(target_bytes / average, 1, max_rows);
+    // Round numbers: every number of rows is a prepared statement of its own.
+    rows_ = std::bit_floor(std::clamp<std::size_t>(target_bytes / average, 1, max_rows));
   }
 
  private:

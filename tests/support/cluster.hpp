@@ -12,7 +12,7 @@ namespace synclog::tests {
 struct cluster_options {
   bool durable = false;               // fsync on; off is what makes tests quick
   bool tcp = false;                   // listens also on a free port of 127.0.0.1
-  std::vector<std::string> settings;  // "max_connections=20": over the defaults
+  std::vector<std::string> settings{};  // "max_connections=20": over the defaults
 };
 
 class test_cluster {

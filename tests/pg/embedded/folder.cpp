@@ -68,6 +68,12 @@ throwaway_folder::~throwaway_folder() {
   fs::remove_all(path_, ignored);
 }
 
+void throwaway_folder::fill() {
+  static const throwaway_folder prepared;
+  if (!fs::exists(prepared.data_dir())) started(prepared.data_dir())->stop();
+  REQUIRE(std::system(("cp -a " + prepared.data_dir() + " " + data_dir()).c_str()) == 0);
+}
+
 std::unique_ptr<embedded_cluster> started(const std::string& data_dir) {
   auto made = embedded_cluster::start({.data_dir = data_dir, .bin_dir = {}, .settings = {}});
   REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().detail));
@@ -140,6 +146,7 @@ void other_process::kill9() {
 
 void other_process::end() {
   if (pid_ < 0) return;
+  signal(SIGPIPE, SIG_IGN); // a killed one does not listen
   // A byte and not only the end of the pipe: later forks hold that open too.
   if (write(tell_, "q", 1) < 0) kill(pid_, SIGKILL);
   close(tell_);

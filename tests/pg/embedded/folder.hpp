@@ -19,6 +19,9 @@ class throwaway_folder {
   throwaway_folder& operator=(const throwaway_folder&) = delete;
   const std::string& path() const { return path_; }
   std::string data_dir() const { return path_ + "/data"; }
+  // Puts a copy of a cluster there that was made, migrated to nothing and stopped once: initdb is the slow
+  // part of a test.
+  void fill();
 
  private:
   std::string path_;

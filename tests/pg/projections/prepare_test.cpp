@@ -54,7 +54,7 @@ TEST_CASE("prepare: makes the tables of all definitions once, typed as they say,
   CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'select'") ==
         "select_order_idx select_order_order_flag_idx select_order_order_idx select_pkey select_table_key select_user_key");
   CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'clients'") ==
-        "clients_order_branch_idx clients_order_idx clients_pkey clients_reference_number_key");
+        "clients_order_branch_idx clients_order_idx clients_order_phone_idx clients_pkey clients_reference_number_key");
   CHECK(log.sql("SELECT bool_and(condeferrable AND NOT condeferred) FROM pg_constraint WHERE conname LIKE '%\\_key' AND "
                 "connamespace = 'public'::regnamespace") == "t");
   CHECK(log.sql("SELECT attcompression = 'l' FROM pg_attribute WHERE attrelid = 'clients'::regclass AND attname = 'doc'") == "t");

@@ -21,8 +21,14 @@ inline std::shared_ptr<const pg::statement> statement(std::string name, std::str
   return std::make_shared<pg::statement>(pg::statement{std::move(name), std::move(sql)});
 }
 
+inline pg::connect_options at(const std::string& conninfo) {
+  pg::connect_options out;
+  out.conninfo = conninfo;
+  return out;
+}
+
 inline pg::connect_options to(const test_cluster& cluster, const std::string& database = "postgres") {
-  return {.conninfo = cluster.conninfo(database)};
+  return at(cluster.conninfo(database));
 }
 
 inline std::shared_ptr<pg::connection> connect(io_threads& threads, const pg::connect_options& options) {

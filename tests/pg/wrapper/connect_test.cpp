@@ -39,22 +39,23 @@ struct mute_server {
 TEST_CASE("connect: refused, a wrong database, a wrong role and an unreadable URL are unavailable") {
   io_threads threads;
   const auto open = [&threads](pg::connect_options options) { connect(threads, options); };
-  CHECK_THROWS_AS(open({.conninfo = "host=127.0.0.1 port=1 user=x"}), pg::unavailable);
-  CHECK_THROWS_AS(open({.conninfo = "host=/tmp/no-such-folder user=x"}), pg::unavailable);
+  CHECK_THROWS_AS(open(at("host=127.0.0.1 port=1 user=x")), pg::unavailable);
+  CHECK_THROWS_AS(open(at("host=/tmp/no-such-folder user=x")), pg::unavailable);
   CHECK_THROWS_AS(open(to(test_cluster::shared(), "no_such_database")), pg::unavailable);
-  CHECK_THROWS_AS(open({.conninfo = "no such thing"}), pg::unavailable);
-  CHECK_THROWS_AS(open({.conninfo = test_cluster::shared().conninfo(), .role = "no_such_role"}), pg::unavailable);
+  CHECK_THROWS_AS(open(at("no such thing")), pg::unavailable);
+  pg::connect_options wrong_role = to(test_cluster::shared());
+  wrong_role.role = "no_such_role";
+  CHECK_THROWS_AS(open(wrong_role), pg::unavailable);
 }
 
 TEST_CASE("connect: a server that says nothing ends in deadline_exceeded, at the deadline") {
   io_threads threads;
   const mute_server mute;
   const auto start = pg::clock::now();
-  auto opening = pg::connection::open(threads.executor(), {.conninfo = mute.conninfo()}, in(300ms));
+  auto opening = pg::connection::open(threads.executor(), at(mute.conninfo()), in(300ms));
   CHECK_THROWS_AS(threads.run(std::move(opening)), pg::deadline_exceeded);
   CHECK(pg::clock::now() - start < 5s);
-  pg::connect_options own;
-  own.conninfo = mute.conninfo();
+  pg::connect_options own = at(mute.conninfo());
   own.connect_timeout = 300ms;
   CHECK_THROWS_AS(connect(threads, own), pg::deadline_exceeded);
 }
@@ -68,7 +69,7 @@ TEST_CASE("connect: a stop ends an attempt at once") {
     stop.request_stop();
   });
   const auto start = pg::clock::now();
-  auto opening = pg::connection::open(threads.executor(), {.conninfo = mute.conninfo()}, in(20s), stop.get_token());
+  auto opening = pg::connection::open(threads.executor(), at(mute.conninfo()), in(20s), stop.get_token());
   CHECK_THROWS_AS(threads.run(std::move(opening)), pg::unavailable);
   CHECK(pg::clock::now() - start < 5s);
   stopper.join();
@@ -105,7 +106,7 @@ TEST_CASE("connect: a URL works as well as key=value, TCP as well as a Unix sock
   test_cluster own({.tcp = true});
   io_threads threads;
   for (const std::string& where : {own.url(), own.tcp_conninfo(), own.conninfo()}) {
-    const auto one = connect(threads, {.conninfo = where});
+    const auto one = connect(threads, at(where));
     CHECK(run_sql(threads, *one, "SELECT 42").results[0].int8(0, 0) == 42);
   }
 }

@@ -304,7 +304,7 @@ TEST_CASE("segments: 64 MB of parameters and 64 MB of result at once, both sides
     const auto answer = co_await where->run_ok(std::move(work), in(60s));
     if (answer.results[0].text(0, 0) != *bytes) throw std::runtime_error("other bytes came back");
   };
-  run_many(threads, 3, [&](int) { return ask(one, there_and_back, &large); });
+  run_many(threads, 2, [&](int) { return ask(one, there_and_back, &large); });
   CHECK(run_sql(threads, *one, "SELECT 1").ok());
 }
 

@@ -1,0 +1,63 @@
+// The clients of a fault run: threads with a connection each that send one request after another, try again what had no
+// answer (half of the time), and now and then repeat what was acknowledged. Created and stopped by the run's thread.
+#pragma once
+#include "fault/history.hpp"
+#include "fault/requests.hpp"
+#include "fault/wire.hpp"
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace synclog::tests::fault {
+
+struct writers_options {
+  int count = 64;
+  std::uint64_t seed = 1;
+  std::function<std::uint16_t()> port;  // where the server listens now; 0 = nowhere. Called from all threads.
+};
+
+class writers {
+ public:
+  // `kept` outlives it.
+  writers(writers_options options, history& kept);
+  ~writers();
+  writers(const writers&) = delete;
+  writers& operator=(const writers&) = delete;
+
+  // Ends the load: every writer finishes what it is at, retries included, and its thread ends.
+  void stop();
+
+  // Microseconds since the start of the run, as in the history.
+  std::int64_t now_us() const;
+  // When the latest of the acknowledged requests was sent: past the moment of a fault = the service is back.
+  std::int64_t latest_acknowledged_us() const { return latest_acknowledged_us_; }
+  // Retries that were given up without an answer; zero when the service came back as promised.
+  std::uint64_t given_up() const { return given_up_; }
+  std::uint64_t acknowledged() const { return acknowledged_; }
+
+ private:
+  struct writer_state;
+  void work(int number);
+  bool attempt_once(writer_state& self, planned& wanted);
+  void carry_out(writer_state& self, planned& wanted);
+  void repeat(writer_state& self, planned& done);
+  bool rest(std::chrono::milliseconds time);
+
+  writers_options options_;
+  history* history_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::atomic<std::int64_t> latest_acknowledged_us_{0};
+  std::atomic<std::uint64_t> given_up_{0};
+  std::atomic<std::uint64_t> acknowledged_{0};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<bool> stopping_{false};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace synclog::tests::fault

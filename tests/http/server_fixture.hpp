@@ -1,0 +1,64 @@
+// A server with handlers of its own, no database: for tests of the connection layer. The handlers are reached by pattern.
+#pragma once
+#include "http/server.hpp"
+#include "support/http_client.hpp"
+#include "support/wait.hpp"
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace synclog::tests {
+
+// Routes:
+//   GET  /tiny            {"ok":true}, quick                    GET  /wait     the same, "waits"
+//   POST /echo            the body back                         GET  /echo     what the request said, as text
+//   GET  /hold            answers when release() is called      GET  /throw    ?what=…: throws before or after begin
+//   GET  /stream          a stream: "tick" until drained or gone GET  /flood   chunks without end, ?size= bytes each
+//   GET  /chunks          three chunks                          GET  /big      ?bytes=: one answer of that size
+//   GET|PUT /api/{entity}/{id}  the id back
+class test_server {
+ public:
+  struct settings {
+    http::limits limits;
+    http::server_options options;
+    int threads = 3;
+  };
+  static settings quick_settings();
+
+  test_server() : test_server(quick_settings()) {}
+  explicit test_server(settings with);
+  ~test_server();
+
+  std::uint16_t port() const { return port_; }
+  http_client client() const { return http_client(port_); }
+  http::server& server() { return *server_; }
+  http::metrics& metrics() { return metrics_; }
+  io_threads& io() { return threads_; }
+  void release() { released_ = true; }
+  // Stops it and says how long that took.
+  std::chrono::milliseconds stop(std::chrono::milliseconds grace);
+
+  std::atomic<int> held{0};              // handlers inside /hold
+  std::atomic<int> streaming{0};         // handlers inside /stream and /flood
+  std::atomic<std::uint64_t> flooded{0}; // bytes that /flood has written
+  std::atomic<int> handled{0};
+  std::atomic<int> drained{0};           // streams that ended because the server drains
+
+ private:
+  boost::asio::awaitable<void> call(const http::route& target, const http::request& asked, http::responder& answer);
+  boost::asio::awaitable<void> hold(http::responder& answer);
+  boost::asio::awaitable<void> stream(http::responder& answer);
+  boost::asio::awaitable<void> flood(const http::request& asked, http::responder& answer);
+  boost::asio::awaitable<void> fail(const http::request& asked, http::responder& answer);
+
+  http::metrics metrics_;
+  io_threads threads_;
+  std::unique_ptr<http::server> server_;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> released_{false};
+  bool stopped_ = false;
+};
+
+} // namespace synclog::tests
