@@ -30,7 +30,8 @@ class embedded_cluster {
   // Problems are plain sentences with the fix: folder not reachable for user postgres, version mismatch,
   // another server's lock, initdb's own words.
   static core::result<std::unique_ptr<embedded_cluster>> start(embedded_options options);
-  // Stops the cluster only when this object started or adopted it for serving and no other synclog uses it.
+  // Stops the cluster only when this object made or started it, or supervises it, and no other synclog uses
+  // it. While others do, the last of them to leave stops it instead.
   ~embedded_cluster();
 
   const embedded_urls& urls() const;
@@ -42,7 +43,7 @@ class embedded_cluster {
   // Starts the watching thread: a dead postmaster is restarted with back-off; `on_event` hears plain
   // sentences for the log.
   void supervise(std::function<void(const std::string&)> on_event);
-  // Fast shutdown, waits; idempotent. Leaves it running while another synclog process holds it open.
+  // As the destructor: fast shutdown, at most about a minute; idempotent.
   void stop();
 
  private:

@@ -28,6 +28,7 @@ constexpr std::string_view access_rules =
     "local   all          all   peer map=synclog\n"
     "local   replication  all   peer map=synclog\n";
 
+constexpr std::string_view unfinished_prefix = "pg.part-";
 constexpr std::string_view include_line = "include = 'synclog.conf'";
 
 std::string quoted_setting(std::string_view text) {
@@ -98,6 +99,19 @@ core::result<void> ensure_mapping(const layout& where) {
   return replace_file(path, text);
 }
 
+core::result<void> remove_unfinished(const std::string& data_dir) {
+  std::error_code error;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(data_dir, error)) {
+    if (entry.path().filename().string().starts_with(unfinished_prefix)) unfinished.push_back(entry.path());
+  }
+  for (const fs::path& path : unfinished) {
+    fs::remove_all(path, error);
+    if (error) return io_problem("cannot remove the remains of an interrupted start in", path, error.value());
+  }
+  return {};
+}
+
 std::string last_lines(const std::string& output) {
   return output.size() > shown_bytes ? "…" + output.substr(output.size() - shown_bytes) : output;
 }
@@ -106,10 +120,9 @@ std::string last_lines(const std::string& output) {
 
 core::result<void> make_cluster(const layout& where) {
   const acting_as user(where.runs_as);
-  const std::string part = where.data_dir + "/pg.part";
-  std::error_code error;
-  fs::remove_all(part, error);
-  if (error) return io_problem("cannot remove the remains of an interrupted start in", part, error.value());
+  if (const auto removed = remove_unfinished(where.data_dir); !removed) return removed.error();
+  // A name of its own: an initdb whose starter was killed this moment may still be cleaning up.
+  const std::string part = where.data_dir + "/" + std::string(unfinished_prefix) + std::to_string(getpid());
   const finished made =
       run_to_end({.arguments = {where.bin_dir + "/initdb", "-D", part, "-U", "postgres", "-E", "UTF8",
                                 "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=reject",

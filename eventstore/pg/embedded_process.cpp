@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,12 +60,18 @@ prepared prepare(const command_line& command) {
   return made;
 }
 
-// In the child, async-signal-safe. `output` < 0: to the log file.
-[[noreturn]] void become_program(const command_line& command, const prepared& program, int output) {
+// In the child, async-signal-safe. `output` < 0: to the log file, and the program outlives us; else it ends
+// with `parent`.
+[[noreturn]] void become_program(const command_line& command, const prepared& program, int output,
+                                 pid_t parent) {
   reset_signals();
   setsid();
   umask(077);
   if (!become(command.as)) _exit(exit_no_user);
+  if (output >= 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // after the change of user, which clears it
+    if (getppid() != parent) _exit(exit_no_user);
+  }
   if (chdir(command.folder.c_str()) != 0) _exit(exit_no_folder);
   const int null = open("/dev/null", O_RDWR);
   if (output < 0) {
@@ -107,8 +114,9 @@ std::string name_of(pid_t pid) {
 
 pid_t launch(const command_line& command) {
   const prepared program = prepare(command);
+  const pid_t self = getpid();
   const pid_t child = fork();
-  if (child == 0) become_program(command, program, -1);
+  if (child == 0) become_program(command, program, -1, self);
   return child;
 }
 
@@ -117,8 +125,9 @@ finished run_to_end(const command_line& command, std::chrono::milliseconds timeo
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return ended;
   const prepared program = prepare(command);
+  const pid_t self = getpid();
   const pid_t child = fork();
-  if (child == 0) become_program(command, program, ends[1]);
+  if (child == 0) become_program(command, program, ends[1], self);
   close(ends[1]);
   const auto until = std::chrono::steady_clock::now() + timeout;
   std::array<char, 4096> buffer{};

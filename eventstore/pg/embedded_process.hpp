@@ -25,6 +25,7 @@ struct finished {
   bool timed_out = false;
   std::string output; // stdout and stderr, the first 64 KiB
 };
+// It is killed when the calling thread ends before it does.
 finished run_to_end(const command_line& command, std::chrono::milliseconds timeout);
 
 // The index of the first path that `user` may not search, -1 when all are fine.

@@ -21,7 +21,7 @@ enum class return_preference : std::uint8_t { unset, minimal, representation };
 
 // Prefer (RFC 7240); unknown preferences are ignored, as it says.
 struct preferences {
-  std::optional<eventstore::bulk_handling> handling;
+  std::optional<eventstore::bulk_handling> handling{};
   return_preference returned = return_preference::unset;
 
   // "return=minimal, handling=strict": what to say in Preference-Applied; "" = nothing was preferred.

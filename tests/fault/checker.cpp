@@ -16,7 +16,8 @@ class findings {
  public:
   template <class... Parts>
   void add(fmt::format_string<Parts...> sentence, Parts&&... parts) {
-    if (sentences_.size() < max_findings) sentences_.push_back(fmt::format(sentence, std::forward<Parts>(parts)...));
+    if (sentences_.size() < max_findings)
+      sentences_.push_back(fmt::format(sentence, std::forward<Parts>(parts)...));
   }
   std::vector<std::string> take() { return std::move(sentences_); }
 
@@ -24,7 +25,9 @@ class findings {
   std::vector<std::string> sentences_;
 };
 
-std::string name_of(const operation& done) { return fmt::format("{} {} ({})", to_string(done.kind), done.key, done.entity); }
+std::string name_of(const operation& done) {
+  return fmt::format("{} {} ({})", to_string(done.kind), done.key, done.entity);
+}
 
 void check_positions(const std::vector<logged_event>& log, findings& found) {
   std::int64_t expected = 1;
@@ -40,8 +43,8 @@ void check_versions(const std::vector<logged_event>& log, findings& found) {
   for (const logged_event& event : log) {
     auto& version = latest[{event.entity, event.record_id}];
     if (event.version != version + 1) {
-      found.add("I1: {}/{} goes from version {} to {} at position {}", event.entity, event.record_id, version, event.version,
-                event.position);
+      found.add("I1: {}/{} goes from version {} to {} at position {}", event.entity, event.record_id, version,
+                event.version, event.position);
     }
     version = event.version;
   }
@@ -49,22 +52,25 @@ void check_versions(const std::vector<logged_event>& log, findings& found) {
 
 void check_content(const operation& done, const events_of_key& events, findings& found) {
   for (const logged_event* event : events) {
-    if (event->entity != done.entity) found.add("I1: {} wrote to {} at {}", name_of(done), event->entity, event->position);
+    if (event->entity != done.entity)
+      found.add("I1: {} wrote to {} at {}", name_of(done), event->entity, event->position);
     if (event->action != "deleted" && !event->has_mark) {
-      found.add("I1: position {} has the key of {} but another write's content", event->position, name_of(done));
+      found.add("I1: position {} has the key of {} but another write's content", event->position,
+                name_of(done));
     }
   }
 }
 
-void check_acknowledged(const operation& done, const attempt& told, const events_of_key& events, findings& found) {
+void check_acknowledged(const operation& done, const attempt& told, const events_of_key& events,
+                        findings& found) {
   if (events.size() < told.effects.size()) {
-    found.add("I1: {} was acknowledged at {} with {} records, the log has {} of them (lost)", name_of(done), told.cursor,
-              told.effects.size(), events.size());
+    found.add("I1: {} was acknowledged at {} with {} records, the log has {} of them (lost)", name_of(done),
+              told.cursor, told.effects.size(), events.size());
     return;
   }
   if (events.size() > told.effects.size()) {
-    found.add("I1: {} was acknowledged with {} records, the log has {} (doubled)", name_of(done), told.effects.size(),
-              events.size());
+    found.add("I1: {} was acknowledged with {} records, the log has {} (doubled)", name_of(done),
+              told.effects.size(), events.size());
     return;
   }
   for (std::size_t index = 0; index < events.size(); ++index) {
@@ -73,8 +79,8 @@ void check_acknowledged(const operation& done, const attempt& told, const events
     const bool same = said.id == is.record_id && (said.version == 0 || said.version == is.version) &&
                       (said.position == 0 || said.position == is.position);
     if (!same) {
-      found.add("I1: {} was told {} version {} position {}, the log has {} version {} position {}", name_of(done), said.id,
-                said.version, said.position, is.record_id, is.version, is.position);
+      found.add("I1: {} was told {} version {} position {}, the log has {} version {} position {}",
+                name_of(done), said.id, said.version, said.position, is.record_id, is.version, is.position);
     }
   }
   if (!events.empty() && told.cursor != events.back()->cursor) {
@@ -88,9 +94,10 @@ void check_replays(const operation& done, const attempt& first, findings& found)
     if (&made <= &first) continue;
     const verdict told = verdict_of(made);
     if (told == verdict::refused) {
-      found.add("I2: {} was acknowledged at {}, and its retry refused with {} {}", name_of(done), first.cursor, made.status,
-                made.code);
-    } else if (told == verdict::acknowledged && (made.cursor != first.cursor || made.effects != first.effects)) {
+      found.add("I2: {} was acknowledged at {}, and its retry refused with {} {}", name_of(done),
+                first.cursor, made.status, made.code);
+    } else if (told == verdict::acknowledged &&
+               (made.cursor != first.cursor || made.effects != first.effects)) {
       found.add("I2: {} was acknowledged at {}, its retry at {}", name_of(done), first.cursor, made.cursor);
     } else if (told == verdict::acknowledged && !made.replayed) {
       found.add("I2: the retry of {} is not marked as a replay", name_of(done));
@@ -105,7 +112,8 @@ void check_strict(const operation& done, const events_of_key& events, findings& 
   }
   for (std::size_t index = 1; index < events.size(); ++index) {
     if (events[index]->position != events[index - 1]->position + 1) {
-      found.add("I3: {} is at positions {} and {}", name_of(done), events[index - 1]->position, events[index]->position);
+      found.add("I3: {} is at positions {} and {}", name_of(done), events[index - 1]->position,
+                events[index]->position);
     }
   }
 }
@@ -144,7 +152,7 @@ void check_operation(const operation& done, const events_of_key& events, finding
 struct span_in_time {
   const operation* done = nullptr;
   std::int64_t sent_us = 0;
-  std::int64_t answered_us = 0;  // of the acknowledgement; the end of time without one
+  std::int64_t answered_us = 0; // of the acknowledgement; the end of time without one
   std::int64_t first = 0, last = 0;
 };
 
@@ -153,7 +161,8 @@ void check_order(std::vector<span_in_time> spans, findings& found) {
   std::vector<const span_in_time*> by_answer;
   by_answer.reserve(spans.size());
   std::ranges::sort(spans, {}, &span_in_time::sent_us);
-  for (const span_in_time& one : spans) by_answer.push_back(&one);
+  for (const span_in_time& one : spans)
+    by_answer.push_back(&one);
   std::ranges::sort(by_answer, {}, [](const span_in_time* one) { return one->answered_us; });
   const span_in_time* highest = nullptr;
   std::size_t next = 0;
@@ -162,21 +171,24 @@ void check_order(std::vector<span_in_time> spans, findings& found) {
       if (highest == nullptr || by_answer[next]->last > highest->last) highest = by_answer[next];
     }
     if (highest != nullptr && highest->last > one.first) {
-      found.add("I4: {} was answered {} us before {} was sent, but is at {} and the later one at {}", name_of(*highest->done),
-                one.sent_us - highest->answered_us, name_of(*one.done), highest->last, one.first);
+      found.add("I4: {} was answered {} us before {} was sent, but is at {} and the later one at {}",
+                name_of(*highest->done), one.sent_us - highest->answered_us, name_of(*one.done),
+                highest->last, one.first);
     }
   }
 }
 
-}  // namespace
+} // namespace
 
-std::vector<std::string> check(const std::vector<operation>& operations, const std::vector<logged_event>& log) {
+std::vector<std::string> check(const std::vector<operation>& operations,
+                               const std::vector<logged_event>& log) {
   findings found;
   check_positions(log, found);
   check_versions(log, found);
 
   std::unordered_map<std::string_view, events_of_key> by_key;
-  for (const logged_event& event : log) by_key[event.key].push_back(&event);
+  for (const logged_event& event : log)
+    by_key[event.key].push_back(&event);
   std::vector<span_in_time> spans;
   for (const operation& done : operations) {
     const auto place = by_key.find(done.key);
@@ -191,10 +203,11 @@ std::vector<std::string> check(const std::vector<operation>& operations, const s
     if (place != by_key.end()) by_key.erase(place);
   }
   for (const auto& [key, events] : by_key) {
-    found.add("I2: position {} belongs to no request that was sent (key \"{}\")", events.front()->position, key);
+    found.add("I2: position {} belongs to no request that was sent (key \"{}\")", events.front()->position,
+              key);
   }
   check_order(std::move(spans), found);
   return found.take();
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

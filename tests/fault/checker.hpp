@@ -14,6 +14,7 @@ namespace synclog::tests::fault {
 
 // Sentences that begin with the invariant ("I1: …"); none = all hold. Stops collecting at `max_findings`.
 inline constexpr std::size_t max_findings = 20;
-std::vector<std::string> check(const std::vector<operation>& operations, const std::vector<logged_event>& log);
+std::vector<std::string> check(const std::vector<operation>& operations,
+                               const std::vector<logged_event>& log);
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

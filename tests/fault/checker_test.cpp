@@ -13,7 +13,8 @@ struct sample {
   std::vector<logged_event> log;
 
   sample() {
-    for (int number = 1; number <= 3; ++number) add(op_kind::create, fmt::format("key-{}", number), 1);
+    for (int number = 1; number <= 3; ++number)
+      add(op_kind::create, fmt::format("key-{}", number), 1);
     add(op_kind::strict_bulk, "bulk", 3);
   }
 
@@ -40,7 +41,8 @@ struct sample {
     renumber();
   }
   void renumber() {
-    for (std::size_t index = 0; index < log.size(); ++index) log[index].position = static_cast<std::int64_t>(index) + 1;
+    for (std::size_t index = 0; index < log.size(); ++index)
+      log[index].position = static_cast<std::int64_t>(index) + 1;
   }
 
  private:
@@ -61,7 +63,7 @@ attempt unanswered(std::int64_t sent_us) {
   return made;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("checker: a healthy history is accepted") {
   const sample healthy;
@@ -71,7 +73,7 @@ TEST_CASE("checker: a healthy history is accepted") {
 
 TEST_CASE("checker: an acknowledged write that is not in the log is reported") {
   sample doctored;
-  doctored.lose(5);  // at the end, so that no other position moves
+  doctored.lose(5); // at the end, so that no other position moves
   CHECK(reports(doctored, "I1"));
   sample single;
   single.add(op_kind::create, "last", 1);
@@ -96,7 +98,8 @@ TEST_CASE("checker: the same version twice is reported") {
 
 TEST_CASE("checker: a gap in the positions is reported") {
   sample doctored;
-  for (std::size_t index = 2; index < doctored.log.size(); ++index) ++doctored.log[index].position;
+  for (std::size_t index = 2; index < doctored.log.size(); ++index)
+    ++doctored.log[index].position;
   CHECK(reports(doctored, "I4"));
 }
 
@@ -138,7 +141,8 @@ TEST_CASE("checker: an unanswered write may be there once or not at all, but nev
   sample whole = absent;
   for (const char* id : {"x", "y"}) {
     const auto position = static_cast<std::int64_t>(whole.log.size()) + 1;
-    whole.log.push_back({position, "clients", id, 1, "created", "lost", fmt::format("{}-abcd", position), true});
+    whole.log.push_back(
+        {position, "clients", id, 1, "created", "lost", fmt::format("{}-abcd", position), true});
   }
   CHECK(check(whole.operations, whole.log).empty());
 

@@ -19,28 +19,36 @@ std::string setting(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-bool is_long() { return !setting("SYNCLOG_TEST_LONG").empty() && setting("SYNCLOG_TEST_LONG") != "0"; }
+bool is_long() {
+  return !setting("SYNCLOG_TEST_LONG").empty() && setting("SYNCLOG_TEST_LONG") != "0";
+}
 
 std::vector<std::uint64_t> seeds() {
-  if (const auto one = setting("SYNCLOG_FAULT_SEED"); !one.empty()) return {std::strtoull(one.c_str(), nullptr, 10)};
+  if (const auto one = setting("SYNCLOG_FAULT_SEED"); !one.empty())
+    return {std::strtoull(one.c_str(), nullptr, 10)};
   std::size_t count = is_long() ? 10 : 2;
-  if (const auto wanted = setting("SYNCLOG_FAULT_SEEDS"); !wanted.empty()) count = std::strtoull(wanted.c_str(), nullptr, 10);
+  if (const auto wanted = setting("SYNCLOG_FAULT_SEEDS"); !wanted.empty())
+    count = std::strtoull(wanted.c_str(), nullptr, 10);
   if (!is_long()) {
     std::vector<std::uint64_t> fixed;
-    for (std::uint64_t seed = 1; seed <= count; ++seed) fixed.push_back(seed);
+    for (std::uint64_t seed = 1; seed <= count; ++seed)
+      fixed.push_back(seed);
     return fixed;
   }
   // Others each time: a long run looks for what the last one did not see.
   std::vector<std::uint64_t> fresh;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto base = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count()) % 1'000'000;
-  for (std::uint64_t index = 0; index < count; ++index) fresh.push_back(base * 100 + index);
+  const auto base =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count()) % 1'000'000;
+  for (std::uint64_t index = 0; index < count; ++index)
+    fresh.push_back(base * 100 + index);
   return fresh;
 }
 
-}  // namespace
+} // namespace
 
-TEST_CASE("fault: every acknowledged write survives kills of the server and of PostgreSQL, once and in order") {
+TEST_CASE(
+    "fault: every acknowledged write survives kills of the server and of PostgreSQL, once and in order") {
   std::size_t number = 0;
   for (const std::uint64_t seed : seeds()) {
     run_options options;
@@ -54,7 +62,8 @@ TEST_CASE("fault: every acknowledged write survives kills of the server and of P
     CAPTURE(again);
     const auto report = run_schedule(options);
     MESSAGE("seed ", seed, ": ", report.summary());
-    for (const std::string& sentence : report.problems) FAIL_CHECK(sentence);
+    for (const std::string& sentence : report.problems)
+      FAIL_CHECK(sentence);
     // A run that saw nothing proves nothing.
     CHECK(report.acknowledged > 300);
     CHECK(report.unanswered_attempts > 0);

@@ -16,8 +16,9 @@ bool promises_nothing_saved(std::string_view code) {
 }
 
 void append_attempt(std::string& out, const attempt& made) {
-  fmt::format_to(std::back_inserter(out), R"({{"sent_us":{},"answered_us":{},"status":{},"replayed":{},"code":)",
-                 made.sent_us, made.answered_us, made.status, made.replayed);
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"sent_us":{},"answered_us":{},"status":{},"replayed":{},"code":)", made.sent_us,
+                 made.answered_us, made.status, made.replayed);
   core::json::append_string(out, made.code);
   out += R"(,"cursor":)";
   core::json::append_string(out, made.cursor);
@@ -31,28 +32,40 @@ void append_attempt(std::string& out, const attempt& made) {
   out += "]}";
 }
 
-}  // namespace
+} // namespace
 
 std::string_view to_string(op_kind kind) {
   switch (kind) {
-  case op_kind::create: return "create";
-  case op_kind::update: return "update";
-  case op_kind::remove: return "remove";
-  case op_kind::natural_key: return "natural_key";
-  case op_kind::conditional: return "conditional";
-  case op_kind::bad_create: return "bad_create";
-  case op_kind::lenient_bulk: return "lenient_bulk";
-  case op_kind::strict_bulk: return "strict_bulk";
+  case op_kind::create:
+    return "create";
+  case op_kind::update:
+    return "update";
+  case op_kind::remove:
+    return "remove";
+  case op_kind::natural_key:
+    return "natural_key";
+  case op_kind::conditional:
+    return "conditional";
+  case op_kind::bad_create:
+    return "bad_create";
+  case op_kind::lenient_bulk:
+    return "lenient_bulk";
+  case op_kind::strict_bulk:
+    return "strict_bulk";
   }
   return "?";
 }
 
 std::string_view to_string(verdict told) {
   switch (told) {
-  case verdict::acknowledged: return "acknowledged";
-  case verdict::refused: return "refused";
-  case verdict::nothing_saved: return "nothing saved";
-  case verdict::unknown: return "unknown";
+  case verdict::acknowledged:
+    return "acknowledged";
+  case verdict::refused:
+    return "refused";
+  case verdict::nothing_saved:
+    return "nothing saved";
+  case verdict::unknown:
+    return "unknown";
   }
   return "?";
 }
@@ -89,8 +102,9 @@ std::int64_t position_of(std::string_view cursor) {
 std::string to_json(const operation& done) {
   std::string out = R"({"key":)";
   core::json::append_string(out, done.key);
-  fmt::format_to(std::back_inserter(out), R"(,"kind":"{}","entity":"{}","writer":{},"planned_events":{},"verdict":"{}")",
-                 to_string(done.kind), done.entity, done.writer, done.planned_events, to_string(verdict_of(done)));
+  fmt::format_to(
+      std::back_inserter(out), R"(,"kind":"{}","entity":"{}","writer":{},"planned_events":{},"verdict":"{}")",
+      to_string(done.kind), done.entity, done.writer, done.planned_events, to_string(verdict_of(done)));
   out += R"(,"attempts":[)";
   for (const attempt& made : done.attempts) {
     if (&made != &done.attempts.front()) out += ',';
@@ -112,4 +126,4 @@ void history::add(operation done) {
   operations_.push_back(std::move(done));
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

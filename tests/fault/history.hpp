@@ -1,5 +1,5 @@
-// What the clients of a fault run did and were told: one operation a key, each with the attempts made for it. Writers add
-// finished operations from their threads; everything else reads after they have ended.
+// What the clients of a fault run did and were told: one operation a key, each with the attempts made for it.
+// Writers add finished operations from their threads; everything else reads after they have ended.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,14 +11,23 @@
 
 namespace synclog::tests::fault {
 
-enum class op_kind : std::uint8_t { create, update, remove, natural_key, conditional, bad_create, lenient_bulk, strict_bulk };
+enum class op_kind : std::uint8_t {
+  create,
+  update,
+  remove,
+  natural_key,
+  conditional,
+  bad_create,
+  lenient_bulk,
+  strict_bulk
+};
 std::string_view to_string(op_kind kind);
 
 // One record that an answer says was written.
 struct effect {
   std::string id;
-  std::int64_t version = 0;   // 0: the answer does not tell
-  std::int64_t position = 0;  // 0: the answer does not tell
+  std::int64_t version = 0;  // 0: the answer does not tell
+  std::int64_t position = 0; // 0: the answer does not tell
 
   bool operator==(const effect&) const = default;
 };
@@ -27,27 +36,27 @@ struct effect {
 struct attempt {
   std::int64_t sent_us = 0;
   std::int64_t answered_us = 0;
-  int status = 0;      // 0: no answer
-  std::string code;    // of a problem
-  std::string cursor;  // Sync-Position
+  int status = 0;     // 0: no answer
+  std::string code;   // of a problem
+  std::string cursor; // Sync-Position
   bool replayed = false;
-  std::vector<effect> effects;  // of a 2xx answer, in its order
+  std::vector<effect> effects; // of a 2xx answer, in its order
 };
 
 struct operation {
-  std::string key;  // its Idempotency-Key; also written into a field of every record it saves
+  std::string key; // its Idempotency-Key; also written into a field of every record it saves
   op_kind kind = op_kind::create;
   std::string entity;
   int writer = 0;
-  std::size_t planned_events = 0;  // when nothing but time and chance decides: all or none of them
-  std::vector<attempt> attempts;   // in the order sent; never empty in a history
+  std::size_t planned_events = 0; // when nothing but time and chance decides: all or none of them
+  std::vector<attempt> attempts;  // in the order sent; never empty in a history
 };
 
 enum class verdict : std::uint8_t {
-  acknowledged,   // 2xx: must be in the log
-  refused,        // 4xx: must not be
-  nothing_saved,  // 503 that promises it: must not be
-  unknown,        // no answer, 500, or outcome_unknown: all of it or nothing
+  acknowledged,  // 2xx: must be in the log
+  refused,       // 4xx: must not be
+  nothing_saved, // 503 that promises it: must not be
+  unknown,       // no answer, 500, or outcome_unknown: all of it or nothing
 };
 std::string_view to_string(verdict told);
 
@@ -76,4 +85,4 @@ class history {
   std::ofstream out_;
 };
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

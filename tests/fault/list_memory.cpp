@@ -95,10 +95,11 @@ class memory_watch {
 std::string bulk_body(std::uint64_t first, std::uint64_t count) {
   std::string body;
   for (std::uint64_t number = first; number < first + count; ++number) {
-    body += fmt::format(R"({{"distributor_code":"C{:08}","distributor_name":"Name {:08}","mobile_no":"+43 660 {:07}",)"
-                        R"("email":"d{}@example.com","branch":"branch-{}","location":"Town {}","agreement_data":{{"SEX":"F",)"
-                        R"("BIRTH_DATE":"1985/07/14","STREET":"Long Street {}"}}}})",
-                        number, number * 7'919 % 100'000'000, number, number, number % 20, number % 300, number % 1'000);
+    body += fmt::format(
+        R"({{"distributor_code":"C{:08}","distributor_name":"Name {:08}","mobile_no":"+43 660 {:07}",)"
+        R"("email":"d{}@example.com","branch":"branch-{}","location":"Town {}","agreement_data":{{"SEX":"F",)"
+        R"("BIRTH_DATE":"1985/07/14","STREET":"Long Street {}"}}}})",
+        number, number * 7'919 % 100'000'000, number, number, number % 20, number % 300, number % 1'000);
     body += '\n';
   }
   return body;
@@ -109,32 +110,36 @@ void load(const serving& server, const list_memory_options& options) {
   wire_answer answer;
   for (std::uint64_t done = 0; done < options.rows;) {
     const auto count = std::min(options.rows_a_bulk, options.rows - done);
-    const auto request =
-        make_request("POST", "/api/distributors", "Content-Type: application/x-ndjson\r\n", bulk_body(done, count));
+    const auto request = make_request("POST", "/api/distributors", "Content-Type: application/x-ndjson\r\n",
+                                      bulk_body(done, count));
     const auto came = client.send(server.port(), request, wire::clock::now() + bulk_timeout, answer);
     if (came != exchange::answered || answer.status != 200) {
-      throw std::runtime_error(fmt::format("a bulk was answered {}: {}", answer.status, answer.body.substr(0, 300)));
+      throw std::runtime_error(
+          fmt::format("a bulk was answered {}: {}", answer.status, answer.body.substr(0, 300)));
     }
     done += count;
     if (options.on_progress) options.on_progress(done);
   }
 }
 
-}  // namespace
+} // namespace
 
 list_memory_report measure_list_memory(serving& server, const list_memory_options& options) {
   list_memory_report report;
   const auto began_load = std::chrono::steady_clock::now();
   load(server, options);
   report.load_seconds = seconds_since(began_load);
-  if (const int code = server.stop(); code != 0) throw std::runtime_error(fmt::format("the server ended with {}", code));
+  if (const int code = server.stop(); code != 0)
+    throw std::runtime_error(fmt::format("the server ended with {}", code));
   server.start();
 
   wire client;
   wire_answer answer;
   const auto small = make_request("GET", "/api/distributors?limit=100", "", "");
-  if (client.send(server.port(), small, wire::clock::now() + bulk_timeout, answer) != exchange::answered || answer.status != 200) {
-    throw std::runtime_error(fmt::format("a short list was answered {}: {}", answer.status, answer.body.substr(0, 300)));
+  if (client.send(server.port(), small, wire::clock::now() + bulk_timeout, answer) != exchange::answered ||
+      answer.status != 200) {
+    throw std::runtime_error(
+        fmt::format("a short list was answered {}: {}", answer.status, answer.body.substr(0, 300)));
   }
   report.before_kb = resident_kb(server.server_pid());
 
@@ -147,7 +152,8 @@ list_memory_report measure_list_memory(serving& server, const list_memory_option
                                     [&counter](std::string_view piece) { counter.take(piece); });
     report.peak_kb = watch.peak_kb();
     if (came != exchange::answered || answer.status != 200 || !counter.complete()) {
-      throw std::runtime_error(fmt::format("the list broke off after {} records (status {})", counter.objects(), answer.status));
+      throw std::runtime_error(
+          fmt::format("the list broke off after {} records (status {})", counter.objects(), answer.status));
     }
   }
   report.read_seconds = seconds_since(began_read);
@@ -156,4 +162,4 @@ list_memory_report measure_list_memory(serving& server, const list_memory_option
   return report;
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -30,7 +30,7 @@ logged_event event_of(const PGresult* page, int row) {
   return made;
 }
 
-}  // namespace
+} // namespace
 
 std::vector<logged_event> read_log(const std::string& conninfo) {
   const std::unique_ptr<PGconn, decltype(&PQfinish)> session(PQconnectdb(conninfo.c_str()), &PQfinish);
@@ -48,9 +48,10 @@ std::vector<logged_event> read_log(const std::string& conninfo) {
       throw std::runtime_error(std::string("reading the log: ") + PQerrorMessage(session.get()));
     }
     const int rows = PQntuples(page.get());
-    for (int row = 0; row < rows; ++row) log.push_back(event_of(page.get(), row));
+    for (int row = 0; row < rows; ++row)
+      log.push_back(event_of(page.get(), row));
     if (rows < page_rows) return log;
   }
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -12,12 +12,12 @@ struct logged_event {
   std::string record_id;
   std::int64_t version = 0;
   std::string action;
-  std::string key;        // meta's idempotency_key
-  std::string cursor;     // of its stored hash
-  bool has_mark = false;  // the key is also inside the data
+  std::string key;       // meta's idempotency_key
+  std::string cursor;    // of its stored hash
+  bool has_mark = false; // the key is also inside the data
 };
 
 // In the order of positions. Throws std::runtime_error with PostgreSQL's words.
 std::vector<logged_event> read_log(const std::string& conninfo);
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

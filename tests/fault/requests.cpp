@@ -1,5 +1,5 @@
-// See requests.hpp. Each saved record carries its operation's key in one of its text fields, so that every save changes
-// something and the log shows whose content it holds.
+// See requests.hpp. Each saved record carries its operation's key in one of its text fields, so that every
+// save changes something and the log shows whose content it holds.
 #include "fault/requests.hpp"
 #include "core/json.hpp"
 #include <array>
@@ -12,20 +12,22 @@ namespace synclog::tests::fault {
 namespace {
 
 constexpr std::size_t max_known_records = 200;
-constexpr std::uint64_t shared_records = 20;  // few, so that writers meet
+constexpr std::uint64_t shared_records = 20; // few, so that writers meet
 constexpr std::uint64_t shared_codes = 40;
 constexpr std::array<std::string_view, 4> branches{"north", "south", "east", "west"};
 
 struct entity_shape {
   std::string_view name;
   std::string_view mark_field;
-  std::string_view required;  // members besides the mark, with a comma behind each
+  std::string_view required; // members besides the mark, with a comma behind each
 };
 
 constexpr std::array<entity_shape, 6> shapes{{
-    {"clients", "full_name", R"("phone":"+43 660 1234567","gender":"f","date_of_birth":"1985-07-14","data":{"seen":[1,2]},)"},
+    {"clients", "full_name",
+     R"("phone":"+43 660 1234567","gender":"f","date_of_birth":"1985-07-14","data":{"seen":[1,2]},)"},
     {"visits", "notes", R"("visit_date":"2026-03-04","visit_type":"first",)"},
-    {"appointments", "notes", R"("full_name":"Ada Example","date":"2026-03-04","time":"10:00","type":"check-up",)"},
+    {"appointments", "notes",
+     R"("full_name":"Ada Example","date":"2026-03-04","time":"10:00","type":"check-up",)"},
     {"stock-requests", "notes", R"("requesting_branch":"north","items":[{"name":"tea","count":3}],)"},
     {"campaigns", "description", R"("name":"Spring","start_date":"2026-03-01",)"},
     {"finance-cash-requests", "purpose", R"("branch":"east","amount":12.50,)"},
@@ -65,10 +67,11 @@ void read_bulk_results(const core::json::value& body, attempt& made) {
   }
 }
 
-}  // namespace
+} // namespace
 
 request_source::request_source(std::uint64_t seed, int writer)
-    : random_(seed * 1'000 + static_cast<std::uint64_t>(writer)), prefix_(fmt::format("s{}-w{}", seed, writer)), writer_(writer) {}
+    : random_(seed * 1'000 + static_cast<std::uint64_t>(writer)),
+      prefix_(fmt::format("s{}-w{}", seed, writer)), writer_(writer) {}
 
 planned request_source::begin(op_kind kind, std::string entity, std::size_t events) {
   planned made;
@@ -80,8 +83,8 @@ planned request_source::begin(op_kind kind, std::string entity, std::size_t even
   return made;
 }
 
-void request_source::finish(planned& wanted, std::string_view method, std::string_view target, std::string_view more_headers,
-                            std::string_view body) const {
+void request_source::finish(planned& wanted, std::string_view method, std::string_view target,
+                            std::string_view more_headers, std::string_view body) const {
   std::string headers = fmt::format("Idempotency-Key: {}\r\n{}", wanted.op.key, more_headers);
   if (!body.empty()) {
     headers += fmt::format("Content-Type: application/{}\r\n", body.ends_with('\n') ? "x-ndjson" : "json");
@@ -89,13 +92,16 @@ void request_source::finish(planned& wanted, std::string_view method, std::strin
   wanted.request = make_request(method, target, headers, body);
 }
 
-std::string request_source::fresh_id() { return fmt::format("{}-r{}", prefix_, ++ids_); }
+std::string request_source::fresh_id() {
+  return fmt::format("{}-r{}", prefix_, ++ids_);
+}
 
 planned request_source::create() {
   const auto& shape = shapes[below(shapes.size())];
   auto made = begin(op_kind::create, std::string(shape.name), 1);
   made.record_id = fresh_id();
-  finish(made, "POST", fmt::format("/api/{}", shape.name), "", record_text(shape, made.record_id, made.op.key));
+  finish(made, "POST", fmt::format("/api/{}", shape.name), "",
+         record_text(shape, made.record_id, made.op.key));
   return made;
 }
 
@@ -104,7 +110,8 @@ planned request_source::update() {
   const auto& record = records_[below(records_.size())];
   auto made = begin(op_kind::update, record.entity, 1);
   made.record_id = record.id;
-  const auto body = fmt::format(R"({{"id":"{}","{}":"{}"}})", record.id, shape_of(record.entity).mark_field, made.op.key);
+  const auto body =
+      fmt::format(R"({{"id":"{}","{}":"{}"}})", record.id, shape_of(record.entity).mark_field, made.op.key);
   finish(made, coin() ? "PUT" : "PATCH", fmt::format("/api/{}", record.entity), "", body);
   return made;
 }
@@ -117,14 +124,16 @@ planned request_source::remove() {
   auto made = begin(op_kind::remove, record.entity, 1);
   made.record_id = record.id;
   const bool by_path = coin();
-  finish(made, "DELETE", fmt::format("/api/{}{}{}", record.entity, by_path ? "/" : "?id=", record.id), "", "");
+  finish(made, "DELETE", fmt::format("/api/{}{}{}", record.entity, by_path ? "/" : "?id=", record.id), "",
+         "");
   return made;
 }
 
 planned request_source::natural_key() {
   auto made = begin(op_kind::natural_key, "distributors", 1);
-  const auto body = fmt::format(R"({{"code":"D-{}","name":"{}","branch":"{}","commission_rate":{}}})", below(shared_codes),
-                                made.op.key, branches[below(branches.size())], below(50));
+  const auto body =
+      fmt::format(R"({{"code":"D-{}","name":"{}","branch":"{}","commission_rate":{}}})", below(shared_codes),
+                  made.op.key, branches[below(branches.size())], below(50));
   finish(made, "POST", "/api/distributors", "", body);
   return made;
 }
@@ -133,8 +142,8 @@ planned request_source::natural_key() {
 planned request_source::taken_key() {
   auto made = begin(op_kind::natural_key, "distributors", 1);
   made.record_id = fresh_id();
-  const auto body = fmt::format(R"({{"id":"{}","distributor_code":"D-{}","distributor_name":"{}"}})", made.record_id,
-                                below(shared_codes), made.op.key);
+  const auto body = fmt::format(R"({{"id":"{}","distributor_code":"D-{}","distributor_name":"{}"}})",
+                                made.record_id, below(shared_codes), made.op.key);
   finish(made, "POST", "/api/distributors", "", body);
   return made;
 }
@@ -151,8 +160,8 @@ planned request_source::stale_version() {
   auto made = begin(op_kind::conditional, "visits", 1);
   made.record_id = fmt::format("shared-{}", below(shared_records));
   const bool in_header = coin();
-  const auto body =
-      fmt::format(R"({{"id":"{}","notes":"{}"{}}})", made.record_id, made.op.key, in_header ? "" : R"(,"expected_version":1)");
+  const auto body = fmt::format(R"({{"id":"{}","notes":"{}"{}}})", made.record_id, made.op.key,
+                                in_header ? "" : R"(,"expected_version":1)");
   finish(made, "PUT", "/api/visits", in_header ? "If-Match: \"1\"\r\n" : "", body);
   return made;
 }
@@ -160,11 +169,13 @@ planned request_source::stale_version() {
 planned request_source::bad_create() {
   auto made = begin(op_kind::bad_create, "clients", 0);
   made.record_id = fresh_id();
-  finish(made, "POST", "/api/clients", "", fmt::format(R"({{"id":"{}","city":"{}"}})", made.record_id, made.op.key));
+  finish(made, "POST", "/api/clients", "",
+         fmt::format(R"({{"id":"{}","city":"{}"}})", made.record_id, made.op.key));
   return made;
 }
 
-// Two to six new records, sometimes one of them twice (its second line is version 2), as an array or as NDJSON.
+// Two to six new records, sometimes one of them twice (its second line is version 2), as an array or as
+// NDJSON.
 planned request_source::bulk(op_kind kind, bool with_bad_item) {
   const auto& shape = shapes[below(shapes.size())];
   const auto count = 2 + below(5);
@@ -226,8 +237,9 @@ void read_answer(const planned& asked, const wire_answer& answer, attempt& made)
   } else if (asked.op.kind == op_kind::remove) {
     made.effects.push_back({asked.record_id, 0, position_of(made.cursor)});
   } else {
-    made.effects.push_back({std::string(text_of(body, "id")), number_of(body, "version"), number_of(body, "position")});
+    made.effects.push_back(
+        {std::string(text_of(body, "id")), number_of(body, "version"), number_of(body, "position")});
   }
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -1,5 +1,6 @@
-// What one writer sends next, from its own random numbers: creates with ids of its own, updates, deletes, saves by natural
-// key into records that all writers share, writes that must be refused, and small bulks of both kinds. One thread each.
+// What one writer sends next, from its own random numbers: creates with ids of its own, updates, deletes,
+// saves by natural key into records that all writers share, writes that must be refused, and small bulks of
+// both kinds. One thread each.
 #pragma once
 #include "fault/history.hpp"
 #include "fault/wire.hpp"
@@ -15,7 +16,7 @@ namespace synclog::tests::fault {
 struct planned {
   operation op;
   std::string request;
-  std::string record_id;  // of single writes; "" = the server's choice
+  std::string record_id; // of single writes; "" = the server's choice
 };
 
 class request_source {
@@ -30,8 +31,8 @@ class request_source {
 
  private:
   planned begin(op_kind kind, std::string entity, std::size_t events);
-  void finish(planned& wanted, std::string_view method, std::string_view target, std::string_view more_headers,
-              std::string_view body) const;
+  void finish(planned& wanted, std::string_view method, std::string_view target,
+              std::string_view more_headers, std::string_view body) const;
   std::string fresh_id();
   planned create();
   planned update();
@@ -52,10 +53,10 @@ class request_source {
   int writer_;
   std::uint64_t number_ = 0;
   std::uint64_t ids_ = 0;
-  std::deque<known_record> records_;  // acknowledged and not deleted, newest last, bounded
+  std::deque<known_record> records_; // acknowledged and not deleted, newest last, bounded
 };
 
 // Reads an answer into `made` (status, code, cursor, effects).
 void read_answer(const planned& asked, const wire_answer& answer, attempt& made);
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

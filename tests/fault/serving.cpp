@@ -36,7 +36,8 @@ std::string read_file(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-// The live postmaster of a data folder. The number in the file may belong to somebody else by now: it must work there.
+// The live postmaster of a data folder. The number in the file may belong to somebody else by now: it must
+// work there.
 pid_t find_postmaster(const fs::path& data_dir) {
   const fs::path cluster = data_dir / "pg";
   const std::string text = read_file(cluster / "postmaster.pid");
@@ -44,13 +45,15 @@ pid_t find_postmaster(const fs::path& data_dir) {
   std::from_chars(text.data(), text.data() + text.size(), pid);
   if (pid <= 1 || !is_alive(pid)) return 0;
   std::error_code ignored;
-  return fs::read_symlink(fmt::format("/proc/{}/cwd", pid), ignored) == fs::canonical(cluster, ignored) ? pid : 0;
+  return fs::read_symlink(fmt::format("/proc/{}/cwd", pid), ignored) == fs::canonical(cluster, ignored) ? pid
+                                                                                                        : 0;
 }
 
 void kill_postmaster(pid_t postmaster) {
   const auto children = children_of(postmaster);
   kill(postmaster, SIGKILL);
-  for (const pid_t child : children) kill(child, SIGKILL);
+  for (const pid_t child : children)
+    kill(child, SIGKILL);
   const auto all_gone = [&] {
     for (const pid_t child : children) {
       if (is_alive(child)) return false;
@@ -60,17 +63,20 @@ void kill_postmaster(pid_t postmaster) {
   static_cast<void>(wait_until(all_gone, death_timeout));
 }
 
-// SIGQUIT first: an immediate shutdown still removes the shared memory segment, SIGKILL would leave it to the machine.
+// SIGQUIT first: an immediate shutdown still removes the shared memory segment, SIGKILL would leave it to the
+// machine.
 void remove_folder(const fs::path& folder) {
   if (const pid_t postmaster = find_postmaster(folder / "d")) {
     kill(postmaster, SIGQUIT);
-    if (!wait_until([postmaster] { return !is_alive(postmaster); }, death_timeout)) kill_postmaster(postmaster);
+    if (!wait_until([postmaster] { return !is_alive(postmaster); }, death_timeout))
+      kill_postmaster(postmaster);
   }
   std::error_code ignored;
   fs::remove_all(folder, ignored);
 }
 
-// Folders whose test process is gone (nobody holds their lock), with the PostgreSQL that may still run in them.
+// Folders whose test process is gone (nobody holds their lock), with the PostgreSQL that may still run in
+// them.
 void sweep_left_overs() {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator("/tmp", ignored)) {
@@ -91,13 +97,13 @@ std::optional<std::uint16_t> listening_port(std::string_view output) {
   const auto place = output.find(mark);
   if (place == std::string_view::npos) return std::nullopt;
   const auto rest = output.substr(place + mark.size());
-  if (rest.find('\n') == std::string_view::npos) return std::nullopt;  // the rest of the line is still to come
+  if (rest.find('\n') == std::string_view::npos) return std::nullopt; // the rest of the line is still to come
   std::uint16_t port = 0;
   std::from_chars(rest.data(), rest.data() + rest.size(), port);
   return port;
 }
 
-}  // namespace
+} // namespace
 
 serving::serving(serving_options options) : options_(std::move(options)) {
   // The private PostgreSQL of our folder, whatever the caller's shell points at.
@@ -107,7 +113,7 @@ serving::serving(serving_options options) : options_(std::move(options)) {
   std::string made = "/tmp/" + std::string(folder_prefix) + "XXXXXX";
   if (mkdtemp(made.data()) == nullptr) throw std::runtime_error("cannot make a folder under /tmp");
   folder_ = made;
-  chmod(folder_.c_str(), 0755);  // as root PostgreSQL runs as another user
+  chmod(folder_.c_str(), 0755); // as root PostgreSQL runs as another user
   data_dir_ = folder_ + "/d";
   lock_ = open((folder_ + "/owner").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ >= 0) flock(lock_, LOCK_EX | LOCK_NB);
@@ -119,8 +125,12 @@ serving::~serving() {
   if (lock_ >= 0) close(lock_);
 }
 
-std::string serving::read_output() const { return read_file(fmt::format("{}/server-{}.log", folder_, starts_)); }
-std::string serving::output_tail() const { return tail_of(read_output()); }
+std::string serving::read_output() const {
+  return read_file(fmt::format("{}/server-{}.log", folder_, starts_));
+}
+std::string serving::output_tail() const {
+  return tail_of(read_output());
+}
 
 void serving::start() {
   if (server_ != 0) return;
@@ -139,7 +149,8 @@ void serving::start() {
   if (!port) {
     const std::string words = output_tail();
     kill_server();
-    throw std::runtime_error(fmt::format("synclog serve {}:\n{}", in_time ? "ended" : "did not start in time", words));
+    throw std::runtime_error(
+        fmt::format("synclog serve {}:\n{}", in_time ? "ended" : "did not start in time", words));
   }
   const std::string output = read_output();
   const auto line = output.find("synclog ");
@@ -171,7 +182,9 @@ void serving::kill_server() {
   forget_server();
 }
 
-pid_t serving::postmaster_pid() const { return find_postmaster(data_dir_); }
+pid_t serving::postmaster_pid() const {
+  return find_postmaster(data_dir_);
+}
 
 void serving::kill_database() {
   if (const pid_t postmaster = postmaster_pid()) kill_postmaster(postmaster);
@@ -183,14 +196,16 @@ bool serving::kill_backend() {
   pid_t busiest = 0;
   unsigned long most_ticks = 0;
   for (const pid_t child : children_of(postmaster)) {
-    // Sessions show "postgres: synclog: <role> <database> …" as their command line, and the appending one works most.
+    // Sessions show "postgres: synclog: <role> <database> …" as their command line, and the appending one
+    // works most.
     if (read_file(fmt::format("/proc/{}/cmdline", child)).find("synclog_app") == std::string::npos) continue;
     const std::string stat = read_file(fmt::format("/proc/{}/stat", child));
     const auto fields = stat.find(") ");
     unsigned long user = 0;
     unsigned long system = 0;
     if (fields == std::string::npos ||
-        std::sscanf(stat.c_str() + fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) {
+        std::sscanf(stat.c_str() + fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                    &system) != 2) {
       continue;
     }
     if (busiest == 0 || user + system > most_ticks) {
@@ -205,7 +220,8 @@ std::string serving::conninfo(const std::string& role) const {
   return fmt::format("host='{}/run' port=5432 dbname=synclog user={} connect_timeout=10", data_dir_, role);
 }
 
-serving::finished serving::run(const std::vector<std::string>& arguments, std::chrono::seconds patience) const {
+serving::finished serving::run(const std::vector<std::string>& arguments,
+                               std::chrono::seconds patience) const {
   spawn_options how;
   how.arguments = {options_.program};
   how.arguments.insert(how.arguments.end(), arguments.begin(), arguments.end());
@@ -224,4 +240,4 @@ serving::finished serving::run(const std::vector<std::string>& arguments, std::c
   return done;
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

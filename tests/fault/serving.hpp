@@ -1,6 +1,6 @@
-// `synclog serve` with its private PostgreSQL in a folder of its own under /tmp: started, killed in several ways, started
-// again, and everything gone with the object. Blocking; one thread calls it (the server lives as long as the thread that
-// started it), but any thread may ask for port().
+// `synclog serve` with its private PostgreSQL in a folder of its own under /tmp: started, killed in several
+// ways, started again, and everything gone with the object. Blocking; one thread calls it (the server lives
+// as long as the thread that started it), but any thread may ask for port().
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -12,8 +12,8 @@
 namespace synclog::tests::fault {
 
 struct serving_options {
-  std::string program;                 // the synclog binary
-  std::vector<std::string> arguments;  // behind `serve --listen … --data-dir …`
+  std::string program;                // the synclog binary
+  std::vector<std::string> arguments; // behind `serve --listen … --data-dir …`
 };
 
 class serving {
@@ -28,18 +28,19 @@ class serving {
   void start();
   // SIGTERM; its exit code, or -1 when it had to be killed.
   int stop();
-  void kill_server();    // SIGKILL; PostgreSQL stays
-  void kill_database();  // SIGKILL to the postmaster and all its children
-  bool kill_backend();   // SIGKILL to the session that appends, so that PostgreSQL recovers; false when there is none
+  void kill_server();   // SIGKILL; PostgreSQL stays
+  void kill_database(); // SIGKILL to the postmaster and all its children
+  bool kill_backend();  // SIGKILL to the session that appends, so that PostgreSQL recovers; false when there
+                        // is none
 
-  std::uint16_t port() const { return port_; }  // 0 while it does not run
+  std::uint16_t port() const { return port_; } // 0 while it does not run
   pid_t server_pid() const { return server_; }
-  pid_t postmaster_pid() const;  // 0 when there is none
+  pid_t postmaster_pid() const; // 0 when there is none
   // "synclog … on private PostgreSQL in … (already running)", as the latest start printed it.
   const std::string& first_line() const { return first_line_; }
   const std::string& data_dir() const { return data_dir_; }
   std::string conninfo(const std::string& role = "synclog_owner") const;
-  std::string output_tail() const;  // of the latest start
+  std::string output_tail() const; // of the latest start
 
   // Runs `synclog <arguments…> --data-dir …` to its end: exit code, and what it printed.
   struct finished {
@@ -63,4 +64,4 @@ class serving {
   std::string first_line_;
 };
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -39,4 +39,4 @@ bool open_snapshot::still_holds() {
   }
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

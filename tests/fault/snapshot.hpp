@@ -1,4 +1,5 @@
-// A transaction that has read the log and stays open: what a forgotten psql or a slow report does to a database. Blocking.
+// A transaction that has read the log and stays open: what a forgotten psql or a slow report does to a
+// database. Blocking.
 #pragma once
 #include <memory>
 #include <string>
@@ -21,4 +22,4 @@ class open_snapshot {
   std::unique_ptr<impl> impl_;
 };
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -27,17 +27,20 @@ bool wait_for(int socket, short events, wire::clock::time_point until) {
 
 std::string lower(std::string_view text) {
   std::string made(text);
-  std::ranges::transform(made, made.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::ranges::transform(made, made.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return made;
 }
 
 std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
+  while (text.starts_with(' '))
+    text.remove_prefix(1);
+  while (text.ends_with(' '))
+    text.remove_suffix(1);
   return text;
 }
 
-}  // namespace
+} // namespace
 
 std::string_view wire_answer::header(std::string_view lower_case_name) const {
   for (const auto& [name, value] : headers) {
@@ -126,7 +129,7 @@ bool wire::read_head(wire_answer& answer, clock::time_point until) {
   const auto end = find("\r\n\r\n", until);
   if (end == std::string_view::npos) return false;
   std::string_view head = unread().substr(0, end);
-  constexpr std::size_t status_at = 9;  // behind "HTTP/1.1 "
+  constexpr std::size_t status_at = 9; // behind "HTTP/1.1 "
   if (!head.starts_with("HTTP/1.") || head.size() < status_at + 3) return false;
   std::from_chars(head.data() + status_at, head.data() + status_at + 3, answer.status);
   auto line_end = head.find(crlf);
@@ -143,7 +146,8 @@ bool wire::read_head(wire_answer& answer, clock::time_point until) {
   return true;
 }
 
-bool wire::pass_on(std::size_t bytes, clock::time_point until, const std::function<void(std::string_view)>& on_body) {
+bool wire::pass_on(std::size_t bytes, clock::time_point until,
+                   const std::function<void(std::string_view)>& on_body) {
   while (bytes > 0) {
     if (unread().empty() && !read_more(until)) return false;
     const auto piece = unread().substr(0, bytes);
@@ -168,7 +172,8 @@ bool wire::read_chunks(clock::time_point until, const std::function<void(std::st
   }
 }
 
-bool wire::read_body(const wire_answer& answer, clock::time_point until, const std::function<void(std::string_view)>& on_body) {
+bool wire::read_body(const wire_answer& answer, clock::time_point until,
+                     const std::function<void(std::string_view)>& on_body) {
   if (answer.status == 204 || answer.status == 304) return true;
   if (answer.header("transfer-encoding") == "chunked") return read_chunks(until, on_body);
   std::size_t size = 0;
@@ -177,8 +182,8 @@ bool wire::read_body(const wire_answer& answer, clock::time_point until, const s
   return pass_on(size, until, on_body);
 }
 
-exchange wire::stream(std::uint16_t port, std::string_view request, clock::time_point until, wire_answer& answer,
-                      const std::function<void(std::string_view)>& on_body) {
+exchange wire::stream(std::uint16_t port, std::string_view request, clock::time_point until,
+                      wire_answer& answer, const std::function<void(std::string_view)>& on_body) {
   answer = {};
   if (!connect(port, until)) return exchange::not_sent;
   if (!write_all(request, until) || !read_head(answer, until) || !read_body(answer, until, on_body)) {
@@ -190,7 +195,8 @@ exchange wire::stream(std::uint16_t port, std::string_view request, clock::time_
   return exchange::answered;
 }
 
-exchange wire::send(std::uint16_t port, std::string_view request, clock::time_point until, wire_answer& answer) {
+exchange wire::send(std::uint16_t port, std::string_view request, clock::time_point until,
+                    wire_answer& answer) {
   std::string body;
   const auto keep = [&body](std::string_view piece) { body += piece; };
   const auto came = stream(port, request, until, answer, keep);
@@ -198,9 +204,10 @@ exchange wire::send(std::uint16_t port, std::string_view request, clock::time_po
   return came;
 }
 
-std::string make_request(std::string_view method, std::string_view target, std::string_view headers, std::string_view body) {
-  return fmt::format("{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\n{}Content-Length: {}\r\n\r\n{}", method, target, headers, body.size(),
-                     body);
+std::string make_request(std::string_view method, std::string_view target, std::string_view headers,
+                         std::string_view body) {
+  return fmt::format("{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\n{}Content-Length: {}\r\n\r\n{}", method, target,
+                     headers, body.size(), body);
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

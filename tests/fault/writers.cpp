@@ -7,13 +7,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto answer_timeout = 15s;   // longer than the promise to be back within 10 s
+constexpr auto answer_timeout = 15s; // longer than the promise to be back within 10 s
 constexpr auto retry_patience = 25s;
 constexpr auto shortest_rest = 10ms;
 constexpr auto longest_rest = 160ms;
 constexpr std::uint64_t one_repeat_in = 40;
 
-}  // namespace
+} // namespace
 
 struct writers::writer_state {
   request_source source;
@@ -21,10 +21,13 @@ struct writers::writer_state {
 };
 
 writers::writers(writers_options options, history& kept) : options_(std::move(options)), history_(&kept) {
-  for (int number = 0; number < options_.count; ++number) threads_.emplace_back([this, number] { work(number); });
+  for (int number = 0; number < options_.count; ++number)
+    threads_.emplace_back([this, number] { work(number); });
 }
 
-writers::~writers() { stop(); }
+writers::~writers() {
+  stop();
+}
 
 void writers::stop() {
   {
@@ -32,15 +35,18 @@ void writers::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_)
+    thread.join();
   threads_.clear();
 }
 
 std::int64_t writers::now_us() const {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_)
+      .count();
 }
 
-// Between two tries while the server is away, so that 64 writers do not take the machine from the one that recovers.
+// Between two tries while the server is away, so that 64 writers do not take the machine from the one that
+// recovers.
 bool writers::rest(std::chrono::milliseconds time) {
   std::unique_lock guard(mutex_);
   return !wake_.wait_for(guard, time, [this] { return stopping_.load(); });
@@ -51,7 +57,8 @@ bool writers::attempt_once(writer_state& self, planned& wanted) {
   attempt made;
   wire_answer answer;
   made.sent_us = now_us();
-  const auto came = self.wire.send(options_.port(), wanted.request, wire::clock::now() + answer_timeout, answer);
+  const auto came =
+      self.wire.send(options_.port(), wanted.request, wire::clock::now() + answer_timeout, answer);
   if (came == exchange::not_sent) return false;
   if (came == exchange::answered) {
     made.answered_us = now_us();
@@ -77,7 +84,7 @@ void writers::carry_out(writer_state& self, planned& wanted) {
       const verdict told = verdict_of(wanted.op.attempts.back());
       if (told == verdict::acknowledged || told == verdict::refused || !persistent) return;
     } else if (wanted.op.attempts.empty() && stopping_) {
-      return;  // never sent: nothing to settle
+      return; // never sent: nothing to settle
     }
     if (wire::clock::now() >= until) {
       if (!wanted.op.attempts.empty()) ++given_up_;
@@ -91,7 +98,8 @@ void writers::carry_out(writer_state& self, planned& wanted) {
 
 // The same request again after its acknowledgement: must be answered as the first time.
 void writers::repeat(writer_state& self, planned& done) {
-  if (verdict_of(done.op) == verdict::acknowledged && self.source.below(one_repeat_in) == 0) attempt_once(self, done);
+  if (verdict_of(done.op) == verdict::acknowledged && self.source.below(one_repeat_in) == 0)
+    attempt_once(self, done);
 }
 
 void writers::work(int number) {
@@ -106,4 +114,4 @@ void writers::work(int number) {
   }
 }
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -1,5 +1,6 @@
-// The clients of a fault run: threads with a connection each that send one request after another, try again what had no
-// answer (half of the time), and now and then repeat what was acknowledged. Created and stopped by the run's thread.
+// The clients of a fault run: threads with a connection each that send one request after another, try again
+// what had no answer (half of the time), and now and then repeat what was acknowledged. Created and stopped
+// by the run's thread.
 #pragma once
 #include "fault/history.hpp"
 #include "fault/requests.hpp"
@@ -18,7 +19,7 @@ namespace synclog::tests::fault {
 struct writers_options {
   int count = 64;
   std::uint64_t seed = 1;
-  std::function<std::uint16_t()> port;  // where the server listens now; 0 = nowhere. Called from all threads.
+  std::function<std::uint16_t()> port; // where the server listens now; 0 = nowhere. Called from all threads.
 };
 
 class writers {
@@ -60,4 +61,4 @@ class writers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace synclog::tests::fault
+} // namespace synclog::tests::fault

@@ -157,7 +157,7 @@ TEST_CASE("csv import: delimiters, byte order marks, encodings and quotes are fo
 
 TEST_CASE("csv import: what is no text or has no header is 400") {
   const auto& server = server_fixture::shared();
-  for (const std::string file :
+  for (const std::string& file :
        {std::string(), std::string("\n\n"), std::string("a\0b\0\x01\x02,c\n1,2\n", 13)}) {
     CAPTURE(file);
     const auto refused = server.request("POST", "/api/clients", csv_body, file);

@@ -1,6 +1,7 @@
 // What bad input gets on the record routes: the right status, a pointer or place, and nothing saved.
 #include "records_support.hpp"
 #include "tests/support/server_fixture.hpp"
+#include <algorithm>
 #include <doctest/doctest.h>
 
 using namespace synclog::tests;

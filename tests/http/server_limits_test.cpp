@@ -157,7 +157,7 @@ TEST_CASE("server: a body that moves may take longer than the timeout") {
   for (int i = 0; i < 8; ++i) {
     client.send(std::string(5'000, 'x'));
     // Not a wait for something: the slowness is what is tested.
-    CHECK_FALSE(client.readable(i < 7 ? 300ms : 0ms));
+    if (i < 7) CHECK_FALSE(client.readable(300ms));
   }
   CHECK(client.read_reply().body.size() == 40'000);
   CHECK(elapsed_since(began) > 2s);

@@ -14,10 +14,10 @@
 namespace synclog::tests {
 
 struct server_options {
-  test_cluster* cluster = nullptr;    // null: durable_cluster()
-  std::string database;               // "": a fresh, migrated one
-  std::vector<std::string> arguments; // behind `serve --listen … --database-url …`
-  std::string binary;                 // "": the synclog beside this test program
+  test_cluster* cluster = nullptr;      // null: durable_cluster()
+  std::string database{};               // "": a fresh, migrated one
+  std::vector<std::string> arguments{}; // behind `serve --listen … --database-url …`
+  std::string binary{};                 // "": the synclog beside this test program
 };
 
 class server_fixture {

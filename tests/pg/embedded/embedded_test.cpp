@@ -206,13 +206,13 @@ TEST_CASE("private PostgreSQL: an initdb that was killed half-way is begun anew"
     // The folder belongs to the user that PostgreSQL runs as, as the first attempt left it.
     fs::remove(folder.data_dir());
     folder.fill();
-    fs::rename(folder.data_dir() + "/pg", folder.data_dir() + "/pg.part");
-    fs::remove(folder.data_dir() + "/pg.part/PG_VERSION");
+    fs::rename(folder.data_dir() + "/pg", folder.data_dir() + "/pg.part-1");
+    fs::remove(folder.data_dir() + "/pg.part-1/PG_VERSION");
   } else {
-    fs::create_directories(folder.data_dir() + "/pg.part/base");
+    fs::create_directories(folder.data_dir() + "/pg.part-1/base");
   }
   CHECK(started(folder.data_dir())->how() == origin::created);
-  CHECK(!fs::exists(folder.data_dir() + "/pg.part"));
+  CHECK(!fs::exists(folder.data_dir() + "/pg.part-1"));
 }
 
 TEST_CASE("private PostgreSQL: a folder too long for a socket gets a short socket folder elsewhere") {

@@ -145,7 +145,7 @@ TEST_CASE("parser: what two readers could understand differently is refused") {
 
 TEST_CASE("parser: chunks that are not framed exactly are refused") {
   for (const std::string& body : std::vector<std::string>{
-           "x\r\n", "\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
+           "x\r\n\r\n", "\r\n\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
            "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "ffffffffffffffffff\r\nx\r\n",
            "0\r\nbad trailer\r\n\r\n", "0;a=\"\n\"\r\n\r\n", "5;=\r\nhello\r\n0\r\n\r\n"}) {
     CAPTURE(body);
