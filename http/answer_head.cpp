@@ -1,5 +1,6 @@
 // Heads of answers.
 #include "http/answer_head.hpp"
+#include "http/ascii.hpp"
 #include "http/cors.hpp"
 #include <array>
 #include <charconv>
@@ -17,7 +18,8 @@ struct cached_date {
 // "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", written once a second and thread.
 std::string_view date_line() {
   static constexpr std::array days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   thread_local cached_date cache;
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -25,10 +27,11 @@ std::string_view date_line() {
     std::tm utc{};
     gmtime_r(&now.tv_sec, &utc);
     // strftime would follow the locale.
-    const int size = std::snprintf(cache.text.data(), cache.text.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                                   days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
-                                   months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour, utc.tm_min,
-                                   utc.tm_sec);
+    const int size =
+        std::snprintf(cache.text.data(), cache.text.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                      days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
+                      months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
+                      utc.tm_min, utc.tm_sec);
     cache.size = static_cast<std::size_t>(size);
     cache.second = now.tv_sec;
   }
@@ -45,8 +48,7 @@ void append_number(std::string& out, std::size_t value) {
 // A handler's value can never end its line: control characters are left out.
 void append_value(std::string& out, std::string_view value) {
   for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte >= 0x20 && byte != 0x7f) || c == '\t') out += c;
+    if (!is_control(c)) out += c;
   }
 }
 
@@ -57,9 +59,12 @@ void append_framing(std::string& out, const answer_frame& frame) {
     append_number(out, frame.body_bytes);
     out += "\r\n";
     break;
-  case body_framing::chunked: out += "Transfer-Encoding: chunked\r\n"; break;
+  case body_framing::chunked:
+    out += "Transfer-Encoding: chunked\r\n";
+    break;
   case body_framing::until_close:
-  case body_framing::none: break;
+  case body_framing::none:
+    break;
   }
 }
 
@@ -67,39 +72,72 @@ void append_framing(std::string& out, const answer_frame& frame) {
 
 std::string_view reason_of(unsigned status) {
   switch (status) {
-  case 200: return "OK";
-  case 201: return "Created";
-  case 202: return "Accepted";
-  case 204: return "No Content";
-  case 206: return "Partial Content";
-  case 207: return "Multi-Status";
-  case 301: return "Moved Permanently";
-  case 302: return "Found";
-  case 303: return "See Other";
-  case 304: return "Not Modified";
-  case 307: return "Temporary Redirect";
-  case 308: return "Permanent Redirect";
-  case 400: return "Bad Request";
-  case 401: return "Unauthorized";
-  case 403: return "Forbidden";
-  case 404: return "Not Found";
-  case 405: return "Method Not Allowed";
-  case 406: return "Not Acceptable";
-  case 409: return "Conflict";
-  case 410: return "Gone";
-  case 411: return "Length Required";
-  case 412: return "Precondition Failed";
-  case 413: return "Content Too Large";
-  case 414: return "URI Too Long";
-  case 415: return "Unsupported Media Type";
-  case 422: return "Unprocessable Content";
-  case 424: return "Failed Dependency";
-  case 428: return "Precondition Required";
-  case 429: return "Too Many Requests";
-  case 431: return "Request Header Fields Too Large";
-  case 500: return "Internal Server Error";
-  case 503: return "Service Unavailable";
-  default: return "Status";
+  case 200:
+    return "OK";
+  case 201:
+    return "Created";
+  case 202:
+    return "Accepted";
+  case 204:
+    return "No Content";
+  case 206:
+    return "Partial Content";
+  case 207:
+    return "Multi-Status";
+  case 301:
+    return "Moved Permanently";
+  case 302:
+    return "Found";
+  case 303:
+    return "See Other";
+  case 304:
+    return "Not Modified";
+  case 307:
+    return "Temporary Redirect";
+  case 308:
+    return "Permanent Redirect";
+  case 400:
+    return "Bad Request";
+  case 401:
+    return "Unauthorized";
+  case 403:
+    return "Forbidden";
+  case 404:
+    return "Not Found";
+  case 405:
+    return "Method Not Allowed";
+  case 406:
+    return "Not Acceptable";
+  case 409:
+    return "Conflict";
+  case 410:
+    return "Gone";
+  case 411:
+    return "Length Required";
+  case 412:
+    return "Precondition Failed";
+  case 413:
+    return "Content Too Large";
+  case 414:
+    return "URI Too Long";
+  case 415:
+    return "Unsupported Media Type";
+  case 422:
+    return "Unprocessable Content";
+  case 424:
+    return "Failed Dependency";
+  case 428:
+    return "Precondition Required";
+  case 429:
+    return "Too Many Requests";
+  case 431:
+    return "Request Header Fields Too Large";
+  case 500:
+    return "Internal Server Error";
+  case 503:
+    return "Service Unavailable";
+  default:
+    return "Status";
   }
 }
 
@@ -123,8 +161,10 @@ void append_answer_head(std::string& out, const response& answer, const answer_f
     out += "\r\n";
   }
   out += "X-Content-Type-Options: nosniff\r\n";
-  if (frame.closes) out += "Connection: close\r\n";
-  else if (frame.says_keep_alive) out += "Connection: keep-alive\r\n";
+  if (frame.closes)
+    out += "Connection: close\r\n";
+  else if (frame.says_keep_alive)
+    out += "Connection: keep-alive\r\n";
   if (frame.varies_by_origin) out += "Vary: Origin\r\n";
   if (!frame.cors_origin.empty()) append_cors_headers(out, frame.cors_origin);
   if (frame.is_preflight) append_preflight_headers(out);

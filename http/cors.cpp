@@ -1,7 +1,7 @@
 // CORS: the allow-list and its headers.
 #include "http/cors.hpp"
+#include "http/ascii.hpp"
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <stdexcept>
 
@@ -9,8 +9,7 @@ namespace synclog::http {
 namespace {
 
 bool is_host_character(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '[' || c == ']' || c == ':';
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '[' || c == ']' || c == ':';
 }
 
 bool is_port(std::string_view text) {
@@ -24,10 +23,10 @@ bool is_port(std::string_view text) {
 core::result<std::string> normalize_origin(std::string_view origin) {
   const auto bad = [&origin] {
     return core::make_problem(core::problem_code::bad_request,
-                              "'" + std::string(origin) + "' is no origin: expected http(s)://host[:port] and nothing more");
+                              "'" + std::string(origin) +
+                                  "' is no origin: expected http(s)://host[:port] and nothing more");
   };
-  std::string out(origin);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string out = lower_case(origin);
   std::string_view default_port;
   std::size_t host_begin = 0;
   if (out.starts_with("http://")) {
@@ -71,13 +70,15 @@ const std::string* cors_policy::find(std::string_view origin) const {
 void append_cors_headers(std::string& head, std::string_view allowed_origin) {
   head += "Access-Control-Allow-Origin: ";
   head += allowed_origin;
-  head += "\r\nAccess-Control-Expose-Headers: ETag, Link, Location, Sync-Position, Idempotency-Replayed, X-Request-Id, "
+  head += "\r\nAccess-Control-Expose-Headers: ETag, Link, Location, Sync-Position, Idempotency-Replayed, "
+          "X-Request-Id, "
           "Retry-After, Preference-Applied\r\n";
 }
 
 void append_preflight_headers(std::string& head) {
   head += "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
-          "Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, "
+          "Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, "
+          "If-None-Match, Prefer, "
           "Last-Event-ID, X-Request-Id\r\n"
           "Access-Control-Max-Age: 600\r\n";
 }

@@ -1,5 +1,5 @@
-// Which other web origins may call this server, and the headers that tell browsers so. The list is exact and never
-// reflected: what is answered is the entry of our own list. Immutable after construction; any thread.
+// Which other web origins may call this server, and the headers that tell browsers so. The list is exact and
+// never reflected: what is answered is the entry of our own list. Immutable after construction; any thread.
 #pragma once
 #include "core/problem.hpp"
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace synclog::http {
 
-// "HTTPS://App.Example.org:443" → "https://app.example.org". bad_request unless it is scheme://host[:port] of http or https and
-// nothing more.
+// "HTTPS://App.Example.org:443" → "https://app.example.org". bad_request unless it is scheme://host[:port] of
+// http or https and nothing more.
 core::result<std::string> normalize_origin(std::string_view origin);
 
 class cors_policy {

@@ -27,7 +27,8 @@ std::vector<tcp::endpoint> resolve(asio::io_context& context, const listen_addre
     return out;
   }
   tcp::resolver resolver(context);
-  const auto found = resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::numeric_service, ec);
+  const auto found =
+      resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::numeric_service, ec);
   for (const auto& entry : found) {
     const tcp::endpoint endpoint = entry.endpoint();
     if (std::find(out.begin(), out.end(), endpoint) == out.end()) out.push_back(endpoint);
@@ -43,16 +44,20 @@ std::string bind_error(const tcp::endpoint& endpoint, const error_code& ec) {
            ": stop it, or choose another port with --listen";
   }
   if (ec == asio::error::access_denied) {
-    return where + " needs more rights than this user has (ports below 1024 usually do): choose a higher port with --listen";
+    return where + " needs more rights than this user has (ports below 1024 usually do): choose a higher "
+                   "port with --listen";
   }
   if (ec.value() == EADDRNOTAVAIL) return where + " is not an address of this machine";
   return "cannot listen on " + where + ": " + ec.message();
 }
 
 // An address family that this machine does not have.
-bool is_missing_family(const error_code& ec) { return ec.value() == EAFNOSUPPORT || ec.value() == EADDRNOTAVAIL; }
+bool is_missing_family(const error_code& ec) {
+  return ec.value() == EAFNOSUPPORT || ec.value() == EADDRNOTAVAIL;
+}
 
-tcp::acceptor open_listener(const asio::any_io_executor& executor, const tcp::endpoint& endpoint, error_code& ec) {
+tcp::acceptor open_listener(const asio::any_io_executor& executor, const tcp::endpoint& endpoint,
+                            error_code& ec) {
   tcp::acceptor acceptor(executor);
   acceptor.open(endpoint.protocol(), ec);
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
@@ -67,7 +72,8 @@ tcp::acceptor open_listener(const asio::any_io_executor& executor, const tcp::en
 core::result<listen_address> parse_listen_address(std::string_view text) {
   const auto bad = [&text] {
     return core::make_problem(core::problem_code::bad_request,
-                              "'" + std::string(text) + "' is no address to listen on: expected host:port, [IPv6]:port or port");
+                              "'" + std::string(text) +
+                                  "' is no address to listen on: expected host:port, [IPv6]:port or port");
   };
   listen_address out;
   std::string_view port = text;
@@ -94,7 +100,8 @@ std::string to_string(const listen_address& address) {
 
 std::string url_of(const tcp::endpoint& endpoint) {
   const std::string address = endpoint.address().to_string();
-  return "http://" + (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+  return "http://" + (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
+         std::to_string(endpoint.port());
 }
 
 std::optional<std::string> refuse_open_listen(const std::vector<listen_address>& addresses, auth_mode auth) {
@@ -105,9 +112,10 @@ std::optional<std::string> refuse_open_listen(const std::vector<listen_address>&
     if (!loopback && !address.host.empty()) {
       error_code ec;
       const auto found = resolve(context, address, ec);
-      loopback = !ec && !found.empty() && std::all_of(found.begin(), found.end(), [](const tcp::endpoint& endpoint) {
-        return is_loopback_host(endpoint.address().to_string());
-      });
+      loopback =
+          !ec && !found.empty() && std::all_of(found.begin(), found.end(), [](const tcp::endpoint& endpoint) {
+            return is_loopback_host(endpoint.address().to_string());
+          });
     }
     if (loopback) continue;
     return "--auth=none listens on loopback addresses only, and " + to_string(address) +
@@ -121,7 +129,8 @@ std::vector<tcp::acceptor> bind_listeners(asio::any_io_executor executor, const 
   asio::io_context context;
   error_code ec;
   std::vector<tcp::endpoint> endpoints = resolve(context, address, ec);
-  if (ec || endpoints.empty()) throw std::runtime_error("cannot listen on " + to_string(address) + ": the host is not known");
+  if (ec || endpoints.empty())
+    throw std::runtime_error("cannot listen on " + to_string(address) + ": the host is not known");
   std::vector<tcp::acceptor> out;
   std::string first_error;
   for (tcp::endpoint endpoint : endpoints) {

@@ -47,7 +47,8 @@ class responder {
   virtual ~responder() = default;
   virtual boost::asio::awaitable<void> send(response answer) = 0;
   // A streamed body: chunked (or until close for HTTP/1.0). Each write waits until the socket took the bytes, within
-  // the progress timeout: that is the back-pressure.
+  // the progress timeout: that is the back-pressure. The head leaves with the first write (an empty one will do), or at
+  // once when become_stream() came before.
   virtual boost::asio::awaitable<void> begin(response head) = 0;
   virtual boost::asio::awaitable<void> write(std::string_view bytes) = 0;
   virtual boost::asio::awaitable<void> finish() = 0;

@@ -10,7 +10,8 @@ namespace synclog::http::families {
 namespace {
 
 double resident_bytes() {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"), &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"),
+                                                             &std::fclose);
   long total = 0, resident = 0;
   if (!file || std::fscanf(file.get(), "%ld %ld", &total, &resident) != 2) return 0;
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
@@ -19,8 +20,9 @@ double resident_bytes() {
 double open_descriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
   if (!folder) return 0;
-  double count = -3;  // "." and "..", and the one that looks
-  while (readdir(folder.get()) != nullptr) ++count;
+  double count = -3; // "." and "..", and the one that looks
+  while (readdir(folder.get()) != nullptr)
+    ++count;
   return count;
 }
 
@@ -44,7 +46,8 @@ prometheus::MetricFamily empty(std::string name, std::string help, prometheus::M
 
 prometheus::ClientMetric labelled(std::initializer_list<std::pair<std::string, std::string>> labels) {
   prometheus::ClientMetric out;
-  for (const auto& [name, value] : labels) out.label.push_back({name, value});
+  for (const auto& [name, value] : labels)
+    out.label.push_back({name, value});
   return out;
 }
 
@@ -61,14 +64,16 @@ prometheus::MetricFamily counter(std::string name, std::string help, double valu
 }
 
 void append_process(std::vector<prometheus::MetricFamily>& out) {
-  prometheus::MetricFamily build = empty("synclog_build_info", "The running version.", prometheus::MetricType::Gauge);
+  prometheus::MetricFamily build =
+      empty("synclog_build_info", "The running version.", prometheus::MetricType::Gauge);
   build.metric.push_back(labelled({{"version", SYNCLOG_VERSION}}));
   build.metric.back().gauge.value = 1;
   out.push_back(std::move(build));
   out.push_back(gauge("process_resident_memory_bytes", "Resident memory.", resident_bytes()));
   out.push_back(gauge("process_open_fds", "Open file descriptors.", open_descriptors()));
   out.push_back(counter("process_cpu_seconds_total", "CPU time of user and system.", cpu_seconds()));
-  out.push_back(gauge("process_start_time_seconds", "Start of the process, in seconds since 1970.", static_cast<double>(started)));
+  out.push_back(gauge("process_start_time_seconds", "Start of the process, in seconds since 1970.",
+                      static_cast<double>(started)));
 }
 
 } // namespace synclog::http::families

@@ -1,4 +1,5 @@
-// Prometheus families from plain numbers, and the ones of the process and of the services. Called at each scrape.
+// Prometheus families from plain numbers, and the ones of the process and of the services. Called at each
+// scrape.
 #pragma once
 #include <initializer_list>
 #include <prometheus/metric_family.h>

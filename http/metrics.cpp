@@ -28,7 +28,8 @@ void metrics::answered(const sample& what) {
   counters.answers[verb * classes + status_class].fetch_add(1, std::memory_order_relaxed);
   const double seconds = std::chrono::duration<double>(what.took).count();
   std::size_t bucket = 0;
-  while (bucket < bucket_bounds_s.size() && seconds > bucket_bounds_s[bucket]) ++bucket;
+  while (bucket < bucket_bounds_s.size() && seconds > bucket_bounds_s[bucket])
+    ++bucket;
   counters.buckets[bucket].fetch_add(1, std::memory_order_relaxed);
   counters.took_ns.fetch_add(static_cast<std::uint64_t>(what.took.count()), std::memory_order_relaxed);
   if (what.body_bytes > 0) received_bytes.fetch_add(what.body_bytes, std::memory_order_relaxed);
@@ -43,17 +44,18 @@ void metrics::add_collector(collector more) {
 void metrics::collect_routes(std::vector<prometheus::MetricFamily>& out) const {
   prometheus::MetricFamily requests =
       families::empty("synclog_http_requests_total", "Requests answered.", prometheus::MetricType::Counter);
-  prometheus::MetricFamily durations = families::empty(
-      "synclog_http_request_duration_seconds", "From the end of a request's head to its answer.", prometheus::MetricType::Histogram);
+  prometheus::MetricFamily durations =
+      families::empty("synclog_http_request_duration_seconds",
+                      "From the end of a request's head to its answer.", prometheus::MetricType::Histogram);
   std::map<std::string_view, prometheus::ClientMetric> histograms;
   for (const auto& counters : routes_) {
     for (std::size_t i = 0; i < counters->answers.size(); ++i) {
       const std::uint64_t count = counters->answers[i].load(std::memory_order_relaxed);
       if (count == 0) continue;
-      prometheus::ClientMetric line = families::labelled(
-          {{"route", counters->pattern},
-           {"method", std::string(to_string(static_cast<method>(i / classes)))},
-           {"status", std::to_string(i % classes) + "xx"}});
+      prometheus::ClientMetric line =
+          families::labelled({{"route", counters->pattern},
+                              {"method", std::string(to_string(static_cast<method>(i / classes)))},
+                              {"status", std::to_string(i % classes) + "xx"}});
       line.counter.value = static_cast<double>(count);
       requests.metric.push_back(std::move(line));
     }
@@ -66,11 +68,13 @@ void metrics::collect_routes(std::vector<prometheus::MetricFamily>& out) const {
     for (std::size_t i = 0; i < counters->buckets.size(); ++i) {
       cumulative += counters->buckets[i].load(std::memory_order_relaxed);
       auto& bucket = at->second.histogram.bucket[i];
-      bucket.upper_bound = i < bucket_bounds_s.size() ? bucket_bounds_s[i] : std::numeric_limits<double>::infinity();
+      bucket.upper_bound =
+          i < bucket_bounds_s.size() ? bucket_bounds_s[i] : std::numeric_limits<double>::infinity();
       bucket.cumulative_count += cumulative;
     }
     at->second.histogram.sample_count += cumulative;
-    at->second.histogram.sample_sum += static_cast<double>(counters->took_ns.load(std::memory_order_relaxed)) / 1e9;
+    at->second.histogram.sample_sum +=
+        static_cast<double>(counters->took_ns.load(std::memory_order_relaxed)) / 1e9;
   }
   for (auto& [pattern, line] : histograms) {
     if (line.histogram.sample_count > 0) durations.metric.push_back(std::move(line));
@@ -91,15 +95,19 @@ std::vector<prometheus::MetricFamily> metrics::collect() const {
   gauge("synclog_http_connections", "Open connections.", static_cast<double>(connections.load()));
   gauge("synclog_http_streams", "Open streams.", static_cast<double>(streams.load()));
   counter("synclog_http_accepted_total", "Connections accepted.", accepted);
-  counter("synclog_http_refused_connections_total", "Connections over the bound, answered 503.", refused_connections);
-  counter("synclog_http_accept_failures_total", "Failures to accept, such as no free descriptors.", accept_failures);
+  counter("synclog_http_refused_connections_total", "Connections over the bound, answered 503.",
+          refused_connections);
+  counter("synclog_http_accept_failures_total", "Failures to accept, such as no free descriptors.",
+          accept_failures);
   counter("synclog_http_timeouts_total", "Connections cut because nothing moved in time.", timeouts);
-  counter("synclog_http_aborted_answers_total", "Answers that broke off after they had begun.", aborted_answers);
+  counter("synclog_http_aborted_answers_total", "Answers that broke off after they had begun.",
+          aborted_answers);
   counter("synclog_http_received_body_bytes_total", "Bytes of request bodies.", received_bytes);
   counter("synclog_http_sent_bytes_total", "Bytes of answers, heads included.", sent_bytes);
   families::append_process(out);
   const std::lock_guard guard(collectors_mutex_);
-  for (const collector& more : collectors_) more(out);
+  for (const collector& more : collectors_)
+    more(out);
   return out;
 }
 
@@ -109,6 +117,8 @@ std::string metrics::serialise(const std::vector<prometheus::MetricFamily>& fami
   return std::move(out).str();
 }
 
-std::string metrics::text() const { return serialise(collect()); }
+std::string metrics::text() const {
+  return serialise(collect());
+}
 
 } // namespace synclog::http

@@ -1,5 +1,5 @@
-// What the server counts, and the Prometheus text of it. The request path only touches atomics that were resolved
-// beforehand; everything is put together when somebody scrapes. Thread-safe.
+// What the server counts, and the Prometheus text of it. The request path only touches atomics that were
+// resolved beforehand; everything is put together when somebody scrapes. Thread-safe.
 #pragma once
 #include "http/router.hpp"
 #include <array>
@@ -30,20 +30,21 @@ class metrics {
   metrics(const metrics&) = delete;
   metrics& operator=(const metrics&) = delete;
 
-  static constexpr std::size_t no_route = SIZE_MAX;  // refused before a route was found
+  static constexpr std::size_t no_route = SIZE_MAX; // refused before a route was found
 
   struct sample {
-    std::size_t route = no_route;  // index into the table
+    std::size_t route = no_route; // index into the table
     method verb = method::get;
     unsigned status = 0;
     std::chrono::nanoseconds took{};
-    std::uint64_t body_bytes = 0;  // received
+    std::uint64_t body_bytes = 0; // received
   };
   void answered(const sample& what);
 
   // Gauges and counters of the connection layer; written by server and sessions.
   std::atomic<std::int64_t> connections{0}, streams{0};
-  std::atomic<std::uint64_t> accepted{0}, refused_connections{0}, accept_failures{0}, timeouts{0}, aborted_answers{0};
+  std::atomic<std::uint64_t> accepted{0}, refused_connections{0}, accept_failures{0}, timeouts{0},
+      aborted_answers{0};
   std::atomic<std::uint64_t> received_bytes{0}, sent_bytes{0};
 
   // Further families, asked at each scrape: for parts that the server does not know of.
@@ -56,7 +57,7 @@ class metrics {
   std::string text() const;
 
  private:
-  static constexpr std::size_t methods = 7, classes = 6;  // status / 100
+  static constexpr std::size_t methods = 7, classes = 6; // status / 100
   static constexpr std::array<double, 13> bucket_bounds_s{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                           0.1,    0.25,  0.5,    1.0,   2.5,  10.0};
   struct route_counters {
@@ -70,7 +71,7 @@ class metrics {
   void collect_routes(std::vector<prometheus::MetricFamily>& out) const;
   static std::string serialise(const std::vector<prometheus::MetricFamily>& families);
 
-  std::vector<std::unique_ptr<route_counters>> routes_;  // one a row of the table, and one for no_route
+  std::vector<std::unique_ptr<route_counters>> routes_; // one a row of the table, and one for no_route
   mutable std::mutex collectors_mutex_;
   std::vector<collector> collectors_;
 };

@@ -1,4 +1,5 @@
-// Which program listens on a port of this machine: for the sentence that says why binding failed. Linux, blocking.
+// Which program listens on a port of this machine: for the sentence that says why binding failed. Linux,
+// blocking.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -12,7 +12,7 @@ struct http_meaning {
   core::problem_code code;
   unsigned status;
   std::string_view title;
-  unsigned retry_after_s;  // 0 = no header
+  unsigned retry_after_s; // 0 = no header
 };
 
 constexpr std::array meanings{
@@ -66,8 +66,12 @@ void append_errors(std::string& out, const std::vector<core::field_error>& error
 
 } // namespace
 
-unsigned status_of(core::problem_code wanted) { return meaning_of(wanted).status; }
-std::string_view title_of(core::problem_code wanted) { return meaning_of(wanted).title; }
+unsigned status_of(core::problem_code wanted) {
+  return meaning_of(wanted).status;
+}
+std::string_view title_of(core::problem_code wanted) {
+  return meaning_of(wanted).title;
+}
 
 std::string problem_body(const core::problem& problem) {
   const http_meaning& meaning = meaning_of(problem.code);
@@ -107,7 +111,8 @@ response to_response(const core::problem& problem) {
   response out;
   out.status = meaning.status;
   out.headers.emplace_back("Content-Type", "application/problem+json");
-  if (meaning.retry_after_s > 0) out.headers.emplace_back("Retry-After", std::to_string(meaning.retry_after_s));
+  if (meaning.retry_after_s > 0)
+    out.headers.emplace_back("Retry-After", std::to_string(meaning.retry_after_s));
   if (problem.code == code::unauthorized) out.headers.emplace_back("WWW-Authenticate", "Bearer");
   out.body = problem_body(problem);
   return out;

@@ -10,8 +10,8 @@ namespace synclog::http {
 unsigned status_of(core::problem_code code);
 std::string_view title_of(core::problem_code code);
 
-// {"type":"/problems/<code>","title":…,"status":…,"detail":…,"code":…} with `errors`, `current`, `line` and `column` where the
-// problem has them.
+// {"type":"/problems/<code>","title":…,"status":…,"detail":…,"code":…} with `errors`, `current`, `line` and
+// `column` where the problem has them.
 std::string problem_body(const core::problem& problem);
 
 // application/problem+json, with Retry-After on 429 and 503.

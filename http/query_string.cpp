@@ -1,7 +1,8 @@
 // Request-targets. Whatever is not clearly right is refused: two readers of one URL must never disagree.
 #include "http/query_string.hpp"
 #include "core/utf8.hpp"
-#include <cctype>
+#include "http/ascii.hpp"
+#include <algorithm>
 
 namespace synclog::http {
 namespace {
@@ -43,7 +44,7 @@ core::result<std::string> decode(std::string_view raw, plus_sign plus) {
 }
 
 core::result<void> read_path(std::string_view raw, target_parts& out) {
-  std::size_t begin = 1;  // after the leading slash
+  std::size_t begin = 1; // after the leading slash
   out.path = "/";
   while (begin <= raw.size() && raw.size() > 1) {
     const std::size_t end = std::min(raw.find('/', begin), raw.size());
@@ -62,12 +63,14 @@ core::result<void> read_path(std::string_view raw, target_parts& out) {
 
 // "http://host:port/path" → authority and the rest; the target stays as it is when it is no absolute form.
 core::result<void> split_absolute(std::string_view& target, target_parts& out) {
-  std::string lower(target.substr(0, 8));
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string lower = lower_case(target.substr(0, 8));
   std::size_t skip = 0;
-  if (lower.starts_with("http://")) skip = 7;
-  else if (lower.starts_with("https://")) skip = 8;
-  else return bad("the request-target must begin with '/'");
+  if (lower.starts_with("http://"))
+    skip = 7;
+  else if (lower.starts_with("https://"))
+    skip = 8;
+  else
+    return bad("the request-target must begin with '/'");
   target.remove_prefix(skip);
   const std::size_t end = std::min(target.find_first_of("/?"), target.size());
   out.authority = target.substr(0, end);
@@ -101,7 +104,8 @@ core::result<target_parts> parse_target(std::string_view target) {
     out.path = "*";
     return out;
   }
-  if (target.find('#') != std::string_view::npos) return bad("the URL has a fragment, which is for the browser alone");
+  if (target.find('#') != std::string_view::npos)
+    return bad("the URL has a fragment, which is for the browser alone");
   if (!target.starts_with('/')) {
     if (auto split = split_absolute(target, out); !split) return split.error();
   }

@@ -1,26 +1,20 @@
 // Host and Origin checks.
 #include "http/request_guard.hpp"
+#include "http/ascii.hpp"
 #include <algorithm>
 #include <arpa/inet.h>
-#include <cctype>
 #include <netinet/in.h>
 #include <stdexcept>
 
 namespace synclog::http {
 namespace {
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 bool all_digits(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  return std::all_of(text.begin(), text.end(), is_digit);
 }
 
 bool is_name_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_';
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_';
 }
 
 bool is_address(const std::string& host) {
@@ -33,7 +27,9 @@ core::problem forbidden(std::string detail) {
   return core::make_problem(core::problem_code::forbidden, std::move(detail));
 }
 
-bool is_safe(method verb) { return verb == method::get || verb == method::head || verb == method::options; }
+bool is_safe(method verb) {
+  return verb == method::get || verb == method::head || verb == method::options;
+}
 
 } // namespace
 
@@ -53,7 +49,8 @@ std::optional<std::string> host_of_authority(std::string_view authority) {
     rest = authority.substr(colon);
     if (host.empty() || !std::all_of(host.begin(), host.end(), is_name_character)) return std::nullopt;
   }
-  if (!rest.empty() && (rest.front() != ':' || rest.size() > 6 || !all_digits(rest.substr(1)))) return std::nullopt;
+  if (!rest.empty() && (rest.front() != ':' || rest.size() > 6 || !all_digits(rest.substr(1))))
+    return std::nullopt;
   return lower_case(host);
 }
 
@@ -68,10 +65,13 @@ bool is_loopback_host(std::string_view host) {
   return IN6_IS_ADDR_LOOPBACK(&six);
 }
 
-request_guard::request_guard(const guard_options& options) : cors_(options.cors_origins), auth_(options.auth) {
+request_guard::request_guard(const guard_options& options)
+    : cors_(options.cors_origins), auth_(options.auth) {
   for (const std::string& host : options.listen_hosts) {
-    if (host.empty() || host == "0.0.0.0" || host == "::" || host == "*") any_address_ = true;
-    else hosts_.push_back(lower_case(host));
+    if (host.empty() || host == "0.0.0.0" || host == "::" || host == "*")
+      any_address_ = true;
+    else
+      hosts_.push_back(lower_case(host));
   }
   for (const std::string& url : options.public_urls) {
     const std::size_t scheme = url.find("://");
@@ -99,7 +99,8 @@ std::optional<core::problem> request_guard::check_host(std::string_view authorit
 bool request_guard::is_own_origin(std::string_view origin, std::string_view host) const {
   const auto normal = normalize_origin(origin);
   if (!normal) return false;
-  if (std::find(public_origins_.begin(), public_origins_.end(), *normal) != public_origins_.end()) return true;
+  if (std::find(public_origins_.begin(), public_origins_.end(), *normal) != public_origins_.end())
+    return true;
   const auto own = normalize_origin("http://" + std::string(host));
   return own && *own == *normal;
 }
@@ -109,7 +110,8 @@ std::optional<core::problem> request_guard::check_origin(const request& asked, s
   const std::string_view origin = asked.header("origin");
   if (!origin.empty()) {
     if (cors_.find(origin) != nullptr || is_own_origin(origin, host)) return std::nullopt;
-    return forbidden("pages of this origin may not call the server: start it with --cors-origin to allow one");
+    return forbidden(
+        "pages of this origin may not call the server: start it with --cors-origin to allow one");
   }
   const std::string_view site = asked.header("sec-fetch-site");
   if (site.empty() || site == "same-origin" || site == "none") return std::nullopt;

@@ -1,5 +1,5 @@
-// Keeps foreign web pages away from this server: which Host names it answers to (DNS rebinding), and whose Origin may
-// call it (cross-site requests). Immutable after construction; any thread.
+// Keeps foreign web pages away from this server: which Host names it answers to (DNS rebinding), and whose
+// Origin may call it (cross-site requests). Immutable after construction; any thread.
 #pragma once
 #include "core/problem.hpp"
 #include "http/cors.hpp"
@@ -14,8 +14,8 @@ namespace synclog::http {
 enum class auth_mode : std::uint8_t { none, token };
 
 struct guard_options {
-  std::vector<std::string> listen_hosts;  // as given to --listen: "127.0.0.1", "::", "sync.lan"
-  std::vector<std::string> public_urls;   // "https://sync.example.org": what a proxy in front may send
+  std::vector<std::string> listen_hosts; // as given to --listen: "127.0.0.1", "::", "sync.lan"
+  std::vector<std::string> public_urls;  // "https://sync.example.org": what a proxy in front may send
   std::vector<std::string> cors_origins;
   auth_mode auth = auth_mode::none;
 };
@@ -30,11 +30,11 @@ class request_guard {
   // Throws std::invalid_argument naming a bad --public-url or --cors-origin.
   explicit request_guard(const guard_options& options);
 
-  // `host` is the Host header, or the authority of an absolute-form target. Refusals are 403 `forbidden`: 421 would invite
-  // the browser to try again on another connection.
+  // `host` is the Host header, or the authority of an absolute-form target. Refusals are 403 `forbidden`: 421
+  // would invite the browser to try again on another connection.
   std::optional<core::problem> check_host(std::string_view host) const;
-  // Origin and Sec-Fetch-Site. Under auth none a foreign origin is refused on every method, because without tokens the origin is
-  // all that tells a stranger's page from ours; `null` is always foreign.
+  // Origin and Sec-Fetch-Site. Under auth none a foreign origin is refused on every method, because without
+  // tokens the origin is all that tells a stranger's page from ours; `null` is always foreign.
   std::optional<core::problem> check_origin(const request& asked, std::string_view host) const;
   // The allow-list entry for this Origin; nullptr when it gets no CORS headers.
   const std::string* cors_origin(std::string_view origin) const { return cors_.find(origin); }
@@ -44,9 +44,9 @@ class request_guard {
   bool is_own_origin(std::string_view origin, std::string_view host) const;
 
   cors_policy cors_;
-  std::vector<std::string> hosts_;           // lower case, beside the loopback ones
-  std::vector<std::string> public_origins_;  // normalized
-  bool any_address_ = false;                 // listens on a wildcard: every IP literal is one of ours
+  std::vector<std::string> hosts_;          // lower case, beside the loopback ones
+  std::vector<std::string> public_origins_; // normalized
+  bool any_address_ = false;                // listens on a wildcard: every IP literal is one of ours
   auth_mode auth_;
 };
 

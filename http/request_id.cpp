@@ -19,8 +19,9 @@ std::uint64_t process_part() {
 } // namespace
 
 std::string choose_request_id(std::string_view from_client) {
-  const bool sane = !from_client.empty() && from_client.size() <= max_id_characters &&
-                    std::all_of(from_client.begin(), from_client.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  const bool sane =
+      !from_client.empty() && from_client.size() <= max_id_characters &&
+      std::all_of(from_client.begin(), from_client.end(), [](char c) { return c > ' ' && c < '\x7f'; });
   if (sane) return std::string(from_client);
   static const std::string prefix = fmt::format("{:016x}-", process_part());
   static std::atomic<std::uint64_t> counter{0};

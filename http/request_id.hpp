@@ -1,4 +1,5 @@
-// The X-Request-Id of a request: the client's own when it is sane, otherwise one that is unique across servers. Any thread.
+// The X-Request-Id of a request: the client's own when it is sane, otherwise one that is unique across
+// servers. Any thread.
 #pragma once
 #include <string>
 #include <string_view>

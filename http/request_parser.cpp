@@ -1,9 +1,9 @@
-// Strict reading of requests. Beast 1.81 by itself accepts folded headers, "Transfer-Encoding: gzip, chunked", repeated equal
-// Content-Lengths, several Hosts and bare LF in chunk extensions: all refused here.
+// Strict reading of requests. Beast 1.81 by itself accepts folded headers, "Transfer-Encoding: gzip,
+// chunked", repeated equal Content-Lengths, several Hosts and bare LF in chunk extensions: all refused here.
 #include "http/request_parser.hpp"
+#include "http/ascii.hpp"
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 
 namespace synclog::http {
@@ -14,21 +14,18 @@ using beast_error = boost::beast::http::error;
 using code = core::problem_code;
 
 constexpr std::size_t max_header_fields = 100;
-constexpr std::size_t max_request_line_extra = 64;        // method, version, spaces and CRLF
-constexpr std::size_t body_reserve_step = 64u << 10;      // the budget is taken in steps of this
-constexpr std::size_t first_body_capacity = 1u << 20;     // a declared length is believed up to here
-constexpr std::size_t shortest_chunked_end = 5;           // "0\r\n\r\n"; Beast asserts that it sees no less
+constexpr std::size_t max_request_line_extra = 64;    // method, version, spaces and CRLF
+constexpr std::size_t body_reserve_step = 64u << 10;  // the budget is taken in steps of this
+constexpr std::size_t first_body_capacity = 1u << 20; // a declared length is believed up to here
+constexpr std::size_t shortest_chunked_end = 5;       // "0\r\n\r\n"; Beast asserts that it sees no less
 
-core::problem malformed(std::string detail) { return core::make_problem(code::bad_request, std::move(detail)); }
+core::problem malformed(std::string detail) {
+  return core::make_problem(code::bad_request, std::move(detail));
+}
 
 bool is_token(char c) {
   static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || marks.find(c) != std::string_view::npos;
-}
-
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+  return is_alphanumeric(c) || marks.find(c) != std::string_view::npos;
 }
 
 // One header line without its CRLF.
@@ -38,7 +35,8 @@ const char* line_defect(std::string_view line) {
   if (colon == std::string_view::npos || colon == 0) return "a header has no name";
   const std::string_view name = line.substr(0, colon);
   if (name.back() == ' ' || name.back() == '\t') return "a header has a space before its colon";
-  if (!std::all_of(name.begin(), name.end(), is_token)) return "a header name has a character that names cannot have";
+  if (!std::all_of(name.begin(), name.end(), is_token))
+    return "a header name has a character that names cannot have";
   return nullptr;
 }
 
@@ -50,7 +48,8 @@ std::optional<core::problem> check_lines(std::string_view head) {
     const std::string_view line = head.substr(0, end - 1);
     if (line.empty()) return std::nullopt;
     if (const char* defect = line_defect(line)) return malformed(defect);
-    if (std::any_of(line.begin(), line.end(), is_control)) return malformed("a header has a control character");
+    if (std::any_of(line.begin(), line.end(), is_control))
+      return malformed("a header has a control character");
     if (++fields > max_header_fields) {
       return core::make_problem(code::header_too_large, "there are more than 100 headers");
     }
@@ -60,21 +59,23 @@ std::optional<core::problem> check_lines(std::string_view head) {
 
 std::optional<method> method_of(beast_http::verb verb) {
   switch (verb) {
-  case beast_http::verb::get: return method::get;
-  case beast_http::verb::head: return method::head;
-  case beast_http::verb::post: return method::post;
-  case beast_http::verb::put: return method::put;
-  case beast_http::verb::patch: return method::patch;
-  case beast_http::verb::delete_: return method::delete_;
-  case beast_http::verb::options: return method::options;
-  default: return std::nullopt;
+  case beast_http::verb::get:
+    return method::get;
+  case beast_http::verb::head:
+    return method::head;
+  case beast_http::verb::post:
+    return method::post;
+  case beast_http::verb::put:
+    return method::put;
+  case beast_http::verb::patch:
+    return method::patch;
+  case beast_http::verb::delete_:
+    return method::delete_;
+  case beast_http::verb::options:
+    return method::options;
+  default:
+    return std::nullopt;
   }
-}
-
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](unsigned char a, unsigned char b) {
-    return std::tolower(a) == std::tolower(b);
-  });
 }
 
 } // namespace
@@ -97,7 +98,8 @@ head_scanner::verdict head_scanner::scan(std::string_view bytes) {
     }
     const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
     scanned_ = at + 1;
-    if (at == 0 || bytes[at - 1] != '\r') return refuse(code::bad_request, "a line ends with a bare line feed");
+    if (at == 0 || bytes[at - 1] != '\r')
+      return refuse(code::bad_request, "a line ends with a bare line feed");
     const bool empty_line = at - line_begin_ == 1;
     if (lines_++ == 0) request_line_bytes_ = scanned_;
     line_begin_ = scanned_;
@@ -109,10 +111,12 @@ head_scanner::verdict head_scanner::scan(std::string_view bytes) {
   const std::size_t seen = head_bytes_ > 0 ? head_bytes_ : bytes.size();
   const std::size_t line_bytes = lines_ == 0 ? seen : request_line_bytes_;
   if (line_bytes > max_target_bytes_ + max_request_line_extra) {
-    return refuse(code::uri_too_long, "the request line is longer than " + std::to_string(max_target_bytes_) + " bytes");
+    return refuse(code::uri_too_long,
+                  "the request line is longer than " + std::to_string(max_target_bytes_) + " bytes");
   }
   if (seen - line_bytes > max_header_bytes_) {
-    return refuse(code::header_too_large, "the headers are larger than " + std::to_string(max_header_bytes_) + " bytes");
+    return refuse(code::header_too_large,
+                  "the headers are larger than " + std::to_string(max_header_bytes_) + " bytes");
   }
   return head_bytes_ > 0 ? verdict::complete : verdict::incomplete;
 }
@@ -129,7 +133,8 @@ request_parser::~request_parser() {
 }
 
 std::optional<core::problem> request_parser::read_head(std::string_view head) {
-  if (std::any_of(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(head.find('\n')) - 1, is_control)) {
+  if (std::any_of(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(head.find('\n')) - 1,
+                  is_control)) {
     return malformed("the request line has a control character");
   }
   if (auto defect = check_lines(head)) return defect;
@@ -163,7 +168,8 @@ std::optional<std::uint64_t> request_parser::declared_bytes() const {
 core::problem request_parser::problem_of(const error_code& ec) const {
   if (!refusal_.empty()) return malformed(std::string(refusal_));
   if (ec == beast_error::body_limit) {
-    return core::make_problem(code::too_large, "the body is larger than " + std::to_string(max_body_bytes_) + " bytes");
+    return core::make_problem(code::too_large,
+                              "the body is larger than " + std::to_string(max_body_bytes_) + " bytes");
   }
   if (ec == beast_error::buffer_overflow) {
     return core::make_problem(code::overloaded, "too many bodies are being received at once: try again");
@@ -197,21 +203,24 @@ core::result<std::size_t> request_parser::read_body(std::string_view bytes) {
   return used;
 }
 
-void request_parser::on_request_impl(beast_http::verb verb, text method_text, text target, int version, error_code& ec) {
+void request_parser::on_request_impl(beast_http::verb verb, text method_text, text target, int version,
+                                     error_code& ec) {
   ec = {};
   target_.assign(target.data(), target.size());
   version_ = version;
-  if (const auto known = method_of(verb)) request_.method = *known;
-  else unknown_method_.assign(method_text.data(), method_text.size());
+  if (const auto known = method_of(verb))
+    request_.method = *known;
+  else
+    unknown_method_.assign(method_text.data(), method_text.size());
 }
 
 void request_parser::on_field_impl(beast_http::field known, text name, text value, error_code& ec) {
   ec = {};
-  if (head_read_) return;  // trailers change nothing
+  if (head_read_) return; // trailers change nothing
   if (known == beast_http::field::content_length) {
     ++content_lengths_;
     // Beast takes lists of equal numbers.
-    if (!std::all_of(value.begin(), value.end(), [](unsigned char c) { return std::isdigit(c) != 0; })) {
+    if (!std::all_of(value.begin(), value.end(), http::is_digit)) {
       refusal_ = "Content-Length is not a number of bytes";
       ec = beast_error::bad_content_length;
       return;
@@ -219,12 +228,13 @@ void request_parser::on_field_impl(beast_http::field known, text name, text valu
   }
   if (known == beast_http::field::transfer_encoding) ++transfer_encodings_;
   if (known == beast_http::field::host) ++hosts_;
-  std::string lower(name.data(), name.size());
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  request_.headers.emplace_back(std::move(lower), std::string(value.data(), value.size()));
+  request_.headers.emplace_back(lower_case(std::string_view(name.data(), name.size())),
+                                std::string(value.data(), value.size()));
 }
 
-void request_parser::on_header_impl(error_code& ec) { ec = {}; }
+void request_parser::on_header_impl(error_code& ec) {
+  ec = {};
+}
 
 void request_parser::on_body_init_impl(const boost::optional<std::uint64_t>& bytes, error_code& ec) {
   ec = {};
@@ -239,9 +249,10 @@ void request_parser::on_body_init_impl(const boost::optional<std::uint64_t>& byt
 // Takes budget for a body of this size; a slow sender holds only what it has sent.
 bool request_parser::reserve(std::size_t total_bytes) {
   if (total_bytes <= reserved_) return true;
-  const std::size_t step = (total_bytes - reserved_ + body_reserve_step - 1) / body_reserve_step * body_reserve_step;
+  const std::size_t step =
+      (total_bytes - reserved_ + body_reserve_step - 1) / body_reserve_step * body_reserve_step;
   const std::size_t before = budget_.used.fetch_add(step, std::memory_order_relaxed);
-  reserved_ += step;  // given back by the destructor, whatever comes
+  reserved_ += step; // given back by the destructor, whatever comes
   return before + step <= budget_.max_bytes;
 }
 
@@ -269,8 +280,12 @@ void request_parser::on_chunk_header_impl(std::uint64_t bytes, text extension, e
   chunked_bytes_ += bytes;
 }
 
-std::size_t request_parser::on_chunk_body_impl(std::uint64_t, text bytes, error_code& ec) { return on_body_impl(bytes, ec); }
+std::size_t request_parser::on_chunk_body_impl(std::uint64_t, text bytes, error_code& ec) {
+  return on_body_impl(bytes, ec);
+}
 
-void request_parser::on_finish_impl(error_code& ec) { ec = {}; }
+void request_parser::on_finish_impl(error_code& ec) {
+  ec = {};
+}
 
 } // namespace synclog::http

@@ -1,10 +1,11 @@
-// Reads one HTTP/1.x request from bytes: Beast's parser, fed by hand, behind a stricter look at the raw head. What two
-// readers could understand differently is refused (request smuggling). No I/O; used on its session's strand.
+// Reads one HTTP/1.x request from bytes: Beast's parser, fed by hand, behind a stricter look at the raw head.
+// What two readers could understand differently is refused (request smuggling). No I/O; used on its session's
+// strand.
 #pragma once
 #include "core/problem.hpp"
 #include "http/message.hpp"
-#include <boost/beast/http/basic_parser.hpp>
 #include <atomic>
+#include <boost/beast/http/basic_parser.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -53,8 +54,8 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   // `head` as head_scanner found it. Empty = fine; afterwards request() has method name, target and headers.
   std::optional<core::problem> read_head(std::string_view head);
 
-  // The body, as bytes come. Returns how many were used; what is left belongs to the next request when done().
-  // too_large, overloaded (no room for it now) or malformed.
+  // The body, as bytes come. Returns how many were used; what is left belongs to the next request when
+  // done(). too_large, overloaded (no room for it now) or malformed.
   core::result<std::size_t> read_body(std::string_view bytes);
   bool done() const { return is_done(); }
   // Bytes that may rightly stay unused in the buffer while the body is not done (chunk framing and trailers).
@@ -75,7 +76,8 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   using error_code = boost::beast::error_code;
   using text = boost::beast::string_view;
 
-  void on_request_impl(boost::beast::http::verb verb, text method_text, text target, int version, error_code& ec) override;
+  void on_request_impl(boost::beast::http::verb verb, text method_text, text target, int version,
+                       error_code& ec) override;
   void on_response_impl(int, text, int, error_code&) override {}
   void on_field_impl(boost::beast::http::field known, text name, text value, error_code& ec) override;
   void on_header_impl(error_code& ec) override;
@@ -98,7 +100,7 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   int version_ = 11;
   bool head_read_ = false;
   unsigned content_lengths_ = 0, transfer_encodings_ = 0, hosts_ = 0;
-  std::string_view refusal_;  // what our own checks found, while Beast reports an error code
+  std::string_view refusal_; // what our own checks found, while Beast reports an error code
 };
 
 } // namespace synclog::http

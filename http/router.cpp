@@ -6,16 +6,21 @@
 namespace synclog::http {
 namespace {
 
-constexpr std::array<std::string_view, 7> method_names{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+constexpr std::array<std::string_view, 7> method_names{"GET",   "HEAD",   "POST",   "PUT",
+                                                       "PATCH", "DELETE", "OPTIONS"};
 
 // Never entities: core refuses definitions with these names, and routes of their own begin with them.
 constexpr std::array<std::string_view, 4> reserved_names{"events", "session", "tickets", "admin"};
 
-constexpr bool is_variable(std::string_view part) { return part.size() > 2 && part.front() == '{' && part.back() == '}'; }
+constexpr bool is_variable(std::string_view part) {
+  return part.size() > 2 && part.front() == '{' && part.back() == '}';
+}
 
 } // namespace
 
-std::string_view to_string(method verb) { return method_names[static_cast<std::size_t>(verb)]; }
+std::string_view to_string(method verb) {
+  return method_names[static_cast<std::size_t>(verb)];
+}
 
 router::router(std::span<const route> table) : table_(table) {
   for (const route& row : table_) {

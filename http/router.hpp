@@ -17,13 +17,15 @@ using handler = boost::asio::awaitable<void> (*)(const services&, const request&
 
 enum class access : std::uint8_t { none, read, write };
 
-// Whether a handler waits for something (the database, a stream). Answers of quick ones may share a system call with their
-// pipelined neighbours.
+// Whether a handler waits for something (the database, a stream). Answers of quick ones may share a system
+// call with their pipelined neighbours.
 enum class pace : std::uint8_t { waits, quick };
 
 // Bit n = the n-th value of http::method.
 using method_set = std::uint8_t;
-constexpr method_set only(method verb) { return static_cast<method_set>(1u << static_cast<unsigned>(verb)); }
+constexpr method_set only(method verb) {
+  return static_cast<method_set>(1u << static_cast<unsigned>(verb));
+}
 template <class... Methods>
 constexpr method_set any_of(Methods... verbs) {
   return static_cast<method_set>((only(verbs) | ...));
@@ -32,7 +34,7 @@ constexpr method_set any_of(Methods... verbs) {
 // GET routes answer HEAD too. Several rows may share a pattern with different methods.
 struct route {
   method_set methods = 0;
-  std::string_view pattern;  // "/api/{entity}/{id}": {…} matches one non-empty segment
+  std::string_view pattern; // "/api/{entity}/{id}": {…} matches one non-empty segment
   handler run = nullptr;
   http::access access = http::access::read;
   http::pace pace = http::pace::waits;
@@ -47,10 +49,11 @@ class router {
 
   struct match {
     const route* found = nullptr;
-    std::size_t index = 0;   // into the table
-    method_set allowed = 0;  // of all rows whose pattern fits: empty = unknown path
+    std::size_t index = 0;  // into the table
+    method_set allowed = 0; // of all rows whose pattern fits: empty = unknown path
   };
-  // {entity} never matches a reserved name (events, session, tickets, admin): those have rows of their own or do not exist.
+  // {entity} never matches a reserved name (events, session, tickets, admin): those have rows of their own or
+  // do not exist.
   match find(const std::vector<std::string>& segments, method verb) const;
 
   std::span<const route> table() const { return table_; }

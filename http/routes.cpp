@@ -1,4 +1,5 @@
-// Every route of the server. What is not here does not exist; names under /api that are not listed are entities.
+// Every route of the server. What is not here does not exist; names under /api that are not listed are
+// entities.
 #include "http/routes.hpp"
 #include "http/handlers/events.hpp"
 #include "http/handlers/meta.hpp"
@@ -31,6 +32,8 @@ constexpr std::array routes{
 
 } // namespace
 
-std::span<const route> all_routes() { return routes; }
+std::span<const route> all_routes() {
+  return routes;
+}
 
 } // namespace synclog::http

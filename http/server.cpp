@@ -1,5 +1,6 @@
 // Accepting, the registry of sessions, the deadline sweep, and stopping.
 #include "http/server.hpp"
+#include "http/descriptor_limit.hpp"
 #include "http/session.hpp"
 #include <algorithm>
 #include <atomic>
@@ -23,27 +24,35 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000};  // after a failure to accept
-constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};         // between two looks at the deadlines
-constexpr std::size_t refusing_sessions = 64;  // connections over the bound that are told so at once; more are just closed
+constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // after a failure to accept
+constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
+constexpr std::size_t refusing_sessions =
+    64; // connections over the bound that are told so at once; more are just closed
 constexpr std::chrono::milliseconds stop_poll{20};
-constexpr std::chrono::seconds handlers_end{35};  // after the cut: longer than any deadline that a handler waits with
+constexpr std::chrono::seconds handlers_end{
+    35}; // after the cut: longer than any deadline that a handler waits with
 
 guard_options guard_of(const server_options& options) {
-  guard_options out{.listen_hosts = {}, .public_urls = options.public_urls, .cors_origins = options.cors_origins, .auth = options.auth};
-  for (const listen_address& address : options.listen) out.listen_hosts.push_back(address.host);
+  guard_options out{.listen_hosts = {},
+                    .public_urls = options.public_urls,
+                    .cors_origins = options.cors_origins,
+                    .auth = options.auth};
+  for (const listen_address& address : options.listen)
+    out.listen_hosts.push_back(address.host);
   return out;
 }
 
 // Often enough that no timeout is late by more than an eighth of it.
 std::chrono::milliseconds sweep_interval(const limits& bounds) {
   const auto shortest = std::min({bounds.header_timeout, bounds.idle_timeout, bounds.progress_timeout});
-  return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(shortest) / 8, sweep_min, sweep_max);
+  return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(shortest) / 8, sweep_min,
+                    sweep_max);
 }
 
 // No descriptors or memory left: waiting helps.
 bool is_exhaustion(const error_code& ec) {
-  return ec == asio::error::no_descriptors || ec.value() == ENFILE || ec.value() == ENOBUFS || ec.value() == ENOMEM;
+  return ec == asio::error::no_descriptors || ec.value() == ENFILE || ec.value() == ENOBUFS ||
+         ec.value() == ENOMEM;
 }
 
 } // namespace
@@ -55,10 +64,11 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
     asio::steady_timer pause;
   };
 
-  impl(asio::any_io_executor executor, server_options given, const limits& bounds, std::span<const route> table, dispatcher call,
-       metrics& counters)
+  impl(asio::any_io_executor executor, server_options given, const limits& bounds,
+       std::span<const route> table, dispatcher call, metrics& counters)
       : io(std::move(executor)), strand(asio::make_strand(io)), options(std::move(given)),
-        context(std::make_shared<session_context>(bounds, router(table), std::move(call), request_guard(guard_of(options)), counters)),
+        context(std::make_shared<session_context>(bounds, router(table), std::move(call),
+                                                  request_guard(guard_of(options)), counters)),
         sweep(strand) {
     if (options.auth != auth_mode::none && !options.authenticate) {
       throw std::invalid_argument("a server with tokens needs somebody who checks them");
@@ -83,7 +93,7 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   void spawn(asio::any_io_executor where, Work work, std::shared_ptr<session> owner);
 
   asio::any_io_executor io;
-  asio::any_io_executor strand;  // of acceptors and the sweep
+  asio::any_io_executor strand; // of acceptors and the sweep
   server_options options;
   std::shared_ptr<session_context> context;
   std::vector<std::shared_ptr<listener>> listeners;
@@ -91,13 +101,19 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   std::size_t next_lane = 0;
   asio::steady_timer sweep;
   std::atomic<bool> stopping{false}, stopped{false};
-  std::atomic<std::size_t> coroutines{0};  // accept loops and the sweep
+  std::atomic<std::size_t> coroutines{0}; // accept loops and the sweep
 
-  mutable std::mutex mutex;  // guards the sessions
+  mutable std::mutex mutex; // guards the sessions
   std::unordered_set<std::shared_ptr<session>> sessions;
 };
 
 void server::impl::start() {
+  const std::size_t descriptors = raise_descriptor_limit(context->limits.max_connections);
+  if (descriptors < context->limits.max_connections) {
+    spdlog::warn(
+        "only {} descriptors are allowed, fewer than the {} connections that may come: raise `ulimit -n`",
+        descriptors, context->limits.max_connections);
+  }
   std::vector<std::shared_ptr<listener>> opened;
   for (const listen_address& address : options.listen) {
     for (tcp::acceptor& acceptor : bind_listeners(strand, address)) {
@@ -105,7 +121,8 @@ void server::impl::start() {
     }
   }
   listeners = std::move(opened);
-  for (const auto& from : listeners) bound.push_back(from->acceptor.local_endpoint());
+  for (const auto& from : listeners)
+    bound.push_back(from->acceptor.local_endpoint());
   const auto ended = [self = shared_from_this()](std::exception_ptr) { self->coroutines.fetch_sub(1); };
   for (const auto& from : listeners) {
     coroutines.fetch_add(1);
@@ -119,7 +136,8 @@ asio::awaitable<void> server::impl::accept_loop(std::shared_ptr<listener> from) 
   std::chrono::milliseconds backoff = backoff_min;
   while (!stopping) {
     error_code ec;
-    tcp::socket socket = co_await from->acceptor.async_accept(next_executor(), asio::redirect_error(asio::use_awaitable, ec));
+    tcp::socket socket =
+        co_await from->acceptor.async_accept(next_executor(), asio::redirect_error(asio::use_awaitable, ec));
     if (stopping) break;
     if (ec) {
       co_await recover(*from, ec, backoff);
@@ -133,7 +151,8 @@ asio::awaitable<void> server::impl::accept_loop(std::shared_ptr<listener> from) 
 }
 
 // The accept loop outlives every failure: it says what is wrong and waits, longer each time.
-asio::awaitable<void> server::impl::recover(listener& from, error_code ec, std::chrono::milliseconds& backoff) {
+asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
+                                            std::chrono::milliseconds& backoff) {
   context->stats.accept_failures.fetch_add(1, std::memory_order_relaxed);
   if (!is_exhaustion(ec)) {
     // The client was gone before it was accepted (or a fault of that kind): the next one may be fine.
@@ -169,7 +188,7 @@ void server::impl::admit(tcp::socket socket) {
     full = sessions.size() >= context->limits.max_connections;
     if (full && sessions.size() >= context->limits.max_connections + refusing_sessions) {
       context->stats.refused_connections.fetch_add(1, std::memory_order_relaxed);
-      return;  // the socket closes
+      return; // the socket closes
     }
     made = std::make_shared<session>(std::move(socket), context);
     sessions.insert(made);
@@ -192,7 +211,8 @@ asio::awaitable<void> server::impl::sweep_loop() {
     co_await sweep.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     const clock::time_point now = clock::now();
     const std::lock_guard guard(mutex);
-    for (const auto& one : sessions) one->check_deadline(now);
+    for (const auto& one : sessions)
+      one->check_deadline(now);
   }
 }
 
@@ -204,7 +224,8 @@ asio::awaitable<bool> server::impl::all_ended(clock::time_point until) {
       if (sessions.empty()) co_return true;
     }
     if (clock::now() >= until) co_return false;
-    timer.expires_after(std::min<clock::duration>(stop_poll, std::max<clock::duration>(until - clock::now(), clock::duration(1))));
+    timer.expires_after(std::min<clock::duration>(
+        stop_poll, std::max<clock::duration>(until - clock::now(), clock::duration(1))));
     error_code ec;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   }
@@ -221,12 +242,14 @@ asio::awaitable<void> server::impl::stop(clock::time_point until) {
       }
     };
     asio::post(strand, std::move(close_listeners));
-    for (const auto& one : living()) one->close_if_idle();
+    for (const auto& one : living())
+      one->close_if_idle();
   }
   if (!co_await all_ended(until)) {
     const auto left = living();
     spdlog::info("closing {} connections that are still busy", left.size());
-    for (const auto& one : left) one->cut();
+    for (const auto& one : left)
+      one->cut();
     const bool ended = co_await all_ended(std::max(until, clock::now()) + handlers_end);
     if (!ended) spdlog::error("{} requests did not end", living().size());
   }
@@ -240,17 +263,24 @@ asio::awaitable<void> server::impl::stop(clock::time_point until) {
   }
 }
 
-server::server(asio::any_io_executor executor, server_options options, const limits& bounds, std::span<const route> table,
-               dispatcher call, metrics& counters)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), bounds, table, std::move(call), counters)) {}
+server::server(asio::any_io_executor executor, server_options options, const limits& bounds,
+               std::span<const route> table, dispatcher call, metrics& counters)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), bounds, table, std::move(call),
+                                   counters)) {}
 
 server::~server() = default;
 
-void server::start() { impl_->start(); }
+void server::start() {
+  impl_->start();
+}
 
-std::vector<tcp::endpoint> server::endpoints() const { return impl_->bound; }
+std::vector<tcp::endpoint> server::endpoints() const {
+  return impl_->bound;
+}
 
-asio::awaitable<void> server::stop(clock::time_point until) { return impl_->stop(until); }
+asio::awaitable<void> server::stop(clock::time_point until) {
+  return impl_->stop(until);
+}
 
 std::size_t server::open_sessions() const {
   const std::lock_guard guard(impl_->mutex);

@@ -1,6 +1,6 @@
-// The HTTP server: listeners, the sessions they make, one sweep of deadlines for all of them, and an ordered end.
-// start() and endpoints() belong to the owner's thread; stop() may be awaited from any executor. Sessions run on strands
-// of the executor, or one a lane.
+// The HTTP server: listeners, the sessions they make, one sweep of deadlines for all of them, and an ordered
+// end. start() and endpoints() belong to the owner's thread; stop() may be awaited from any executor.
+// Sessions run on strands of the executor, or one a lane.
 #pragma once
 #include "http/listen.hpp"
 #include "http/metrics.hpp"
@@ -21,19 +21,20 @@ struct server_options {
   std::vector<std::string> cors_origins;
   std::vector<std::string> public_urls;
   auth_mode auth = auth_mode::none;
-  authenticator authenticate;  // needed unless auth is none
-  // Executors that are each run by exactly one thread: sessions are spread over them and need no strand. Empty = every
-  // session has a strand on the server's executor.
+  authenticator authenticate; // needed unless auth is none
+  // Executors that are each run by exactly one thread: sessions are spread over them and need no strand.
+  // Empty = every session has a strand on the server's executor.
   std::vector<boost::asio::any_io_executor> lanes;
 };
 
 class server {
  public:
   // The product's server: all_routes() over these services. Throws std::invalid_argument for a bad option.
-  server(boost::asio::any_io_executor executor, server_options options, const services& with, metrics& counters);
+  server(boost::asio::any_io_executor executor, server_options options, const services& with,
+         metrics& counters);
   // A server over any table; `call` runs the handlers.
-  server(boost::asio::any_io_executor executor, server_options options, const limits& bounds, std::span<const route> table,
-         dispatcher call, metrics& counters);
+  server(boost::asio::any_io_executor executor, server_options options, const limits& bounds,
+         std::span<const route> table, dispatcher call, metrics& counters);
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
@@ -43,11 +44,12 @@ class server {
   // What was bound, with the ports that were chosen for port 0.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints() const;
 
-  // Stops accepting, tells streams (draining() turns true), closes idle connections at once and lets requests finish until
-  // `until`; then cuts what is left and waits until every session has ended. The second call waits for the first.
+  // Stops accepting, tells streams (draining() turns true), closes idle connections at once and lets requests
+  // finish until `until`; then cuts what is left and waits until every session has ended. The second call
+  // waits for the first.
   boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point until);
 
-  std::size_t open_sessions() const;  // any thread
+  std::size_t open_sessions() const; // any thread
 
  private:
   struct impl;

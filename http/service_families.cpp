@@ -10,7 +10,8 @@ void append_committer(std::vector<prometheus::MetricFamily>& out, const eventsto
   const auto count = [&out](const char* name, const char* help, std::uint64_t value) {
     out.push_back(counter(name, help, static_cast<double>(value)));
   };
-  out.push_back(gauge("synclog_committer_queued_requests", "Requests that wait for a batch.", static_cast<double>(stats.queued_requests)));
+  out.push_back(gauge("synclog_committer_queued_requests", "Requests that wait for a batch.",
+                      static_cast<double>(stats.queued_requests)));
   out.push_back(gauge("synclog_committer_connected", "1 while it has a database.", stats.connected ? 1 : 0));
   out.push_back(gauge("synclog_committer_last_commit_seconds", "Duration of the last batch.",
                       static_cast<double>(stats.last_commit_us) / 1e6));
@@ -23,7 +24,8 @@ void append_committer(std::vector<prometheus::MetricFamily>& out, const eventsto
   count("synclog_committer_unknown_outcomes_total", "Commits whose answer was lost.", stats.unknown_outcomes);
   count("synclog_committer_retries_total", "Batches tried again.", stats.retries);
   count("synclog_committer_expired_total", "Requests whose deadline passed in the queue.", stats.expired);
-  count("synclog_committer_refused_full_total", "Requests refused because the queue was full.", stats.refused_full);
+  count("synclog_committer_refused_full_total", "Requests refused because the queue was full.",
+        stats.refused_full);
 }
 
 } // namespace
@@ -32,17 +34,26 @@ void append_services(std::vector<prometheus::MetricFamily>& out, const services&
   append_committer(out, with.committer.stats());
 
   const auto feed = with.feed.stats();
-  out.push_back(gauge("synclog_log_head_position", "The newest event known here.", static_cast<double>(with.feed.head().position.value)));
-  out.push_back(gauge("synclog_feed_ring_bytes", "Bytes of events held in memory.", static_cast<double>(feed.ring_bytes)));
-  out.push_back(gauge("synclog_feed_ring_events", "Events held in memory.", static_cast<double>(feed.ring_events)));
-  out.push_back(gauge("synclog_feed_waiting", "Readers that wait for the next event.", static_cast<double>(feed.waiting)));
-  out.push_back(counter("synclog_feed_published_total", "Events published by this server's commits.", static_cast<double>(feed.published)));
-  out.push_back(counter("synclog_feed_tail_reads_total", "Pages read from the log for others' events.", static_cast<double>(feed.tail_reads)));
+  out.push_back(gauge("synclog_log_head_position", "The newest event known here.",
+                      static_cast<double>(with.feed.head().position.value)));
+  out.push_back(gauge("synclog_feed_ring_bytes", "Bytes of events held in memory.",
+                      static_cast<double>(feed.ring_bytes)));
+  out.push_back(
+      gauge("synclog_feed_ring_events", "Events held in memory.", static_cast<double>(feed.ring_events)));
+  out.push_back(gauge("synclog_feed_waiting", "Readers that wait for the next event.",
+                      static_cast<double>(feed.waiting)));
+  out.push_back(counter("synclog_feed_published_total", "Events published by this server's commits.",
+                        static_cast<double>(feed.published)));
+  out.push_back(counter("synclog_feed_tail_reads_total", "Pages read from the log for others' events.",
+                        static_cast<double>(feed.tail_reads)));
 
   const auto pool = with.reads.stats();
-  out.push_back(gauge("synclog_pool_open", "Open connections of the readers' pool.", static_cast<double>(pool.open)));
-  out.push_back(gauge("synclog_pool_in_flight", "Segments on their way.", static_cast<double>(pool.in_flight)));
-  out.push_back(counter("synclog_pool_reconnects_total", "Connections replaced.", static_cast<double>(pool.reconnects)));
+  out.push_back(
+      gauge("synclog_pool_open", "Open connections of the readers' pool.", static_cast<double>(pool.open)));
+  out.push_back(
+      gauge("synclog_pool_in_flight", "Segments on their way.", static_cast<double>(pool.in_flight)));
+  out.push_back(counter("synclog_pool_reconnects_total", "Connections replaced.",
+                        static_cast<double>(pool.reconnects)));
 }
 
 } // namespace synclog::http::families

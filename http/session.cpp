@@ -1,16 +1,13 @@
-// The reading side of a connection: heads, bodies, checks in their order, and the end.
+// The reading side of a connection: heads, bodies, deadlines, and the end.
 #include "http/session.hpp"
-#include "eventstore/pg/sqlstate.hpp"
-#include "eventstore/pg/types.hpp"
+#include "http/ascii.hpp"
 #include "http/problem_response.hpp"
-#include "http/query_string.hpp"
 #include "http/request_id.hpp"
 #include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cctype>
 #include <spdlog/spdlog.h>
 
 namespace synclog::http {
@@ -21,18 +18,12 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using code = core::problem_code;
 
-constexpr std::size_t first_read_bytes = 1'024;        // what an idle connection holds
-constexpr std::size_t scratch_bytes = 64u << 10;       // what one read takes at most
-constexpr std::size_t progress_bytes = 4u << 10;       // a body that brings less than this in progress_timeout is too slow
-constexpr std::size_t discarded_body_bytes = 64u << 10;  // a refused request's body up to this is read, to keep the connection
+constexpr std::size_t first_read_bytes = 1'024;  // what an idle connection holds
+constexpr std::size_t scratch_bytes = 64u << 10; // what one read takes at most
+constexpr std::size_t progress_bytes =
+    4u << 10; // a body that brings less than this in progress_timeout is too slow
 constexpr std::chrono::seconds linger_silence{2};
 constexpr std::chrono::seconds linger_total{5};
-
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](unsigned char a, unsigned char b) {
-    return std::tolower(a) == std::tolower(b);
-  });
-}
 
 // Appends to `into` what is there without waiting. Errors show at the next read that waits.
 void read_available(tcp::socket& socket, std::string& into) {
@@ -42,34 +33,12 @@ void read_available(tcp::socket& socket, std::string& into) {
   into.append(scratch.data(), got);
 }
 
-core::problem problem_of_exception(const std::exception& caught, std::string_view request_id) {
-  namespace pg = eventstore::pg;
-  if (dynamic_cast<const pg::unavailable*>(&caught) != nullptr) {
-    spdlog::warn("request {}: database unavailable: {}", request_id, caught.what());
-    return core::make_problem(code::database_unavailable, "the database cannot be reached at the moment: nothing was saved");
-  }
-  if (const auto* failed = dynamic_cast<const pg::query_failed*>(&caught)) {
-    const auto& info = failed->info();
-    spdlog::error("request {}: statement failed: {} {} (constraint '{}')", request_id, info.sqlstate, info.message, info.constraint);
-    if (pg::is_unavailable(info.sqlstate)) {
-      return core::make_problem(code::database_unavailable, "the database cannot serve at the moment: nothing was saved");
-    }
-    return core::make_problem(code::internal, "");
-  }
-  spdlog::error("request {}: {}", request_id, caught.what());
-  return core::make_problem(code::internal, "");
-}
-
 } // namespace
 
 session::session(tcp::socket socket, std::shared_ptr<session_context> context)
-    : socket_(std::move(socket)), context_(std::move(context)), deadline_(clock::time_point::max().time_since_epoch().count()) {
+    : socket_(std::move(socket)), context_(std::move(context)),
+      deadline_(clock::time_point::max().time_since_epoch().count()) {
   context_->stats.connections.fetch_add(1, std::memory_order_relaxed);
-}
-
-session::~session() {
-  close_exchange();
-  context_->stats.connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
 boost::asio::awaitable<void> session::run() {
@@ -88,10 +57,12 @@ boost::asio::awaitable<void> session::run() {
   }
   close_exchange();
   co_await hang_up();
+  context_->stats.connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
 boost::asio::awaitable<void> session::refuse() {
-  const response answer = to_response(core::make_problem(code::overloaded, "too many connections: try again"));
+  const response answer =
+      to_response(core::make_problem(code::overloaded, "too many connections: try again"));
   append_answer_head(output_, answer, {.body_bytes = answer.body.size(), .closes = true});
   output_ += answer.body;
   dirty_ = true;
@@ -101,6 +72,7 @@ boost::asio::awaitable<void> session::refuse() {
     // Then it was not told.
   }
   co_await hang_up();
+  context_->stats.connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void session::consume(std::size_t bytes) {
@@ -121,8 +93,8 @@ boost::asio::awaitable<session::intake> session::receive() {
   const std::size_t held = input_.size();
   input_.resize(held + first_read_bytes);
   error_code ec;
-  const std::size_t got = co_await socket_.async_read_some(asio::buffer(input_.data() + held, first_read_bytes),
-                                                           asio::redirect_error(asio::use_awaitable, ec));
+  const std::size_t got = co_await socket_.async_read_some(
+      asio::buffer(input_.data() + held, first_read_bytes), asio::redirect_error(asio::use_awaitable, ec));
   input_.resize(held + got);
   if (ec || got == 0) co_return intake::closed;
   pushed_without_waiting_ = 0;
@@ -131,7 +103,8 @@ boost::asio::awaitable<session::intake> session::receive() {
   co_return intake::got;
 }
 
-// Waits for the next request and opens its exchange. False when the connection is over (a refusal is then already sent).
+// Waits for the next request and opens its exchange. False when the connection is over (a refusal is then
+// already sent).
 boost::asio::awaitable<bool> session::read_head() {
   head_scanner scanner(context_->limits.max_target_bytes, context_->limits.max_header_bytes);
   std::optional<core::problem> refusal;
@@ -163,7 +136,8 @@ boost::asio::awaitable<bool> session::read_head() {
     disarm();
     if (what == intake::closed) co_return false;
   }
-  // What follows cannot be told from another request: the connection ends here, before anything else is looked at.
+  // What follows cannot be told from another request: the connection ends here, before anything else is
+  // looked at.
   dirty_ = true;
   exchange_->keep_alive = false;
   co_await refuse_request(std::move(*refusal));
@@ -183,126 +157,11 @@ bool session::open_exchange(std::string_view head, std::optional<core::problem>&
   return true;
 }
 
-// Everything that can be said before the body, in this order: target, Host, Origin, route.
-std::optional<core::problem> session::examine() {
-  exchange& current = *exchange_;
-  request& asked = current.parser.request();
-  if (current.parser.target().size() > context_->limits.max_target_bytes) {
-    return core::make_problem(code::uri_too_long,
-                              "the URL is longer than " + std::to_string(context_->limits.max_target_bytes) + " bytes");
-  }
-  auto target = parse_target(current.parser.target());
-  if (!target) return target.error();
-  asked.path = std::move(target->path);
-  asked.segments = std::move(target->segments);
-  asked.raw_query = std::move(target->raw_query);
-  asked.query = std::move(target->query);
-
-  std::string_view host = asked.header("host");
-  if (!target->authority.empty()) {
-    if (!host.empty() && !equals_ignoring_case(host, target->authority)) {
-      return core::make_problem(code::bad_request, "the Host header and the host of the URL differ");
-    }
-    host = target->authority;
-  }
-  // Only HTTP/1.0 may come without; no browser does.
-  if (!host.empty() || current.parser.is_http_1_1()) {
-    if (auto refused = context_->guard.check_host(host)) {
-      current.keep_alive = false;
-      return refused;
-    }
-  }
-  if (auto refused = context_->guard.check_origin(asked, host)) {
-    current.keep_alive = false;
-    return refused;
-  }
-  current.cors_origin = context_->guard.cors_origin(asked.header("origin"));
-  return locate();
-}
-
-std::optional<core::problem> session::locate() {
-  exchange& current = *exchange_;
-  const request& asked = current.parser.request();
-  const bool unknown_method = !current.parser.unknown_method().empty();
-  if (asked.path == "*") {
-    if (!unknown_method && asked.method == method::options) return std::nullopt;
-    return core::make_problem(code::bad_request, "'*' is for OPTIONS alone");
-  }
-  current.target = context_->routes.find(asked.segments, asked.method);
-  if (current.target.allowed == 0) return core::make_problem(code::not_found, "there is nothing at this path");
-  if (!unknown_method && asked.method == method::options) return std::nullopt;
-  if (unknown_method || current.target.found == nullptr) {
-    current.target.found = nullptr;
-    return core::make_problem(code::method_not_allowed, "allowed here: " + allow_header(current.target.allowed));
-  }
-  return examine_body_headers();
-}
-
-std::optional<core::problem> session::examine_body_headers() const {
-  const exchange& current = *exchange_;
-  const request& asked = current.parser.request();
-  const std::string_view coding = asked.header("content-encoding");
-  if (!coding.empty() && !equals_ignoring_case(coding, "identity")) {
-    return core::make_problem(code::unsupported_media, "bodies are taken without Content-Encoding");
-  }
-  const auto declared = current.parser.declared_bytes();
-  if (declared && *declared > context_->limits.max_body_bytes) {
-    return core::make_problem(code::too_large,
-                              "the body is larger than " + std::to_string(context_->limits.max_body_bytes) + " bytes");
-  }
-  if (declared && *declared + context_->bodies.used.load(std::memory_order_relaxed) > context_->limits.max_bodies_bytes) {
-    return core::make_problem(code::overloaded, "too many bodies are being received at once: try again");
-  }
-  const std::string_view expected = asked.header("expect");
-  if (!expected.empty() && !equals_ignoring_case(expected, "100-continue")) {
-    return core::make_problem(code::bad_request, "the only expectation met is 100-continue");
-  }
-  return std::nullopt;
-}
-
-boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
-  exchange& current = *exchange_;
-  if (!context_->authenticate || current.target.found == nullptr || current.target.found->access == access::none) {
-    co_return std::nullopt;
-  }
-  auto caller = co_await context_->authenticate(current.parser.request(), current.target.found->access);
-  if (!caller) co_return caller.error();
-  current.parser.request().caller = std::move(*caller);
-  co_return std::nullopt;
-}
-
-boost::asio::awaitable<void> session::serve() {
-  exchange& current = *exchange_;
-  auto refusal = examine();
-  if (!refusal) refusal = co_await authenticate();
-  if (refusal && !current.parser.done()) {
-    // Reading on is worth it only for a small body that is on its way anyway.
-    const auto declared = current.parser.declared_bytes();
-    const bool small = declared && *declared <= discarded_body_bytes && current.parser.request().header("expect").empty();
-    if (!small || !current.keep_alive) {
-      current.keep_alive = false;
-      dirty_ = true;
-      co_await refuse_request(std::move(*refusal));
-      co_return;
-    }
-  }
-  if (!current.parser.done()) {
-    auto failed = co_await read_body();
-    if (failed) {
-      current.keep_alive = false;
-      dirty_ = true;
-      if (!refusal) refusal = std::move(failed);
-    }
-  }
-  current.body_bytes = current.parser.request().body.size();
-  if (refusal) co_await refuse_request(std::move(*refusal));
-  else co_await call_handler();
-}
-
 // Reads the body to its end. A client that goes away in the middle ends the session by system_error.
 boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
   request_parser& parser = exchange_->parser;
-  bool continue_wanted = parser.is_http_1_1() && equals_ignoring_case(parser.request().header("expect"), "100-continue");
+  bool continue_wanted =
+      parser.is_http_1_1() && equals_ignoring_case(parser.request().header("expect"), "100-continue");
   std::size_t since_progress = progress_bytes;
   for (;;) {
     if (!unread().empty()) {
@@ -328,51 +187,6 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
   }
 }
 
-boost::asio::awaitable<void> session::refuse_request(core::problem why) {
-  disarm();
-  exchange& current = *exchange_;
-  if (current.parser.request().request_id.empty()) current.parser.request().request_id = choose_request_id({});
-  response answer = to_response(why);
-  if (why.code == code::method_not_allowed) answer.headers.emplace_back("Allow", allow_header(current.target.allowed));
-  co_await send(std::move(answer));
-}
-
-boost::asio::awaitable<void> session::call_handler() {
-  disarm();
-  exchange& current = *exchange_;
-  request& asked = current.parser.request();
-  asked.until = clock::now() + context_->limits.request_deadline;
-  if (asked.method == method::options) {
-    response answer{.status = 204, .headers = {}, .body = {}};
-    if (current.target.allowed != 0) answer.headers.emplace_back("Allow", allow_header(current.target.allowed));
-    current.is_preflight = current.cors_origin != nullptr && !asked.header("access-control-request-method").empty();
-    co_await send(std::move(answer));
-    co_return;
-  }
-  if (current.target.found->pace == pace::waits && !output_.empty()) co_await flush();
-  std::optional<core::problem> failed;
-  try {
-    co_await context_->dispatch(*current.target.found, asked, *this);
-  } catch (const std::exception& caught) {
-    if (broken_ || taken_) throw;
-    failed = problem_of_exception(caught, asked.request_id);
-  }
-  if (taken_ || current.finished) {
-    if (failed && !taken_) current.keep_alive = false;
-    co_return;
-  }
-  if (current.begun) {
-    // Half an answer: the client must not take it for a whole one.
-    abort();
-    co_return;
-  }
-  if (!failed) {
-    spdlog::error("request {}: the handler of {} gave no answer", asked.request_id, asked.path);
-    failed = core::make_problem(code::internal, "");
-  }
-  co_await refuse_request(std::move(*failed));
-}
-
 void session::close_exchange() {
   if (!exchange_) return;
   if (exchange_->is_stream) {
@@ -380,17 +194,19 @@ void session::close_exchange() {
     context_->stats.streams.fetch_sub(1, std::memory_order_relaxed);
   }
   if (exchange_->status != 0) {
-    context_->stats.answered({.route = exchange_->target.found != nullptr ? exchange_->target.index : metrics::no_route,
-                              .verb = exchange_->parser.request().method,
-                              .status = exchange_->status,
-                              .took = clock::now() - exchange_->began,
-                              .body_bytes = exchange_->body_bytes});
+    context_->stats.answered(
+        {.route = exchange_->target.found != nullptr ? exchange_->target.index : metrics::no_route,
+         .verb = exchange_->parser.request().method,
+         .status = exchange_->status,
+         .took = clock::now() - exchange_->began,
+         .body_bytes = exchange_->body_bytes});
   }
   exchange_.reset();
 }
 
-// Closes so that the client can read our last answer: with bytes of its own still unread, a plain close would reset the
-// connection and take the answer along. So: end our side, then read and throw away for a bounded time.
+// Closes so that the client can read our last answer: with bytes of its own still unread, a plain close would
+// reset the connection and take the answer along. So: end our side, then read and throw away for a bounded
+// time.
 boost::asio::awaitable<void> session::hang_up() {
   if (!socket_.is_open() || taken_) {
     close_now();
@@ -429,11 +245,13 @@ void session::check_deadline(clock::time_point now) {
   const clock::rep never = clock::time_point::max().time_since_epoch().count();
   if (!deadline_.compare_exchange_strong(seen, never, std::memory_order_relaxed)) return;
   auto expire = [self = shared_from_this(), seen] {
-    if (self->armed_ != seen) return;  // it moved on in the meantime
+    if (self->armed_ != seen) return; // it moved on in the meantime
     self->context_->stats.timeouts.fetch_add(1, std::memory_order_relaxed);
     self->broken_ = true;
-    if (self->output_.empty() && !self->exchange_) self->close_now();
-    else self->reset_now();
+    if (self->output_.empty() && !self->exchange_)
+      self->close_now();
+    else
+      self->reset_now();
   };
   asio::post(socket_.get_executor(), std::move(expire));
 }
@@ -459,7 +277,8 @@ void session::close_now() {
   if (socket_.is_open()) socket_.close(ignored);
 }
 
-// Closes with a reset: what waits in the kernel is thrown away, and the client cannot mistake it for an orderly end.
+// Closes with a reset: what waits in the kernel is thrown away, and the client cannot mistake it for an
+// orderly end.
 void session::reset_now() {
   error_code ignored;
   if (!socket_.is_open()) return;

@@ -1,5 +1,6 @@
-// One connection: reads requests within limits, has them handled one after the other, writes the answers. Everything runs on
-// the session's strand except the calls marked "any thread". The server owns the coroutine and keeps the session alive.
+// One connection: reads requests within limits, has them handled one after the other, writes the answers.
+// Everything runs on the session's strand except the calls marked "any thread". The server owns the coroutine
+// and keeps the session alive.
 #pragma once
 #include "http/answer_head.hpp"
 #include "http/message.hpp"
@@ -21,7 +22,6 @@ class session final : public responder, public std::enable_shared_from_this<sess
  public:
   // `socket` is bound to a strand (or to a context with one thread).
   session(boost::asio::ip::tcp::socket socket, std::shared_ptr<session_context> context);
-  ~session() override;
 
   // Ends when the connection does; does not throw.
   boost::asio::awaitable<void> run();
@@ -46,8 +46,9 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool become_stream() override;
   bool peer_closed() const override;
 
-  // For a protocol upgrade: the caller speaks on the socket from now on, beginning with `early_bytes`, until its handler returns.
-  // Deadlines and shutdown: as for streams (become_stream first), with the caller's own timeouts.
+  // For a protocol upgrade: the caller speaks on the socket from now on, beginning with `early_bytes`, until
+  // its handler returns. Deadlines and shutdown: as for streams (become_stream first), with the caller's own
+  // timeouts.
   struct taken_connection {
     boost::asio::ip::tcp::socket& socket;
     std::string early_bytes;
@@ -59,16 +60,17 @@ class session final : public responder, public std::enable_shared_from_this<sess
 
   // The request under way and how far its answer is.
   struct exchange {
-    explicit exchange(const session_context& context, body_budget& bodies) : parser(context.limits.max_body_bytes, bodies) {}
+    explicit exchange(const session_context& context, body_budget& bodies)
+        : parser(context.limits.max_body_bytes, bodies) {}
     request_parser parser;
     router::match target;
     const std::string* cors_origin = nullptr;
     clock::time_point began;
     std::size_t body_bytes = 0;
-    unsigned status = 0;  // of the answer, once begun
+    unsigned status = 0; // of the answer, once begun
     body_framing framing = body_framing::sized;
     bool keep_alive = false;
-    bool headless = false;    // HEAD: the body is not sent
+    bool headless = false; // HEAD: the body is not sent
     bool is_preflight = false;
     bool is_stream = false;
     bool begun = false, finished = false;
@@ -110,16 +112,16 @@ class session final : public responder, public std::enable_shared_from_this<sess
 
   boost::asio::ip::tcp::socket socket_;
   std::shared_ptr<session_context> context_;
-  std::string input_;   // what was received and not yet used, from input_begin_
+  std::string input_; // what was received and not yet used, from input_begin_
   std::size_t input_begin_ = 0;
-  std::string output_;  // heads and small bodies that wait to be written
+  std::string output_; // heads and small bodies that wait to be written
   std::unique_ptr<exchange> exchange_;
   std::size_t pushed_without_waiting_ = 0;
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;
-  bool idle_ = true;          // between requests, nothing received
-  bool dirty_ = false;        // bytes of the client may be unread when we close
-  bool broken_ = false;       // no more writing
+  bool idle_ = true;    // between requests, nothing received
+  bool dirty_ = false;  // bytes of the client may be unread when we close
+  bool broken_ = false; // no more writing
   bool peer_closed_ = false;
   bool taken_ = false;
 };

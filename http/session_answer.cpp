@@ -14,12 +14,15 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t copied_body_bytes = 16u << 10;     // smaller bodies join their head in one buffer
-constexpr std::size_t held_back_bytes = 64u << 10;       // answers of pipelined requests that may wait for each other
-constexpr std::size_t stream_buffer_bytes = 256;         // what an idle stream keeps of its buffer
-constexpr std::size_t fair_share_bytes = 512u << 10;     // written without waiting before others get their turn
+constexpr std::size_t copied_body_bytes = 16u << 10; // smaller bodies join their head in one buffer
+constexpr std::size_t held_back_bytes = 64u
+                                        << 10;   // answers of pipelined requests that may wait for each other
+constexpr std::size_t stream_buffer_bytes = 256; // what an idle stream keeps of its buffer
+constexpr std::size_t fair_share_bytes = 512u << 10; // written without waiting before others get their turn
 
-bool has_no_body(unsigned status) { return status == 204 || status == 304; }
+bool has_no_body(unsigned status) {
+  return status == 204 || status == 304;
+}
 
 std::size_t total_bytes(const std::array<asio::const_buffer, 3>& parts) {
   return parts[0].size() + parts[1].size() + parts[2].size();
@@ -41,12 +44,14 @@ void session::append_head(const response& answer, body_framing framing, std::siz
       .varies_by_origin = context_->guard.varies_by_origin(),
       .is_preflight = current.is_preflight,
       .request_id = current.parser.request().request_id,
-      .cors_origin = current.cors_origin != nullptr ? std::string_view(*current.cors_origin) : std::string_view(),
+      .cors_origin =
+          current.cors_origin != nullptr ? std::string_view(*current.cors_origin) : std::string_view(),
   };
   append_answer_head(output_, answer, frame);
 }
 
-// The next pipelined request is already here: its answer will be along in a moment, and both leave in one write.
+// The next pipelined request is already here: its answer will be along in a moment, and both leave in one
+// write.
 bool session::may_hold_back() const {
   return exchange_->keep_alive && !unread().empty() && output_.size() < held_back_bytes;
 }
@@ -80,12 +85,13 @@ boost::asio::awaitable<void> session::begin(response head) {
   if (current.begun) core::invariant_broken("a request is answered once");
   current.begun = true;
   const bool bodiless = has_no_body(head.status);
-  const body_framing framing = bodiless                         ? body_framing::none
+  const body_framing framing = bodiless                       ? body_framing::none
                                : current.parser.is_http_1_1() ? body_framing::chunked
                                                               : body_framing::until_close;
   append_head(head, framing, 0);
   if (bodiless) current.headless = true;
-  // A list's head travels with its first rows; a stream may be silent for long, and its client must know that it is open.
+  // A list's head travels with its first rows; a stream may be silent for long, and its client must know that
+  // it is open.
   if (current.is_stream) co_await flush();
 }
 
@@ -123,7 +129,8 @@ boost::asio::awaitable<void> session::finish() {
 bool session::push(parts& rest) {
   while (total_bytes(rest) > 0) {
     error_code ec;
-    const std::size_t wrote = socket_.write_some(rest, ec);
+    const bool single = rest[1].size() == 0 && rest[2].size() == 0;
+    const std::size_t wrote = single ? socket_.write_some(rest[0], ec) : socket_.write_some(rest, ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) return false;
     if (ec) {
       broken_ = true;
@@ -141,7 +148,8 @@ bool session::push(parts& rest) {
   return true;
 }
 
-// Writes output_, then `body`, then `tail`; waits while the client does not read, as long as it goes on at all.
+// Writes output_, then `body`, then `tail`; waits while the client does not read, as long as it goes on at
+// all.
 boost::asio::awaitable<void> session::flush(std::string_view body, std::string_view tail) {
   if (broken_) throw boost::system::system_error(asio::error::connection_reset);
   parts rest{asio::buffer(output_), asio::buffer(body), asio::buffer(tail)};
@@ -178,9 +186,13 @@ void session::abort() {
   reset_now();
 }
 
-bool session::started() const { return exchange_ && exchange_->begun; }
+bool session::started() const {
+  return exchange_ && exchange_->begun;
+}
 
-bool session::draining() const { return context_->draining; }
+bool session::draining() const {
+  return context_->draining;
+}
 
 bool session::become_stream() {
   exchange& current = *exchange_;
@@ -200,7 +212,8 @@ bool session::become_stream() {
   return true;
 }
 
-// A stream's client has nothing more to say: whatever becomes readable is its end, or something it must not send.
+// A stream's client has nothing more to say: whatever becomes readable is its end, or something it must not
+// send.
 void session::watch_peer() {
   auto notice = [self = shared_from_this()](error_code) {
     if (!self->taken_) self->peer_closed_ = true;
@@ -208,7 +221,9 @@ void session::watch_peer() {
   socket_.async_wait(tcp::socket::wait_read, std::move(notice));
 }
 
-bool session::peer_closed() const { return peer_closed_ || broken_; }
+bool session::peer_closed() const {
+  return peer_closed_ || broken_;
+}
 
 session::taken_connection session::take_over() {
   taken_ = true;

@@ -1,4 +1,5 @@
-// What all sessions of a server share. Made by the server before its first session; the members that change are atomics.
+// What all sessions of a server share. Made by the server before its first session; the members that change
+// are atomics.
 #pragma once
 #include "core/scope.hpp"
 #include "http/metrics.hpp"
@@ -15,11 +16,14 @@ namespace synclog::http {
 // Calls the handler of a route; in the product it adds the services.
 using dispatcher = std::function<boost::asio::awaitable<void>(const route&, const request&, responder&)>;
 // Who asks: unauthorized or forbidden when nobody may. Unset = everybody is the anonymous admin (auth none).
-using authenticator = std::function<boost::asio::awaitable<core::result<core::scope>>(const request&, access)>;
+using authenticator =
+    std::function<boost::asio::awaitable<core::result<core::scope>>(const request&, access)>;
 
 struct session_context {
-  session_context(http::limits bounds, http::router table, dispatcher call, request_guard checks, metrics& counters)
-      : limits(bounds), routes(std::move(table)), dispatch(std::move(call)), guard(std::move(checks)), stats(counters) {
+  session_context(http::limits bounds, http::router table, dispatcher call, request_guard checks,
+                  metrics& counters)
+      : limits(bounds), routes(std::move(table)), dispatch(std::move(call)), guard(std::move(checks)),
+        stats(counters) {
     bodies.max_bytes = limits.max_bodies_bytes;
   }
 

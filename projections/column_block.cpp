@@ -1,4 +1,5 @@
-// On the append's path: values without escapes are views into the doc, nothing is copied until the statement is built.
+// On the append's path: values without escapes are views into the doc, nothing is copied until the statement
+// is built.
 #include "projections/column_block.hpp"
 #include "core/clock.hpp"
 #include "core/record.hpp"
@@ -16,7 +17,8 @@ struct column_block::head {
 namespace {
 
 constexpr std::size_t head_members = 5;
-constexpr std::string_view head_names[head_members] = {"id", "version", "position", "created_at", "updated_at"};
+constexpr std::string_view head_names[head_members] = {"id", "version", "position", "created_at",
+                                                       "updated_at"};
 
 bool read_number(std::string_view token, std::int64_t& out) {
   const char* const end = token.data() + token.size();
@@ -36,24 +38,29 @@ bool is_plain_string(std::string_view token) {
   return token.size() >= 2 && token.front() == '"' && token.find('\\') == std::string_view::npos;
 }
 
-}  // namespace
+} // namespace
 
 column_block::column_block(const core::entity& definition)
     : definition_(&definition), fields_(definition.fields.size()), filled_(definition.fields.size()) {}
 
 void column_block::clear() {
-  for (auto* texts : {&ids_, &search_texts_, &docs_}) texts->clear();
-  for (auto* numbers : {&versions_, &positions_, &created_at_, &updated_at_}) numbers->clear();
-  for (text_column& column : fields_) column.clear();
+  for (auto* texts : {&ids_, &search_texts_, &docs_})
+    texts->clear();
+  for (auto* numbers : {&versions_, &positions_, &created_at_, &updated_at_})
+    numbers->clear();
+  for (text_column& column : fields_)
+    column.clear();
   filled_.assign(filled_.size(), false);
   kept_.clear();
   bytes_ = 0;
 }
 
-std::string_view column_block::keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+std::string_view column_block::keep(std::string text) {
+  return kept_.emplace_back(std::move(text));
+}
 
-// Finds the bookkeeping and each field's JSON text. Fields that the text lacks are null, members that the definition does
-// not know are skipped: the event may be older than the definition.
+// Finds the bookkeeping and each field's JSON text. Fields that the text lacks are null, members that the
+// definition does not know are skipped: the event may be older than the definition.
 bool column_block::read_head(std::string_view doc, head& out, std::vector<std::string_view>& values) {
   if (!core::json::split_object(doc, members_) || members_.size() < head_members) return false;
   for (std::size_t i = 0; i < head_members; ++i)
@@ -67,7 +74,7 @@ bool column_block::read_head(std::string_view doc, head& out, std::vector<std::s
 
   const std::size_t field_count = definition_->fields.size();
   values.assign(field_count, "null");
-  std::size_t expected = 0;  // stored records have the fields in the definition's order
+  std::size_t expected = 0; // stored records have the fields in the definition's order
   for (std::size_t i = head_members; i < members_.size(); ++i) {
     const core::json::slice& member = members_[i];
     if (expected < field_count && definition_->fields[expected].name == member.name) {
@@ -81,8 +88,9 @@ bool column_block::read_head(std::string_view doc, head& out, std::vector<std::s
 }
 
 void column_block::add_search_text(const std::vector<std::string_view>& values) {
-  core::field_texts texts(values.size());  // the fold looks at the search fields only
-  for (const std::size_t index : definition_->search_fields) texts.set(index, values[index]);
+  core::field_texts texts(values.size()); // the fold looks at the search fields only
+  for (const std::size_t index : definition_->search_fields)
+    texts.set(index, values[index]);
   search_texts_.push_back(keep(core::search_text(*definition_, texts)));
 }
 
@@ -103,7 +111,7 @@ bool column_block::add(std::string_view doc) {
     filled_[i] = true;
     const bool is_string = token.front() == '"';
     if (!is_string || !is_ordered(definition_->fields[i].type))
-      fields_[i].emplace_back(token);  // numbers and words as they are; a json column takes the JSON text
+      fields_[i].emplace_back(token); // numbers and words as they are; a json column takes the JSON text
     else if (is_plain_string(token))
       fields_[i].emplace_back(token.substr(1, token.size() - 2));
     else
@@ -115,4 +123,4 @@ bool column_block::add(std::string_view doc) {
   return true;
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,5 +1,6 @@
-// Records of one entity as columns: what each typed column of the read table must hold, taken from the stored bytes. The
-// one encoder of rows: the append, the rebuild and the proof all use it. Not shared between threads.
+// Records of one entity as columns: what each typed column of the read table must hold, taken from the stored
+// bytes. The one encoder of rows: the append, the rebuild and the proof all use it. Not shared between
+// threads.
 #pragma once
 #include "core/entity.hpp"
 #include "core/json.hpp"
@@ -23,17 +24,19 @@ class column_block {
   void clear();
 
   std::size_t size() const { return docs_.size(); }
-  std::size_t bytes() const { return bytes_; }  // of the docs
+  std::size_t bytes() const { return bytes_; } // of the docs
 
   const std::vector<std::string_view>& ids() const { return ids_; }
   const std::vector<std::int64_t>& versions() const { return versions_; }
   const std::vector<std::int64_t>& positions() const { return positions_; }
-  const std::vector<std::int64_t>& created_at() const { return created_at_; }  // microseconds since 1970
+  const std::vector<std::int64_t>& created_at() const { return created_at_; } // microseconds since 1970
   const std::vector<std::int64_t>& updated_at() const { return updated_at_; }
   // One per field: text that casts to the column's type; nullopt = SQL NULL.
   const std::vector<text_column>& fields() const { return fields_; }
-  bool has_value(std::size_t field_index) const { return filled_[field_index]; }  // in any row
-  const std::vector<std::string_view>& search_texts() const { return search_texts_; }  // empty without search fields
+  bool has_value(std::size_t field_index) const { return filled_[field_index]; } // in any row
+  const std::vector<std::string_view>& search_texts() const {
+    return search_texts_;
+  } // empty without search fields
   const std::vector<std::string_view>& docs() const { return docs_; }
 
  private:
@@ -47,10 +50,10 @@ class column_block {
   std::vector<std::int64_t> versions_, positions_, created_at_, updated_at_;
   std::vector<text_column> fields_;
   std::vector<bool> filled_;
-  std::vector<core::json::slice> members_;  // scratch
-  std::vector<std::string_view> values_;    // scratch
-  std::deque<std::string> kept_;            // what cannot be a view into a doc
+  std::vector<core::json::slice> members_; // scratch
+  std::vector<std::string_view> values_;   // scratch
+  std::deque<std::string> kept_;           // what cannot be a view into a doc
   std::size_t bytes_ = 0;
 };
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -10,7 +10,7 @@ namespace {
 
 // Raise it when the encoder of columns changes although the DDL stays: every table is then rebuilt.
 constexpr std::string_view layout_generation = "synclog read table 1";
-constexpr std::size_t max_identifier_bytes = 63;  // NAMEDATALEN - 1
+constexpr std::size_t max_identifier_bytes = 63; // NAMEDATALEN - 1
 
 std::string doubled(std::string_view text, char quote) {
   std::string out(1, quote);
@@ -34,8 +34,8 @@ bool has_unique_field(const core::entity& definition, const std::vector<std::str
   });
 }
 
-// Equality columns, then the order. An order of one direction needs no DESC: the index is read from its other end, and
-// an ascending one grows at its right edge.
+// Equality columns, then the order. An order of one direction needs no DESC: the index is read from its other
+// end, and an ascending one grows at its right edge.
 struct index_shape {
   std::vector<std::string> equal;
   std::vector<core::order_key> order;
@@ -45,7 +45,8 @@ struct index_shape {
       return key.descending == order.front().descending;
     });
     std::string out;
-    for (const std::string& name : equal) out += (out.empty() ? "" : ", ") + quote_identifier(name);
+    for (const std::string& name : equal)
+      out += (out.empty() ? "" : ", ") + quote_identifier(name);
     for (const core::order_key& key : order) {
       if (std::find(equal.begin(), equal.end(), key.column.name) != equal.end()) continue;
       out += (out.empty() ? "" : ", ") + quote_identifier(key.column.name);
@@ -55,7 +56,8 @@ struct index_shape {
   }
 };
 
-// A unique constraint (or the primary key) already finds at most one row by its column, so no index begins with one.
+// A unique constraint (or the primary key) already finds at most one row by its column, so no index begins
+// with one.
 std::vector<index_shape> wanted_indexes(const core::entity& definition) {
   const std::vector<core::order_key> order = complete_order(definition.default_order);
   std::vector<index_shape> wanted;
@@ -72,37 +74,51 @@ void add_table(const core::entity& definition, const std::string& table, std::ve
   for (const core::field& field : definition.fields)
     sql += ", " + quote_identifier(field.name) + " " + column_type(field.type);
   if (!definition.search_fields.empty()) sql += ", search_text text COLLATE \"C\"";
-  // Room on each page lets an update of columns without an index stay there; statistics follow a growing table closely.
+  // Room on each page lets an update of columns without an index stay there; statistics follow a growing
+  // table closely.
   sql += ", doc json NOT NULL) WITH (fillfactor = 90, autovacuum_analyze_scale_factor = 0.05, "
          "autovacuum_vacuum_scale_factor = 0.1)";
   out.push_back(std::move(sql));
   // A PostgreSQL built without lz4 keeps its default.
-  out.push_back("DO $$ BEGIN ALTER TABLE " + table +
-                " ALTER COLUMN doc SET COMPRESSION lz4; EXCEPTION WHEN feature_not_supported THEN NULL; END $$");
+  out.push_back(
+      "DO $$ BEGIN ALTER TABLE " + table +
+      " ALTER COLUMN doc SET COMPRESSION lz4; EXCEPTION WHEN feature_not_supported THEN NULL; END $$");
 }
 
-}  // namespace
+} // namespace
 
-std::string quote_identifier(std::string_view name) { return doubled(name, '"'); }
+std::string quote_identifier(std::string_view name) {
+  return doubled(name, '"');
+}
 
 std::string quote_literal(std::string_view text) {
   // Standard-conforming strings are on in every session of ours; a backslash is then a character.
   return doubled(text, '\'');
 }
 
-std::string qualified_table(std::string_view table_name) { return "public." + quote_identifier(table_name); }
+std::string qualified_table(std::string_view table_name) {
+  return "public." + quote_identifier(table_name);
+}
 
 std::string_view type_name(core::field_type type) {
   switch (type) {
-  case core::field_type::text: return "text";
-  case core::field_type::number: return "numeric";
-  case core::field_type::integer: return "bigint";
-  case core::field_type::boolean: return "boolean";
-  case core::field_type::date: return "date";
-  case core::field_type::time: return "time";
-  case core::field_type::timestamp: return "timestamptz";
+  case core::field_type::text:
+    return "text";
+  case core::field_type::number:
+    return "numeric";
+  case core::field_type::integer:
+    return "bigint";
+  case core::field_type::boolean:
+    return "boolean";
+  case core::field_type::date:
+    return "date";
+  case core::field_type::time:
+    return "time";
+  case core::field_type::timestamp:
+    return "timestamptz";
   case core::field_type::object:
-  case core::field_type::array: return "json";
+  case core::field_type::array:
+    return "json";
   }
   core::invariant_broken("a field type without a column type");
 }
@@ -111,13 +127,15 @@ bool is_ordered(core::field_type type) {
   return type != core::field_type::object && type != core::field_type::array;
 }
 
-bool is_nullable(const core::column_ref& column) { return column.field_index.has_value(); }
+bool is_nullable(const core::column_ref& column) {
+  return column.field_index.has_value();
+}
 
 std::vector<core::order_key> complete_order(const std::vector<core::order_key>& keys) {
   std::vector<core::order_key> order;
   for (const core::order_key& key : keys) {
     order.push_back(key);
-    if (key.column.name == "id") return order;  // what follows cannot matter
+    if (key.column.name == "id") return order; // what follows cannot matter
   }
   const bool descending = !order.empty() && order.back().descending;
   order.push_back({{"id", core::field_type::text, std::nullopt}, descending});
@@ -131,7 +149,8 @@ std::string object_name(std::string_view table_name, std::string_view middle, st
   if (name.size() <= max_identifier_bytes) return name;
   const std::string tail = "_" + core::to_hex(core::sha256(name)).substr(0, 12) + "_" + std::string(ending);
   std::size_t keep = max_identifier_bytes - tail.size();
-  while (keep > 0 && (static_cast<unsigned char>(name[keep]) & 0xC0U) == 0x80U) --keep;  // not inside a character
+  while (keep > 0 && (static_cast<unsigned char>(name[keep]) & 0xC0U) == 0x80U)
+    --keep; // not inside a character
   return name.substr(0, keep) + tail;
 }
 
@@ -157,7 +176,8 @@ table_ddl make_table_ddl(const core::entity& definition, std::string_view table_
     const std::string columns = shape.columns();
     if (!made.insert(columns).second) continue;
     std::string middle = "order";
-    for (const std::string& name : shape.equal) middle += "_" + name;
+    for (const std::string& name : shape.equal)
+      middle += "_" + name;
     add(object_name(table_name, middle, "idx"), "CREATE INDEX ", " ON " + table + " (" + columns + ")");
   }
   return ddl;
@@ -166,10 +186,13 @@ table_ddl make_table_ddl(const core::entity& definition, std::string_view table_
 core::sha256_digest table_fingerprint(const core::entity& definition) {
   const table_ddl ddl = make_table_ddl(definition, definition.table);
   std::string text(layout_generation);
-  for (const std::string& statement : ddl.table) text += "\n" + statement;
-  for (const std::string& statement : ddl.constraints_and_indexes) text += "\n" + statement;
-  for (const std::size_t index : definition.search_fields) text += "\nsearch " + definition.fields[index].name;
+  for (const std::string& statement : ddl.table)
+    text += "\n" + statement;
+  for (const std::string& statement : ddl.constraints_and_indexes)
+    text += "\n" + statement;
+  for (const std::size_t index : definition.search_fields)
+    text += "\nsearch " + definition.fields[index].name;
   return core::sha256(text);
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,5 +1,5 @@
-// Query parameters to list_query. Names come from the definition only; whatever is not known is refused, because a typo
-// must not return everything.
+// Query parameters to list_query. Names come from the definition only; whatever is not known is refused,
+// because a typo must not return everything.
 #include "projections/list_query.hpp"
 #include "core/text_fold.hpp"
 #include "core/utf8.hpp"
@@ -22,12 +22,14 @@ constexpr std::size_t max_filters = 100;
 constexpr std::size_t max_values_of_a_filter = 1'000;
 constexpr std::size_t max_sort_keys = 8;
 
-constexpr std::array<std::pair<std::string_view, comparison>, 5> operators{{{"gte", comparison::greater_equal},
-                                                                            {"gt", comparison::greater},
-                                                                            {"lte", comparison::less_equal},
-                                                                            {"lt", comparison::less},
-                                                                            {"ne", comparison::not_equal}}};
-constexpr std::array<std::string_view, 5> bookkeeping_names{"id", "version", "position", "created_at", "updated_at"};
+constexpr std::array<std::pair<std::string_view, comparison>, 5> operators{
+    {{"gte", comparison::greater_equal},
+     {"gt", comparison::greater},
+     {"lte", comparison::less_equal},
+     {"lt", comparison::less},
+     {"ne", comparison::not_equal}}};
+constexpr std::array<std::string_view, 5> bookkeeping_names{"id", "version", "position", "created_at",
+                                                            "updated_at"};
 
 std::string_view operator_text(comparison op) {
   for (const auto& [text, known] : operators)
@@ -46,7 +48,8 @@ std::optional<core::column_ref> named_column(const core::entity& definition, std
     if (filter == name) found = definition.column(column);
   if (!found) found = definition.column(name);
   if (!found)
-    if (const auto index = definition.field_or_alias(name)) found = definition.column(definition.fields[*index].name);
+    if (const auto index = definition.field_or_alias(name))
+      found = definition.column(definition.fields[*index].name);
   return found;
 }
 
@@ -60,7 +63,8 @@ std::vector<std::string> column_names(const core::entity& definition) {
 
 std::vector<std::string> filter_names(const core::entity& definition) {
   std::vector<std::string> names;
-  for (const auto& [name, column] : definition.filters) names.push_back(name);
+  for (const auto& [name, column] : definition.filters)
+    names.push_back(name);
   return names;
 }
 
@@ -141,7 +145,8 @@ class list_query_parser {
 
   refusal take_search(std::string_view value) {
     if (definition_.search_fields.empty())
-      return bad(fmt::format("search: {} has no fields to search; known parameters: {}", definition_.name, known()));
+      return bad(
+          fmt::format("search: {} has no fields to search; known parameters: {}", definition_.name, known()));
     query_.search = core::fold_text(value);
     return std::nullopt;
   }
@@ -162,7 +167,8 @@ class list_query_parser {
     return bad(fmt::format("{}: the comparison must be one of gte, gt, lte, lt, ne", name));
   }
 
-  refusal take_value(const std::string& name, const core::column_ref& column, comparison op, const std::string& value) {
+  refusal take_value(const std::string& name, const core::column_ref& column, comparison op,
+                     const std::string& value) {
     std::string canonical;
     const bool takes_none = op == comparison::equal || op == comparison::not_equal;
     if (value.empty() && !takes_none) return bad(fmt::format("{}: needs a value", name));
@@ -175,7 +181,8 @@ class list_query_parser {
     return add_value(name, column, op, std::move(canonical));
   }
 
-  refusal add_value(const std::string& name, const core::column_ref& column, comparison op, std::string value) {
+  refusal add_value(const std::string& name, const core::column_ref& column, comparison op,
+                    std::string value) {
     const auto known = std::find(names_.begin(), names_.end(), name);
     if (known == names_.end()) {
       if (names_.size() == max_filters) return bad(fmt::format("more than {} filters", max_filters));
@@ -194,14 +201,16 @@ class list_query_parser {
   std::string known() const {
     std::vector<std::string> names = filter_names(definition_);
     if (!definition_.search_fields.empty()) names.emplace_back("search");
-    for (const char* name : {"sort", "limit", "cursor", "at", "id"}) names.emplace_back(name);
+    for (const char* name : {"sort", "limit", "cursor", "at", "id"})
+      names.emplace_back(name);
     return fmt::format("{}, and column[gte|gt|lte|lt|ne] for {}", fmt::join(names, ", "),
                        fmt::join(column_names(definition_), ", "));
   }
 
   refusal unknown(const std::string& name) const {
     std::vector<std::string> names = filter_names(definition_);
-    for (const char* other : {"search", "sort", "limit", "cursor"}) names.emplace_back(other);
+    for (const char* other : {"search", "sort", "limit", "cursor"})
+      names.emplace_back(other);
     return bad(fmt::format("unknown parameter \"{}\"{}; known: {}", name, suggestion(name, names), known()));
   }
 
@@ -222,28 +231,30 @@ class list_query_parser {
     std::string text = definition_.name;
     for (const list_filter& filter : query_.filters) {
       text += fmt::format("&{}[{}]", filter.column.name, operator_text(filter.op));
-      for (const std::string& value : filter.values) text += fmt::format("={}:{}", value.size(), value);
+      for (const std::string& value : filter.values)
+        text += fmt::format("={}:{}", value.size(), value);
     }
     if (!query_.search.empty()) text += fmt::format("&search={}:{}", query_.search.size(), query_.search);
     text += "&sort=";
-    for (const core::order_key& key : query_.order) text += (key.descending ? ",-" : ",") + key.column.name;
+    for (const core::order_key& key : query_.order)
+      text += (key.descending ? ",-" : ",") + key.column.name;
     if (query_.limit) text += fmt::format("&limit={}", *query_.limit);
     query_.canonical = std::move(text);
   }
 
   const core::entity& definition_;
   list_query query_;
-  std::vector<std::string> names_;   // of the filters' parameters, beside query_.filters
-  std::vector<std::string> single_;  // of the others that have come
+  std::vector<std::string> names_;  // of the filters' parameters, beside query_.filters
+  std::vector<std::string> single_; // of the others that have come
   std::optional<std::string> cursor_;
   bool sorted_ = false;
 };
 
-}  // namespace
+} // namespace
 
 core::result<list_query> parse_list_query(const core::entity& definition, std::span<const parameter> params,
                                           const core::scope& caller) {
   return list_query_parser(definition, caller).run(params);
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -6,7 +6,8 @@
 
 namespace synclog::projections {
 
-// By edit distance without regard to ASCII case; nullptr when none is close. O(names × length²), lengths bounded.
+// By edit distance without regard to ASCII case; nullptr when none is close. O(names × length²), lengths
+// bounded.
 const std::string* nearest_name(std::string_view misspelt, const std::vector<std::string>& names);
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,6 +1,6 @@
-// Page cursors: base64url of a check, then each order value (a tag byte, four bytes of length, the bytes). The check is a
-// hash over the query and the values: it tells another query's cursor and a damaged one, it is no secret. What a forged one
-// may say is a place in the caller's own list.
+// Page cursors: base64url of a check, then each order value (a tag byte, four bytes of length, the bytes).
+// The check is a hash over the query and the values: it tells another query's cursor and a damaged one, it is
+// no secret. What a forged one may say is a place in the caller's own list.
 #include "core/chain.hpp"
 #include "core/utf8.hpp"
 #include "core/validate.hpp"
@@ -20,7 +20,8 @@ std::string to_base64url(std::string_view bytes) {
   std::uint32_t buffer = 0;
   for (const char c : bytes) {
     buffer = (buffer << 8U) | static_cast<unsigned char>(c);
-    for (bits += 8; bits >= 6; bits -= 6) out.push_back(alphabet[(buffer >> (bits - 6)) & 63U]);
+    for (bits += 8; bits >= 6; bits -= 6)
+      out.push_back(alphabet[(buffer >> (bits - 6)) & 63U]);
   }
   if (bits > 0) out.push_back(alphabet[(buffer << (6 - bits)) & 63U]);
   return out;
@@ -39,7 +40,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
     bits -= 8;
     out.push_back(static_cast<char>((buffer >> bits) & 0xFFU));
   }
-  if (bits >= 6 || (buffer & ((1U << bits) - 1U)) != 0) return std::nullopt;  // one text per content
+  if (bits >= 6 || (buffer & ((1U << bits) - 1U)) != 0) return std::nullopt; // one text per content
   return out;
 }
 
@@ -55,7 +56,8 @@ void append_value(std::string& out, const std::optional<std::string>& value) {
   out.push_back(value ? 1 : 0);
   if (!value) return;
   const auto size = static_cast<std::uint32_t>(value->size());
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) out.push_back(static_cast<char>((size >> shift) & 0xFFU));
+  for (const unsigned shift : {24U, 16U, 8U, 0U})
+    out.push_back(static_cast<char>((size >> shift) & 0xFFU));
   out += *value;
 }
 
@@ -67,7 +69,8 @@ bool take_value(std::string_view& bytes, std::optional<std::string>& out) {
   if (tag == 0) return true;
   if (tag != 1 || bytes.size() < 4) return false;
   std::uint32_t size = 0;
-  for (std::size_t i = 0; i < 4; ++i) size = (size << 8U) | static_cast<unsigned char>(bytes[i]);
+  for (std::size_t i = 0; i < 4; ++i)
+    size = (size << 8U) | static_cast<unsigned char>(bytes[i]);
   bytes.remove_prefix(4);
   if (size > bytes.size()) return false;
   out = std::string(bytes.substr(0, size));
@@ -84,17 +87,21 @@ bool fits(const core::column_ref& column, const std::optional<std::string>& valu
   return canonical.has_value() && !canonical->empty();
 }
 
-}  // namespace
+} // namespace
 
-std::string encode_page_cursor(const list_query& query, const std::vector<std::optional<std::string>>& last_values) {
+std::string encode_page_cursor(const list_query& query,
+                               const std::vector<std::optional<std::string>>& last_values) {
   std::string values;
-  for (const auto& value : last_values) append_value(values, value);
+  for (const auto& value : last_values)
+    append_value(values, value);
   return to_base64url(check_of(query, values) + values);
 }
 
-core::result<std::vector<std::optional<std::string>>> decode_page_cursor(const list_query& query, std::string_view cursor) {
-  const auto refused = core::make_problem(core::problem_code::bad_request,
-                                          "cursor: it is not one of this list; follow the Link header with rel=\"next\" as it is");
+core::result<std::vector<std::optional<std::string>>> decode_page_cursor(const list_query& query,
+                                                                         std::string_view cursor) {
+  const auto refused = core::make_problem(
+      core::problem_code::bad_request,
+      "cursor: it is not one of this list; follow the Link header with rel=\"next\" as it is");
   const std::optional<std::string> bytes = from_base64url(cursor);
   if (!bytes || bytes->size() < check_bytes) return refused;
   std::string_view rest = std::string_view(*bytes).substr(check_bytes);
@@ -106,4 +113,4 @@ core::result<std::vector<std::optional<std::string>>> decode_page_cursor(const l
   return values;
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -28,18 +28,21 @@ pg::failure failure_of(const PGresult* result) {
   return what;
 }
 
-}  // namespace
+} // namespace
 
-void plain_connection::closer::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
+void plain_connection::closer::operator()(pg_conn* connection) const noexcept {
+  PQfinish(connection);
+}
 
 plain_connection::plain_connection(const std::string& conninfo, const std::string& role,
                                    const std::string& application_name) {
   const char* const keys[] = {"dbname", "fallback_application_name", "client_encoding", nullptr};
   const char* const values[] = {conninfo.c_str(), application_name.c_str(), "UTF8", nullptr};
-  connection_.reset(PQconnectdbParams(keys, values, 1));  // 1: dbname may hold a whole conninfo
+  connection_.reset(PQconnectdbParams(keys, values, 1)); // 1: dbname may hold a whole conninfo
   if (!connection_) throw pg::unavailable("out of memory for a database connection");
   if (PQstatus(connection_.get()) != CONNECTION_OK) throw pg::unavailable(PQerrorMessage(connection_.get()));
-  PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection_.get(), [](void*, const char*) {}, nullptr);
   run("SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), "
       "set_config('standard_conforming_strings', 'on', false)");
   if (!role.empty()) run("SELECT set_config('role', $1, false)", {role});
@@ -57,9 +60,10 @@ pg::rows plain_connection::checked(pg_result* result) {
 pg::rows plain_connection::run(const std::string& sql, std::span<const std::optional<std::string>> values) {
   std::vector<const char*> texts;
   texts.reserve(values.size());
-  for (const auto& value : values) texts.push_back(value ? value->c_str() : nullptr);
-  return checked(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(texts.size()), nullptr, texts.data(),
-                              nullptr, nullptr, 0));
+  for (const auto& value : values)
+    texts.push_back(value ? value->c_str() : nullptr);
+  return checked(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(texts.size()), nullptr,
+                              texts.data(), nullptr, nullptr, 0));
 }
 
 void plain_connection::copy_in(const std::string& statement, std::string_view bytes) {
@@ -69,13 +73,15 @@ void plain_connection::copy_in(const std::string& statement, std::string_view by
     if (PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size())) != 1)
       throw pg::connection_lost(PQerrorMessage(connection_.get()));
   }
-  if (PQputCopyEnd(connection_.get(), nullptr) != 1) throw pg::connection_lost(PQerrorMessage(connection_.get()));
+  if (PQputCopyEnd(connection_.get(), nullptr) != 1)
+    throw pg::connection_lost(PQerrorMessage(connection_.get()));
   checked(PQgetResult(connection_.get()));
-  while (PGresult* rest = PQgetResult(connection_.get())) PQclear(rest);
+  while (PGresult* rest = PQgetResult(connection_.get()))
+    PQclear(rest);
 }
 
 void plain_connection::abandon_transaction() noexcept {
   if (connection_) PQclear(PQexec(connection_.get(), "ROLLBACK"));
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,5 +1,5 @@
-// A blocking libpq connection for work beside or before serving: preparing, rebuilding and proving read tables. One
-// thread at a time.
+// A blocking libpq connection for work beside or before serving: preparing, rebuilding and proving read
+// tables. One thread at a time.
 #pragma once
 #include "eventstore/pg/types.hpp"
 #include <memory>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-struct pg_conn;  // PGconn, of libpq
+struct pg_conn; // PGconn, of libpq
 
 namespace synclog::projections {
 
@@ -17,7 +17,8 @@ class plain_connection {
   // UTC and ISO dates, whatever the server's defaults. `role` empty = as logged in. Throws pg::unavailable.
   plain_connection(const std::string& conninfo, const std::string& role, const std::string& application_name);
 
-  // One statement; parameters and results as text. Throws pg::query_failed, or pg::unavailable when the connection broke.
+  // One statement; parameters and results as text. Throws pg::query_failed, or pg::unavailable when the
+  // connection broke.
   eventstore::pg::rows run(const std::string& sql, std::span<const std::optional<std::string>> values = {});
   eventstore::pg::rows run(const std::string& sql, std::initializer_list<std::optional<std::string>> values) {
     return run(sql, std::span(values.begin(), values.size()));
@@ -35,4 +36,4 @@ class plain_connection {
   std::unique_ptr<pg_conn, closer> connection_;
 };
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,6 +1,7 @@
-// How a page starts after a row: the rows that follow it are cut into ranges, each of which is one stretch of an index
-// (all of its keys before some column equal, that column beyond its value, or empty). The ranges are read one after the
-// other until the page is full, so page n costs what page 1 costs, also with empty values and mixed directions.
+// How a page starts after a row: the rows that follow it are cut into ranges, each of which is one stretch of
+// an index (all of its keys before some column equal, that column beyond its value, or empty). The ranges are
+// read one after the other until the page is full, so page n costs what page 1 costs, also with empty values
+// and mixed directions.
 #include "projections/read_statements.hpp"
 #include "projections/layout.hpp"
 #include <algorithm>
@@ -21,12 +22,18 @@ constexpr const char* head_row = R"(SELECT coalesce(
 
 std::string_view operator_sql(comparison op) {
   switch (op) {
-  case comparison::equal: return " = ";
-  case comparison::not_equal: return " IS DISTINCT FROM ";
-  case comparison::less: return " < ";
-  case comparison::less_equal: return " <= ";
-  case comparison::greater: return " > ";
-  case comparison::greater_equal: return " >= ";
+  case comparison::equal:
+    return " = ";
+  case comparison::not_equal:
+    return " IS DISTINCT FROM ";
+  case comparison::less:
+    return " < ";
+  case comparison::less_equal:
+    return " <= ";
+  case comparison::greater:
+    return " > ";
+  case comparison::greater_equal:
+    return " >= ";
   }
   core::invariant_broken("a comparison without an operator");
 }
@@ -36,7 +43,8 @@ class page_builder {
   page_builder(const list_query& query, std::size_t rows) : query_(query), rows_(rows) {}
 
   built_query run() {
-    for (const list_filter& filter : query_.filters) add_condition(filter_condition(filter));
+    for (const list_filter& filter : query_.filters)
+      add_condition(filter_condition(filter));
     if (!query_.search.empty()) add_condition("search_text LIKE " + bind(search_pattern()));
     add_scope(*query_.definition, query_.caller);
     if (query_.after.empty()) return {range({}), std::move(values_)};
@@ -45,7 +53,8 @@ class page_builder {
     if (ranges.size() == 1) return {range(ranges.front()), std::move(values_)};
     // An append of limited, ordered parts runs them in turn and stops when the page is full.
     std::string sql;
-    for (const std::string& each : ranges) sql += (sql.empty() ? "(" : " UNION ALL (") + range(each) + ")";
+    for (const std::string& each : ranges)
+      sql += (sql.empty() ? "(" : " UNION ALL (") + range(each) + ")";
     return {"SELECT doc FROM (" + sql + ") AS ranges LIMIT " + std::to_string(rows_), std::move(values_)};
   }
 
@@ -53,7 +62,8 @@ class page_builder {
   built_query run_get(const core::entity& definition, std::string_view id, const core::scope& caller) {
     add_condition("id = " + bind(id));
     add_scope(definition, caller);
-    return {"SELECT doc, version FROM " + qualified_table(definition.table) + " WHERE " + conditions_, std::move(values_)};
+    return {"SELECT doc, version FROM " + qualified_table(definition.table) + " WHERE " + conditions_,
+            std::move(values_)};
   }
 
  private:
@@ -111,7 +121,8 @@ class page_builder {
     if (values.size() == 1)
       any = name + " = " + typed(bind(values.front()), type);
     else
-      any = name + " = ANY (" + bind_all(values) + (type == core::field_type::text ? "" : "::" + std::string(type_name(type)) + "[]") + ")";
+      any = name + " = ANY (" + bind_all(values) +
+            (type == core::field_type::text ? "" : "::" + std::string(type_name(type)) + "[]") + ")";
     return or_none ? "(" + any + " OR " + none_condition(filter.column, name) + ")" : any;
   }
 
@@ -156,8 +167,8 @@ class page_builder {
     return sql;
   }
 
-  // The first key of the longest tail that one row comparison can tell: one direction, values in all, and no empty ones
-  // possible behind the first.
+  // The first key of the longest tail that one row comparison can tell: one direction, values in all, and no
+  // empty ones possible behind the first.
   std::size_t tail_start() const {
     std::size_t start = query_.order.size() - 1;
     while (start > 0 && !is_nullable(query_.order[start].column) && query_.after[start - 1] &&
@@ -200,17 +211,19 @@ class page_builder {
   std::size_t rows_;
   pg::params values_;
   std::string conditions_;
-  std::vector<std::string> after_;  // per key: its parameter, typed; "" where the value is NULL
+  std::vector<std::string> after_; // per key: its parameter, typed; "" where the value is NULL
 };
 
-}  // namespace
+} // namespace
 
 built_query build_get(const core::entity& definition, std::string_view id, const core::scope& caller) {
   const list_query unused;
   return page_builder(unused, 1).run_get(definition, id, caller);
 }
 
-built_query build_page_rows(const list_query& query, std::size_t rows) { return page_builder(query, rows).run(); }
+built_query build_page_rows(const list_query& query, std::size_t rows) {
+  return page_builder(query, rows).run();
+}
 
 built_query build_page(const list_query& query, std::size_t rows) {
   built_query page = build_page_rows(query, rows);
@@ -218,4 +231,4 @@ built_query build_page(const list_query& query, std::size_t rows) {
   return page;
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

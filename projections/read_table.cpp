@@ -1,5 +1,5 @@
-// The inline projection: one upsert and one delete a table and batch, by array parameters. Called on the committer's
-// strand; holds no state but its statements.
+// The inline projection: one upsert and one delete a table and batch, by array parameters. Called on the
+// committer's strand; holds no state but its statements.
 #include "projections/read_table.hpp"
 #include "core/chain.hpp"
 #include "projections/column_block.hpp"
@@ -35,8 +35,8 @@ const statement_ptr& check_constraints() {
   return made;
 }
 
-// A plan that was made while a table was small is kept while the table grows, until statistics are next taken; a lookup by
-// sequential scan would then cost every batch a pass over the table.
+// A plan that was made while a table was small is kept while the table grows, until statistics are next
+// taken; a lookup by sequential scan would then cost every batch a pass over the table.
 const statement_ptr& index_only_lookups() {
   static const statement_ptr made = make_statement("read_table_lookups", "SET LOCAL enable_seqscan = off");
   return made;
@@ -61,7 +61,8 @@ pg::params upsert_values(const core::entity& definition, const column_block& blo
   return values;
 }
 
-// The distinct (definition, field) pairs among the probes, in order of appearance, each with the probes that ask it.
+// The distinct (definition, field) pairs among the probes, in order of appearance, each with the probes that
+// ask it.
 struct probe_group {
   const core::entity* definition = nullptr;
   std::size_t field_index = 0;
@@ -82,13 +83,13 @@ std::vector<probe_group> group_probes(std::span<const eventstore::unique_probe> 
   return groups;
 }
 
-}  // namespace
+} // namespace
 
 struct read_tables::table {
   const core::entity* definition = nullptr;
   statement_ptr upsert, remove;
-  std::vector<statement_ptr> probes;  // per field; null where it is not unique
-  std::vector<std::pair<std::string, std::string>> constraints;  // name -> field
+  std::vector<statement_ptr> probes;                            // per field; null where it is not unique
+  std::vector<std::pair<std::string, std::string>> constraints; // name -> field
   bool has_unique_fields() const { return !constraints.empty(); }
   void add_writes(pg::segment& work, const std::vector<std::string_view>& gone,
                   const std::vector<std::string_view>& docs) const;
@@ -101,8 +102,10 @@ read_tables::read_tables(const core::catalog& entities) {
     made->upsert = make_statement("read_table_upsert", upsert_sql(*definition, definition->table));
     made->remove = make_statement("read_table_delete", delete_sql(definition->table));
     for (const core::field& field : definition->fields) {
-      made->probes.push_back(field.unique ? make_statement("read_table_probe", probe_sql(*definition, field)) : nullptr);
-      if (field.unique) made->constraints.emplace_back(object_name(definition->table, field.name, "key"), field.name);
+      made->probes.push_back(field.unique ? make_statement("read_table_probe", probe_sql(*definition, field))
+                                          : nullptr);
+      if (field.unique)
+        made->constraints.emplace_back(object_name(definition->table, field.name, "key"), field.name);
     }
     tables_.push_back(std::move(made));
   }
@@ -112,7 +115,8 @@ read_tables::~read_tables() = default;
 
 const read_tables::table& read_tables::table_of(const core::entity& definition) const {
   for (const auto& candidate : tables_)
-    if (candidate->definition == &definition || candidate->definition->name == definition.name) return *candidate;
+    if (candidate->definition == &definition || candidate->definition->name == definition.name)
+      return *candidate;
   core::invariant_broken("a record of an entity without a read table");
 }
 
@@ -124,23 +128,26 @@ void read_tables::add_probes(pg::segment& work, std::span<const eventstore::uniq
     const statement_ptr& statement = table_of(*group.definition).probes[group.field_index];
     if (!statement) core::invariant_broken("a unique value is asked for a field that is not unique");
     values.clear();
-    for (const std::size_t probe : group.probes) values.push_back(probes[probe].value);
+    for (const std::size_t probe : group.probes)
+      values.push_back(probes[probe].value);
     pg::params asked;
     asked.text_array(values);
     work.add(statement, std::move(asked));
   }
 }
 
-std::size_t read_tables::read_probes(std::span<const pg::rows> results, std::span<const eventstore::unique_probe> probes,
+std::size_t read_tables::read_probes(std::span<const pg::rows> results,
+                                     std::span<const eventstore::unique_probe> probes,
                                      std::vector<eventstore::unique_holder>& out) const {
   if (probes.empty()) return 0;
   const std::vector<probe_group> groups = group_probes(probes);
   if (results.size() <= groups.size()) core::invariant_broken("fewer results than unique-value queries");
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    const pg::rows& found = results[1 + g];  // behind the setting
+    const pg::rows& found = results[1 + g]; // behind the setting
     for (int row = 0; row < found.size(); ++row) {
       const auto ordinal = static_cast<std::size_t>(found.int8(row, 0));
-      if (ordinal < 1 || ordinal > groups[g].probes.size()) core::invariant_broken("a holder of a value nobody asked for");
+      if (ordinal < 1 || ordinal > groups[g].probes.size())
+        core::invariant_broken("a holder of a value nobody asked for");
       eventstore::unique_holder holder;
       holder.probe = groups[g].probes[ordinal - 1];
       holder.state.id = found.text(row, 1);
@@ -174,10 +181,12 @@ void read_tables::table::add_writes(pg::segment& work, const std::vector<std::st
     }
   }
   if (block.size() > 0) chunks.push_back(upsert_values(*definition, block));
-  // Two rows that exchange a unique value may stand in different statements: then the last one of them checks.
+  // Two rows that exchange a unique value may stand in different statements: then the last one of them
+  // checks.
   const bool defer = chunks.size() > 1 && has_unique_fields();
   if (defer) work.add(defer_constraints());
-  for (pg::params& chunk : chunks) work.add(upsert, std::move(chunk));
+  for (pg::params& chunk : chunks)
+    work.add(upsert, std::move(chunk));
   if (defer) work.add(check_constraints());
 }
 
@@ -216,4 +225,4 @@ std::vector<std::string> read_table_ddl(const core::entity& definition, const st
   return all;
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,6 +1,6 @@
-// A definition's read table: its DDL and its place in the append (upserts, deletes, unique values). An event's data, a
-// row's doc and the body of a GET are the same bytes, so the fold is: the last event of a record wins, a delete removes
-// the row.
+// A definition's read table: its DDL and its place in the append (upserts, deletes, unique values). An
+// event's data, a row's doc and the body of a GET are the same bytes, so the fold is: the last event of a
+// record wins, a delete removes the row.
 #pragma once
 #include "core/entity.hpp"
 #include "eventstore/inline_projection.hpp"
@@ -12,12 +12,13 @@
 
 namespace synclog::projections {
 
-// CREATE TABLE and its indexes, in order. Columns: id, version, position, created_at, updated_at, one typed column a field,
-// search_text (hidden from answers; only with search fields), doc. `table_name` lets a rebuild make a shadow.
+// CREATE TABLE and its indexes, in order. Columns: id, version, position, created_at, updated_at, one typed
+// column a field, search_text (hidden from answers; only with search fields), doc. `table_name` lets a
+// rebuild make a shadow.
 std::vector<std::string> read_table_ddl(const core::entity& definition, const std::string& table_name);
 
-// The definitions and the database contradict each other; what() is a plain sentence for the operator. Nothing was changed
-// for that entity.
+// The definitions and the database contradict each other; what() is a plain sentence for the operator.
+// Nothing was changed for that entity.
 class preparation_refused : public std::runtime_error {
  public:
   preparation_refused(std::string entity, const std::string& sentence)
@@ -28,12 +29,14 @@ class preparation_refused : public std::runtime_error {
   std::string entity_;
 };
 
-// Makes missing tables (and fills them from the log when events exist), records definitions and fingerprints. A table whose
-// fingerprint differs is rebuilt from the log in one transaction under the head lock, into a shadow that readers do not
-// see. Blocking; runs before serving, as the service role. Returns plain sentences of what was done (nothing to do: none).
-// Throws preparation_refused (a table of that name is not ours; the database holds a higher revision of a definition, or
-// another definition of the same revision), pg::unavailable or pg::query_failed.
-std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role, const core::catalog& entities);
+// Makes missing tables (and fills them from the log when events exist), records definitions and fingerprints.
+// A table whose fingerprint differs is rebuilt from the log in one transaction under the head lock, into a
+// shadow that readers do not see. Blocking; runs before serving, as the service role. Returns plain sentences
+// of what was done (nothing to do: none). Throws preparation_refused (a table of that name is not ours; the
+// database holds a higher revision of a definition, or another definition of the same revision),
+// pg::unavailable or pg::query_failed.
+std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role,
+                                             const core::catalog& entities);
 
 // The inline projection over a catalog. Statements are built once, at construction. Thread-safe.
 class read_tables final : public eventstore::inline_projection {
@@ -41,10 +44,13 @@ class read_tables final : public eventstore::inline_projection {
   // `entities` outlives it.
   explicit read_tables(const core::catalog& entities);
   ~read_tables() override;
-  void add_probes(eventstore::pg::segment& work, std::span<const eventstore::unique_probe> probes) const override;
-  std::size_t read_probes(std::span<const eventstore::pg::rows> results, std::span<const eventstore::unique_probe> probes,
+  void add_probes(eventstore::pg::segment& work,
+                  std::span<const eventstore::unique_probe> probes) const override;
+  std::size_t read_probes(std::span<const eventstore::pg::rows> results,
+                          std::span<const eventstore::unique_probe> probes,
                           std::vector<eventstore::unique_holder>& out) const override;
-  void add_writes(eventstore::pg::segment& work, std::span<const eventstore::record_change> changes) const override;
+  void add_writes(eventstore::pg::segment& work,
+                  std::span<const eventstore::record_change> changes) const override;
   std::string field_of_constraint(std::string_view table, std::string_view constraint) const override;
 
  private:
@@ -53,4 +59,4 @@ class read_tables final : public eventstore::inline_projection {
   const table& table_of(const core::entity& definition) const;
 };
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -1,4 +1,5 @@
-// One statement a request. Order values of a page's last row come out of its doc, so a row carries nothing but the doc.
+// One statement a request. Order values of a page's last row come out of its doc, so a row carries nothing
+// but the doc.
 #include "projections/record_reader.hpp"
 #include "core/record.hpp"
 #include "eventstore/pg/sqlstate.hpp"
@@ -19,23 +20,28 @@ constexpr std::size_t max_cached_statements = 256;
 
 constexpr std::size_t always_exact_limit = 100;
 
-// Page sizes go into the statement's text (the planner must know them), so they come from a coarse scale: four steps to
-// each power of two.
-std::size_t scale_step(std::size_t rows) { return std::max<std::size_t>(1, std::bit_floor(rows) / 4); }
-std::size_t scaled_down(std::size_t rows) { return rows / scale_step(rows) * scale_step(rows); }
+// Page sizes go into the statement's text (the planner must know them), so they come from a coarse scale:
+// four steps to each power of two.
+std::size_t scale_step(std::size_t rows) {
+  return std::max<std::size_t>(1, std::bit_floor(rows) / 4);
+}
+std::size_t scaled_down(std::size_t rows) {
+  return rows / scale_step(rows) * scale_step(rows);
+}
 std::size_t scaled_up(std::size_t rows) {
   const std::size_t down = scaled_down(rows);
   return down == rows ? rows : down + scale_step(rows);
 }
 
-// While a rebuilt table takes the place of the old one, a statement that waited for the old one finds it gone.
+// While a rebuilt table takes the place of the old one, a statement that waited for the old one finds it
+// gone.
 bool is_table_swap(const pg::failure& failed) {
   return pg::classify(failed.sqlstate) == pg::meaning::stale_plan || failed.sqlstate == "42P01" ||
          failed.sqlstate == "42703" || failed.sqlstate == "XX000";
 }
 
-asio::awaitable<pg::rows> read(pg::pool& from, std::shared_ptr<const pg::statement> prepared, pg::params values,
-                               pg::deadline until) {
+asio::awaitable<pg::rows> read(pg::pool& from, std::shared_ptr<const pg::statement> prepared,
+                               pg::params values, pg::deadline until) {
   constexpr int attempts = 2;
   for (int attempt = 1;; ++attempt) {
     pg::segment work;
@@ -67,7 +73,8 @@ std::vector<std::optional<std::string>> order_values(const list_query& query, st
   const auto last = core::decode_record(*query.definition, doc);
   if (!last) throw std::runtime_error("a row of read table " + query.definition->table + " holds no record");
   std::vector<std::optional<std::string>> values;
-  for (const core::order_key& key : query.order) values.push_back(order_value(*last, key.column));
+  for (const core::order_key& key : query.order)
+    values.push_back(order_value(*last, key.column));
   return values;
 }
 
@@ -80,7 +87,7 @@ core::cursor head_of(std::string_view json_text) {
   throw std::runtime_error("the head of the log cannot be read");
 }
 
-}  // namespace
+} // namespace
 
 struct record_reader::impl {
   impl(pg::pool& shorts_, pg::pool& wholes_) : shorts(shorts_), wholes(wholes_) {}
@@ -104,7 +111,8 @@ asio::awaitable<std::optional<record_row>> record_reader::get(const core::entity
   co_return record_row{std::string(found.text(0, 0)), found.int8(0, 1)};
 }
 
-asio::awaitable<list_page> record_reader::page(const list_query& query, std::size_t max_rows, pg::deadline until) {
+asio::awaitable<list_page> record_reader::page(const list_query& query, std::size_t max_rows,
+                                               pg::deadline until) {
   std::size_t wanted = std::clamp<std::size_t>(max_rows, 1, max_list_limit);
   if (!query.limit) wanted = std::max<std::size_t>(scaled_down(wanted + 1) - 1, 1);
   const bool is_common = query.limit == wanted && wanted <= always_exact_limit;
@@ -125,4 +133,4 @@ asio::awaitable<list_page> record_reader::page(const list_query& query, std::siz
   co_return page;
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

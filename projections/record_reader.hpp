@@ -22,28 +22,32 @@ struct record_row {
 struct list_page {
   eventstore::pg::rows rows;
   std::vector<std::string_view> docs;
-  core::cursor head;             // head of the log in this page's snapshot
-  bool more = false;             // rows lie beyond this page
-  std::vector<std::optional<std::string>> last_values;  // order values of the last row: where the next page starts; empty when !more
+  core::cursor head; // head of the log in this page's snapshot
+  bool more = false; // rows lie beyond this page
+  std::vector<std::optional<std::string>>
+      last_values; // order values of the last row: where the next page starts; empty when !more
 };
 
 class record_reader {
  public:
-  // `shorts` serves gets and limited lists; `wholes` serves unlimited ones, so that one slow reader blocks nobody.
+  // `shorts` serves gets and limited lists; `wholes` serves unlimited ones, so that one slow reader blocks
+  // nobody.
   record_reader(eventstore::pg::pool& shorts, eventstore::pg::pool& wholes, const core::catalog& entities);
   ~record_reader();
 
   // Empty when it does not exist or the caller may not see it. Throws pg::unavailable and its kin.
-  boost::asio::awaitable<std::optional<record_row>> get(const core::entity& definition, std::string id, core::scope caller,
-                                                        eventstore::pg::deadline until);
-  // At most `max_rows` rows (1 to max_list_limit) after query.after, or from the start. The caller sizes pages by the row
-  // size that it has seen. An unlimited list may get fewer than asked, on a coarse scale, so that its pages share few
-  // prepared statements; `more` tells whether it goes on. `query` outlives the call. Throws pg::unavailable and its kin.
-  boost::asio::awaitable<list_page> page(const list_query& query, std::size_t max_rows, eventstore::pg::deadline until);
+  boost::asio::awaitable<std::optional<record_row>> get(const core::entity& definition, std::string id,
+                                                        core::scope caller, eventstore::pg::deadline until);
+  // At most `max_rows` rows (1 to max_list_limit) after query.after, or from the start. The caller sizes
+  // pages by the row size that it has seen. An unlimited list may get fewer than asked, on a coarse scale, so
+  // that its pages share few prepared statements; `more` tells whether it goes on. `query` outlives the call.
+  // Throws pg::unavailable and its kin.
+  boost::asio::awaitable<list_page> page(const list_query& query, std::size_t max_rows,
+                                         eventstore::pg::deadline until);
 
  private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -27,4 +27,4 @@ std::size_t statement_cache::size() const {
   return used_.size();
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -21,11 +21,11 @@ class statement_cache {
   std::size_t size() const;
 
  private:
-  using order = std::list<statement_ptr>;  // front = most recently used
+  using order = std::list<statement_ptr>; // front = most recently used
   std::size_t capacity_;
   mutable std::mutex mutex_;
   order used_;
-  std::unordered_map<std::string_view, order::iterator> by_text_;  // keys live in the statements
+  std::unordered_map<std::string_view, order::iterator> by_text_; // keys live in the statements
 };
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

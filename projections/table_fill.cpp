@@ -1,5 +1,5 @@
-// Page by page along the positions: only events that are the last of their record, each of them once, so that rows can be
-// copied into a table that has no index yet. An event whose data was erased leaves no row.
+// Page by page along the positions: only events that are the last of their record, each of them once, so that
+// rows can be copied into a table that has no index yet. An event whose data was erased leaves no row.
 #include "projections/table_fill.hpp"
 #include "core/clock.hpp"
 #include "core/event.hpp"
@@ -27,11 +27,20 @@ constexpr const char* latest_events = R"(
 void append_cell(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {
-    case '\\': out += "\\\\"; break;
-    case '\t': out += "\\t"; break;
-    case '\n': out += "\\n"; break;
-    case '\r': out += "\\r"; break;
-    default: out.push_back(c);
+    case '\\':
+      out += "\\\\";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    default:
+      out.push_back(c);
     }
   }
 }
@@ -59,7 +68,8 @@ void append_row(std::string& out, const column_block& block, std::size_t row) {
 }
 
 void fill(plain_connection& db, const core::entity& definition, const std::string& table_name) {
-  const bool any = db.run("SELECT EXISTS (SELECT FROM synclog.events WHERE entity = $1)", {definition.name}).boolean(0, 0);
+  const bool any =
+      db.run("SELECT EXISTS (SELECT FROM synclog.events WHERE entity = $1)", {definition.name}).boolean(0, 0);
   if (!any) return;
   const std::int64_t head = db.run("SELECT coalesce(max(position), 0) FROM synclog.events").int8(0, 0);
   const std::string page = std::string("SELECT e.position, e.data") + latest_events +
@@ -76,18 +86,22 @@ void fill(plain_connection& db, const core::entity& definition, const std::strin
     for (int row = 0; row < events.size(); ++row)
       if (!block.add(events.text(row, 1)))
         throw std::runtime_error(fmt::format("position {}: its data is no record", events.text(row, 0)));
-    for (std::size_t row = 0; row < block.size(); ++row) append_row(bytes, block, row);
+    for (std::size_t row = 0; row < block.size(); ++row)
+      append_row(bytes, block, row);
     db.copy_in(copy, bytes);
   }
 }
 
-}  // namespace
+} // namespace
 
-std::int64_t build_table(plain_connection& db, const core::entity& definition, const std::string& table_name) {
+std::int64_t build_table(plain_connection& db, const core::entity& definition,
+                         const std::string& table_name) {
   const table_ddl ddl = make_table_ddl(definition, table_name);
-  for (const std::string& statement : ddl.table) db.run(statement);
+  for (const std::string& statement : ddl.table)
+    db.run(statement);
   fill(db, definition, table_name);
-  for (const std::string& statement : ddl.constraints_and_indexes) db.run(statement);
+  for (const std::string& statement : ddl.constraints_and_indexes)
+    db.run(statement);
   const std::string table = qualified_table(table_name);
   const std::int64_t rows = db.run("SELECT count(*) FROM " + table).int8(0, 0);
   // Never of an empty table: the planner would then believe that it stays empty.
@@ -99,4 +113,4 @@ std::int64_t count_live_records(plain_connection& db, const core::entity& defini
   return db.run(std::string("SELECT count(*)") + latest_events, {definition.name}).int8(0, 0);
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

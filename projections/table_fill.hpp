@@ -1,5 +1,5 @@
-// Builds a read table from the log: the fold of an entity, in pages, written by COPY. Blocking; the caller's transaction
-// holds the head lock, so the log stands still.
+// Builds a read table from the log: the fold of an entity, in pages, written by COPY. Blocking; the caller's
+// transaction holds the head lock, so the log stands still.
 #pragma once
 #include "core/entity.hpp"
 #include "projections/plain_connection.hpp"
@@ -8,11 +8,11 @@
 
 namespace synclog::projections {
 
-// Creates the table under `table_name`, fills it, then adds constraints and indexes. Returns its rows. Throws pg's
-// exceptions, or std::runtime_error when an event holds no record.
+// Creates the table under `table_name`, fills it, then adds constraints and indexes. Returns its rows. Throws
+// pg's exceptions, or std::runtime_error when an event holds no record.
 std::int64_t build_table(plain_connection& db, const core::entity& definition, const std::string& table_name);
 
 // Records whose last event is no delete: what a complete read table holds.
 std::int64_t count_live_records(plain_connection& db, const core::entity& definition);
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

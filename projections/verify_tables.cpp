@@ -1,6 +1,6 @@
-// For each entity, stretches of ids in order: where the stretch ends is asked first (any answer would do), then one
-// statement reads the latest event of each record in it beside the table's row. What the columns must hold is computed
-// from the event by the same encoder that the append uses.
+// For each entity, stretches of ids in order: where the stretch ends is asked first (any answer would do),
+// then one statement reads the latest event of each record in it beside the table's row. What the columns
+// must hold is computed from the event by the same encoder that the append uses.
 #include "projections/verify_tables.hpp"
 #include "core/event.hpp"
 #include "projections/column_block.hpp"
@@ -19,7 +19,16 @@ namespace {
 constexpr std::int64_t records_a_page = 5'000;
 
 // Columns of a page's statement before the row's own.
-enum page_column : int { event_id, event_position, event_version, event_action, event_data, row_id, row_doc, first_compared };
+enum page_column : int {
+  event_id,
+  event_position,
+  event_version,
+  event_action,
+  event_data,
+  row_id,
+  row_doc,
+  first_compared
+};
 
 // A column of the table as text that equals the canonical text exactly when the values are equal.
 std::string comparable(const std::string& name, core::field_type type) {
@@ -37,7 +46,8 @@ class table_verifier {
                  {"position", core::field_type::integer},
                  {"created_at", core::field_type::timestamp},
                  {"updated_at", core::field_type::timestamp}};
-    for (const core::field& field : definition.fields) compared_.emplace_back(field.name, field.type);
+    for (const core::field& field : definition.fields)
+      compared_.emplace_back(field.name, field.type);
     if (!definition.search_fields.empty()) compared_.emplace_back("search_text", core::field_type::text);
   }
 
@@ -45,7 +55,7 @@ class table_verifier {
   void run() {
     if (!table_is_whole()) return;
     estimate_total();
-    std::string after;  // ids are never empty
+    std::string after; // ids are never empty
     while (!report_.difference) {
       const std::optional<std::string> upper = end_of_page(after);
       verify_page(after, upper);
@@ -64,21 +74,24 @@ class table_verifier {
 
   // A missing table or column is a difference, not a failure of the proof.
   bool table_is_whole() {
-    const pg::rows found =
-        db_.run("SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT "
-                "a.attisdropped",
-                {qualified_table(definition_.table)});
+    const pg::rows found = db_.run(
+        "SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT "
+        "a.attisdropped",
+        {qualified_table(definition_.table)});
     std::vector<std::string> wanted = {"id", "doc"};
-    for (const auto& [name, type] : compared_) wanted.push_back(name);
+    for (const auto& [name, type] : compared_)
+      wanted.push_back(name);
     for (const std::string& name : wanted) {
       bool present = false;
-      for (int row = 0; row < found.size() && !present; ++row) present = found.text(row, 0) == name;
+      for (int row = 0; row < found.size() && !present; ++row)
+        present = found.text(row, 0) == name;
       if (present) continue;
       eventstore::difference lost;
       lost.kind = "table";
       if (found.size() > 0) lost.field = name;
-      lost.detail = found.size() == 0 ? fmt::format("read table public.{} does not exist", definition_.table)
-                                      : fmt::format("read table public.{} has no column {}", definition_.table, name);
+      lost.detail = found.size() == 0
+                        ? fmt::format("read table public.{} does not exist", definition_.table)
+                        : fmt::format("read table public.{} has no column {}", definition_.table, name);
       differ(std::move(lost));
       return false;
     }
@@ -93,19 +106,20 @@ class table_verifier {
 
   // The id that ends a stretch; empty when the rest is one.
   std::optional<std::string> end_of_page(const std::string& after) {
-    const pg::rows found =
-        db_.run("SELECT least((SELECT e.record_id FROM synclog.events AS e WHERE e.entity = $1 AND e.record_id > $2 "
-                "ORDER BY e.record_id OFFSET $3::bigint LIMIT 1), (SELECT r.id FROM " +
-                    qualified_table(definition_.table) +
-                    " AS r WHERE r.id > $2 ORDER BY r.id OFFSET $3::bigint LIMIT 1))",
-                {definition_.name, after, std::to_string(records_a_page - 1)});
+    const pg::rows found = db_.run(
+        "SELECT least((SELECT e.record_id FROM synclog.events AS e WHERE e.entity = $1 AND e.record_id > $2 "
+        "ORDER BY e.record_id OFFSET $3::bigint LIMIT 1), (SELECT r.id FROM " +
+            qualified_table(definition_.table) +
+            " AS r WHERE r.id > $2 ORDER BY r.id OFFSET $3::bigint LIMIT 1))",
+        {definition_.name, after, std::to_string(records_a_page - 1)});
     if (found.is_null(0, 0)) return std::nullopt;
     return std::string(found.text(0, 0));
   }
 
   std::string page_sql(bool has_upper) const {
     std::string columns;
-    for (const auto& [name, type] : compared_) columns += ", " + comparable(quote_identifier(name), type);
+    for (const auto& [name, type] : compared_)
+      columns += ", " + comparable(quote_identifier(name), type);
     const std::string events_upper = has_upper ? " AND i.record_id <= $3" : "";
     const std::string rows_upper = has_upper ? " AND t.id <= $3" : "";
     return "SELECT l.record_id, l.position, l.version, l.action, l.data, r.id, "
@@ -125,14 +139,22 @@ class table_verifier {
     std::vector<std::optional<std::string>> values = {definition_.name, after};
     if (upper) values.push_back(upper);
     const pg::rows page = db_.run(page_sql(upper.has_value()), values);
-    for (int row = 0; row < page.size() && !report_.difference; ++row) verify_row(page, row);
+    for (int row = 0; row < page.size() && !report_.difference; ++row)
+      verify_row(page, row);
   }
 
   void verify_row(const pg::rows& page, int row) {
     const bool has_row = !page.is_null(row, row_id);
     if (page.is_null(row, event_id))
-      return differ({{}, "row_extra", fmt::format("read table {}: row {} has no event", definition_.table, page.text(row, row_id)),
-                     {}, std::string(page.text(row, row_id)), {}, {}, {}});
+      return differ(
+          {{},
+           "row_extra",
+           fmt::format("read table {}: row {} has no event", definition_.table, page.text(row, row_id)),
+           {},
+           std::string(page.text(row, row_id)),
+           {},
+           {},
+           {}});
     // An erased event leaves nothing to compare with and no row.
     const bool live = page.text(row, event_action) != core::to_string(core::event_action::deleted) &&
                       !page.is_null(row, event_data);
@@ -147,8 +169,8 @@ class table_verifier {
   void report_row(const pg::rows& page, int row, const char* kind, const char* why) {
     differ({{page.int8(row, event_position)},
             kind,
-            fmt::format("read table {}, record {}, position {}: {}", definition_.table, page.text(row, event_id),
-                        page.text(row, event_position), why),
+            fmt::format("read table {}, record {}, position {}: {}", definition_.table,
+                        page.text(row, event_id), page.text(row, event_position), why),
             {},
             std::string(page.text(row, event_id)),
             {},
@@ -156,7 +178,8 @@ class table_verifier {
             {}});
   }
 
-  void report_field(const pg::rows& page, int row, const std::string& field, std::string stored, std::string computed) {
+  void report_field(const pg::rows& page, int row, const std::string& field, std::string stored,
+                    std::string computed) {
     differ({{page.int8(row, event_position)},
             "field",
             fmt::format("read table {}, record {}, position {}: {} is {}, the log says {}", definition_.table,
@@ -172,39 +195,43 @@ class table_verifier {
     const std::string_view data = page.text(row, event_data);
     block_.clear();
     if (!block_.add(data))
-      return report_field(page, row, "doc", page.is_null(row, row_doc) ? std::string(data) : std::string(page.text(row, row_doc)),
-                          "no record");
-    std::vector<std::optional<std::string>> computed = {std::string(page.text(row, event_version)),
-                                                        std::string(page.text(row, event_position)),
-                                                        core::to_rfc3339({block_.created_at()[0]}),
-                                                        core::to_rfc3339({block_.updated_at()[0]})};
+      return report_field(
+          page, row, "doc",
+          page.is_null(row, row_doc) ? std::string(data) : std::string(page.text(row, row_doc)), "no record");
+    const std::string created_at = core::to_rfc3339({block_.created_at()[0]});
+    const std::string updated_at = core::to_rfc3339({block_.updated_at()[0]});
+    computed_.assign({page.text(row, event_version), page.text(row, event_position), created_at, updated_at});
     for (const auto& column : block_.fields())
-      computed.push_back(column[0] ? std::optional<std::string>(*column[0]) : std::nullopt);
-    if (!definition_.search_fields.empty()) computed.emplace_back(block_.search_texts()[0]);
+      computed_.push_back(column[0]);
+    if (!definition_.search_fields.empty()) computed_.emplace_back(block_.search_texts()[0]);
     for (std::size_t i = 0; i < compared_.size(); ++i) {
       const int column = first_compared + static_cast<int>(i);
-      std::optional<std::string> stored;
-      if (!page.is_null(row, column)) stored = std::string(page.text(row, column));
-      if (stored != computed[i])
-        return report_field(page, row, compared_[i].first, stored.value_or("NULL"), computed[i].value_or("NULL"));
+      cell stored;
+      if (!page.is_null(row, column)) stored = page.text(row, column);
+      if (stored != computed_[i])
+        return report_field(page, row, compared_[i].first, std::string(stored.value_or("NULL")),
+                            std::string(computed_[i].value_or("NULL")));
     }
     if (!page.is_null(row, row_doc))
       report_field(page, row, "doc", std::string(page.text(row, row_doc)), std::string(data));
   }
+
+  using cell = std::optional<std::string_view>; // nullopt = SQL NULL
 
   plain_connection& db_;
   const core::entity& definition_;
   eventstore::verify_report& report_;
   const eventstore::progress_callback& progress_;
   column_block block_;
-  std::vector<std::pair<std::string, core::field_type>> compared_;  // in the order of the statement
+  std::vector<std::pair<std::string, core::field_type>> compared_; // in the order of the statement
+  std::vector<cell> computed_;                                     // beside compared_, for one row
   std::int64_t rows_ = 0, total_ = 0;
 };
 
-}  // namespace
+} // namespace
 
-void verify_tables(const std::string& conninfo, const core::catalog& entities, eventstore::verify_report& report,
-                   const eventstore::progress_callback& progress) {
+void verify_tables(const std::string& conninfo, const core::catalog& entities,
+                   eventstore::verify_report& report, const eventstore::progress_callback& progress) {
   const auto start = std::chrono::steady_clock::now();
   plain_connection db(conninfo, "", "synclog verify");
   for (const auto& definition : entities.all()) {
@@ -214,4 +241,4 @@ void verify_tables(const std::string& conninfo, const core::catalog& entities, e
   report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

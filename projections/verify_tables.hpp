@@ -1,5 +1,5 @@
-// Proves the read tables: each equals the fold of the log, row by row and column by column (I6). Page by page, beside a
-// running server: each page is one statement, so log and table are seen in one snapshot.
+// Proves the read tables: each equals the fold of the log, row by row and column by column (I6). Page by
+// page, beside a running server: each page is one statement, so log and table are seen in one snapshot.
 #pragma once
 #include "core/entity.hpp"
 #include "eventstore/verify_log.hpp"
@@ -8,7 +8,7 @@
 namespace synclog::projections {
 
 // Fills report.rows and report.difference (the first). Throws pg::unavailable.
-void verify_tables(const std::string& conninfo, const core::catalog& entities, eventstore::verify_report& report,
-                   const eventstore::progress_callback& progress);
+void verify_tables(const std::string& conninfo, const core::catalog& entities,
+                   eventstore::verify_report& report, const eventstore::progress_callback& progress);
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

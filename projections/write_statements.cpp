@@ -1,5 +1,6 @@
-// Lookups are planned while the table may still be small and the plan is then kept while it grows: the append switches
-// sequential scans off before it runs them (see read_table.cpp), and LATERAL … LIMIT 1 leaves only lookups by an index.
+// Lookups are planned while the table may still be small and the plan is then kept while it grows: the append
+// switches sequential scans off before it runs them (see read_table.cpp), and LATERAL … LIMIT 1 leaves only
+// lookups by an index.
 #include "projections/write_statements.hpp"
 #include "projections/layout.hpp"
 #include <vector>
@@ -9,9 +10,9 @@ namespace synclog::projections {
 namespace {
 
 struct array_column {
-  std::string name;     // quoted
-  std::string element;  // type of the array's elements as sent
-  std::string cast;     // "" = as sent
+  std::string name;    // quoted
+  std::string element; // type of the array's elements as sent
+  std::string cast;    // "" = as sent
 };
 
 std::vector<array_column> array_columns(const core::entity& definition) {
@@ -33,7 +34,7 @@ std::vector<array_column> array_columns(const core::entity& definition) {
   return columns;
 }
 
-}  // namespace
+} // namespace
 
 std::string upsert_sql(const core::entity& definition, std::string_view table_name) {
   std::string names, selected, arrays, aliases, updates;
@@ -45,10 +46,11 @@ std::string upsert_sql(const core::entity& definition, std::string_view table_na
     selected += separator + "u.c" + digits + column.cast;
     arrays += separator + "$" + digits + "::" + column.element + "[]";
     aliases += separator + "c" + digits;
-    if (column.name != "id") updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
+    if (column.name != "id")
+      updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
   }
-  return "INSERT INTO " + qualified_table(table_name) + " (" + names + ") SELECT " + selected + " FROM unnest(" + arrays +
-         ") AS u(" + aliases + ") ON CONFLICT (id) DO UPDATE SET " + updates;
+  return "INSERT INTO " + qualified_table(table_name) + " (" + names + ") SELECT " + selected +
+         " FROM unnest(" + arrays + ") AS u(" + aliases + ") ON CONFLICT (id) DO UPDATE SET " + updates;
 }
 
 std::string delete_sql(std::string_view table_name) {
@@ -56,15 +58,18 @@ std::string delete_sql(std::string_view table_name) {
 }
 
 std::string probe_sql(const core::entity& definition, const core::field& field) {
-  const std::string cast = field.type == core::field_type::text ? "" : "::" + std::string(type_name(field.type));
+  const std::string cast =
+      field.type == core::field_type::text ? "" : "::" + std::string(type_name(field.type));
   return "SELECT asked.ordinal, holder.id, latest.version, latest.position, latest.action, latest.data "
          "FROM unnest($1::text[]) WITH ORDINALITY AS asked(value, ordinal) "
          "CROSS JOIN LATERAL (SELECT r.id FROM " +
-         qualified_table(definition.table) + " AS r WHERE r." + quote_identifier(field.name) + " = asked.value" + cast +
+         qualified_table(definition.table) + " AS r WHERE r." + quote_identifier(field.name) +
+         " = asked.value" + cast +
          " LIMIT 1) AS holder "
-         "CROSS JOIN LATERAL (SELECT e.version, e.position, e.action, e.data FROM synclog.events AS e WHERE e.entity = " +
+         "CROSS JOIN LATERAL (SELECT e.version, e.position, e.action, e.data FROM synclog.events AS e WHERE "
+         "e.entity = " +
          quote_literal(definition.name) +
          " AND e.record_id = holder.id ORDER BY e.version DESC LIMIT 1) AS latest";
 }
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -5,15 +5,16 @@
 
 namespace synclog::projections {
 
-// Arrays: $1 ids, $2 versions, $3 positions, $4 created_at, $5 updated_at, then one per field (text[], or json[] for objects
-// and arrays), search_text when there are search fields, docs (json[]). A NULL array is a column of NULLs. At most one row
-// an id.
+// Arrays: $1 ids, $2 versions, $3 positions, $4 created_at, $5 updated_at, then one per field (text[], or
+// json[] for objects and arrays), search_text when there are search fields, docs (json[]). A NULL array is a
+// column of NULLs. At most one row an id.
 std::string upsert_sql(const core::entity& definition, std::string_view table_name);
 
 // $1 ids.
 std::string delete_sql(std::string_view table_name);
 
-// $1 values as text[] -> ordinal (from 1), id, and the latest event of that record: version, position, action, data.
+// $1 values as text[] -> ordinal (from 1), id, and the latest event of that record: version, position,
+// action, data.
 std::string probe_sql(const core::entity& definition, const core::field& field);
 
-}  // namespace synclog::projections
+} // namespace synclog::projections

@@ -114,6 +114,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   bool accept(result_handle result);
   void on_failed(request& front, const pg_result* result, std::uint32_t query_index);
   void on_finished();
+  void leave(const request& one);
   void mend_housekeeping(const request& one);
   bool deliver_notifications();
   static void on_notice(void* self, const pg_result* notice);

@@ -1,5 +1,5 @@
 // A bounded set of pipelined connections to one database. Requests share connections: a segment goes to the open one
-// with the least in flight. Broken connections are replaced with back-off; requests fail fast while none is open.
+// with the least in flight. Broken connections are replaced with back-off; requests wait while none is open.
 #pragma once
 #include "eventstore/pg/connection.hpp"
 #include <boost/asio/any_io_executor.hpp>
@@ -21,7 +21,7 @@ class pool {
   ~pool();
 
   // Waits, up to the deadline, while no connection is open (the database is restarting). Throws unavailable,
-  // connection_lost or deadline_exceeded. Reads may be retried once by the caller after connection_lost: `run_read` does so.
+  // connection_lost or deadline_exceeded; std::logic_error for explicit transactions, which would leak into neighbours.
   boost::asio::awaitable<segment_result> run(segment work, deadline until);
   // For idempotent segments: repeats once on another connection after connection_lost; a failure throws query_failed.
   boost::asio::awaitable<segment_result> run_read(segment work, deadline until);

@@ -137,7 +137,13 @@ void connection::impl::take_incoming() {
     turn_posted = false;
     taken.swap(incoming);
   }
+  const auto now = taken.empty() ? clock::time_point{} : clock::now();
   for (std::size_t i = 0; i < taken.size(); ++i) {
+    if (taken[i]->until <= now) {
+      leave(*taken[i]);
+      finish(*taken[i], request::outcome::expired);
+      continue;
+    }
     send(taken[i]);
     if (handle) continue;
     // Broken while sending: the rest shares the fate of what was sent.
@@ -282,6 +288,12 @@ void connection::impl::on_failed(request& front, const pg_result* result, std::u
   if (!front.abandoned() || !front.deallocates.empty()) front.result.failed = std::move(what);
 }
 
+void connection::impl::leave(const request& one) {
+  --in_flight_count;
+  const std::lock_guard guard(mutex);
+  bytes_in_flight -= std::min(bytes_in_flight, one.bytes);
+}
+
 void connection::impl::on_finished() {
   const request_ptr one = std::move(in_flight.front());
   in_flight.pop_front();
@@ -292,11 +304,7 @@ void connection::impl::on_finished() {
     again.push_back(one);
     return;
   }
-  --in_flight_count;
-  {
-    const std::lock_guard guard(mutex);
-    bytes_in_flight -= std::min(bytes_in_flight, one->bytes);
-  }
+  leave(*one);
   if (!one->deallocates.empty()) {
     mend_housekeeping(*one);
   } else if (one->abandoned()) {

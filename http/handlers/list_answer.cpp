@@ -22,25 +22,31 @@ namespace {
 
 constexpr std::array<std::string_view, 3> offers{media_json, media_csv, media_ndjson}; // as list_form
 
-// How many rows to ask for next, so that a page comes near a fixed number of bytes whatever the records'
-// size.
+// How many rows to ask for next, so that a page comes near a number of bytes whatever the records' size.
+// Where each page costs the database much (it sorts the table anew for every page when no index has the
+// order), pages grow, within bounds.
 class page_sizer {
  public:
   explicit page_sizer(std::size_t first_rows) : rows_(first_rows) {}
   std::size_t next() const { return rows_; }
-  void saw(std::span<const std::string_view> docs) {
+  void saw(std::span<const std::string_view> docs, clock::duration took) {
     for (const auto doc : docs)
       seen_bytes_ += doc.size();
     seen_rows_ += docs.size();
+    if (took > costly_page) target_bytes_ = std::min(target_bytes_ * 4, largest_target_bytes);
+    const auto max_rows = target_bytes_ > usual_target_bytes ? projections::max_list_limit : usual_max_rows;
     const auto average = std::max<std::size_t>(1, seen_bytes_ / std::max<std::size_t>(1, seen_rows_));
     // Round numbers: every number of rows is a prepared statement of its own.
-    rows_ = std::bit_floor(std::clamp<std::size_t>(target_bytes / average, 1, max_rows));
+    rows_ = std::bit_floor(std::clamp<std::size_t>(target_bytes_ / average, 1, max_rows));
   }
 
  private:
-  static constexpr std::size_t target_bytes = 256u << 10;
-  static constexpr std::size_t max_rows = 2'000;
+  static constexpr std::size_t usual_target_bytes = 256u << 10;
+  static constexpr std::size_t largest_target_bytes = 4u << 20;
+  static constexpr std::size_t usual_max_rows = 2'000;
+  static constexpr std::chrono::milliseconds costly_page{40};
   std::size_t rows_;
+  std::size_t target_bytes_ = usual_target_bytes;
   std::size_t seen_bytes_ = 0;
   std::size_t seen_rows_ = 0;
 };
@@ -135,11 +141,12 @@ asio::awaitable<void> answer_page(const services& with, const request& asked, re
   bool first = true;
   bool more = true;
   while (more && left > 0 && body.size() < max_page_bytes) {
+    const auto began = clock::now();
     auto page = co_await with.records.page(call.query, std::min(left, sizer.next()), asked.until);
+    sizer.saw(page.docs, clock::now() - began);
     if (first) head = page.head;
     first = false;
     writer.append(body, page.docs);
-    sizer.saw(page.docs);
     left -= std::min(left, page.docs.size());
     more = page.more;
     if (!page.docs.empty()) call.query.after = std::move(page.last_values);
@@ -162,10 +169,10 @@ asio::awaitable<void> write_rest(const services& with, responder& answer, list_c
   for (bool more = true; more;) {
     chunk.clear();
     {
-      const auto until = clock::now() + with.limits.request_deadline;
-      auto page = co_await with.records.page(call.query, sizer.next(), until);
+      const auto began = clock::now();
+      auto page = co_await with.records.page(call.query, sizer.next(), began + with.limits.request_deadline);
+      sizer.saw(page.docs, clock::now() - began);
       writer.append(chunk, page.docs);
-      sizer.saw(page.docs);
       more = page.more && !page.docs.empty();
       if (more) call.query.after = std::move(page.last_values);
     } // the rows are given back before a slow reader is waited for
@@ -184,11 +191,12 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
   bool more = false;
   response made;
   {
+    const auto began = clock::now();
     auto page = co_await with.records.page(call.query, sizer.next(), asked.until);
+    sizer.saw(page.docs, clock::now() - began);
     made = list_head(call, 200, page.head);
     writer.open(chunk);
     writer.append(chunk, page.docs);
-    sizer.saw(page.docs);
     more = page.more;
     call.query.after = std::move(page.last_values);
   }

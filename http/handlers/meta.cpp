@@ -17,9 +17,10 @@ struct check {
 using checks = std::array<check, 3>;
 
 checks look(const services& with, const responder& answer) {
-  return {check{"database", with.reads.stats().open > 0, "no connection to the database"},
-          check{"committer", with.committer.stats().connected, "the committer has no connection to the database"},
-          check{"serving", !answer.draining(), "the server is shutting down"}};
+  return {
+      check{"database", with.reads.stats().open > 0, "no connection to the database"},
+      check{"committer", with.committer.stats().connected, "the committer has no connection to the database"},
+      check{"serving", !answer.draining(), "the server is shutting down"}};
 }
 
 std::string verbose_body(const services& with, const checks& all, std::string_view status) {
@@ -56,11 +57,20 @@ response page(unsigned status, std::string_view type, std::string body) {
 void append_escaped(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {
-    case '<': out += "&lt;"; break;
-    case '>': out += "&gt;"; break;
-    case '&': out += "&amp;"; break;
-    case '"': out += "&quot;"; break;
-    default: out += c;
+    case '<':
+      out += "&lt;";
+      break;
+    case '>':
+      out += "&gt;";
+      break;
+    case '&':
+      out += "&amp;";
+      break;
+    case '"':
+      out += "&quot;";
+      break;
+    default:
+      out += c;
     }
   }
 }
@@ -100,24 +110,28 @@ boost::asio::awaitable<void> readyz(const services& with, const request& asked, 
 }
 
 boost::asio::awaitable<void> version(const services&, const request&, responder& answer) {
-  co_await answer.send(page(200, "application/json", R"({"name":"synclog","version":")" SYNCLOG_VERSION R"("})"));
+  co_await answer.send(
+      page(200, "application/json", R"({"name":"synclog","version":")" SYNCLOG_VERSION R"("})"));
 }
 
 boost::asio::awaitable<void> metrics_text(const services& with, const request&, responder& answer) {
   if (with.metrics == nullptr) {
-    co_await answer.send(to_response(core::make_problem(core::problem_code::not_found, "nothing is counted here")));
+    co_await answer.send(
+        to_response(core::make_problem(core::problem_code::not_found, "nothing is counted here")));
     co_return;
   }
   co_await answer.send(page(200, "text/plain; version=0.0.4; charset=utf-8", with.metrics->text(with)));
 }
 
 boost::asio::awaitable<void> index(const services& with, const request&, responder& answer) {
-  std::string body = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>synclog</title>"
-                     "<meta name=\"viewport\" content=\"width=device-width\"></head><body><h1>synclog</h1>"
-                     "<p>Every input is saved here first, and everyone sees it at once.</p><h2>Tables</h2><ul>";
+  std::string body =
+      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>synclog</title>"
+      "<meta name=\"viewport\" content=\"width=device-width\"></head><body><h1>synclog</h1>"
+      "<p>Every input is saved here first, and everyone sees it at once.</p><h2>Tables</h2><ul>";
   for (const auto& entity : with.entities.all()) {
     body += "<li>";
-    append_link(body, "/api/" + entity->name + "?limit=100", entity->title.empty() ? entity->name : entity->title);
+    append_link(body, "/api/" + entity->name + "?limit=100",
+                entity->title.empty() ? entity->name : entity->title);
     body += " <code>/api/";
     append_escaped(body, entity->name);
     body += "</code></li>";
@@ -132,8 +146,9 @@ boost::asio::awaitable<void> index(const services& with, const request&, respond
   append_link(body, "/version", "Version");
   body += "</li></ul></body></html>\n";
   response made = page(200, "text/html; charset=utf-8", std::move(body));
-  made.headers.emplace_back("Content-Security-Policy",
-                            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  made.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
   made.headers.emplace_back("Referrer-Policy", "no-referrer");
   co_await answer.send(std::move(made));
 }

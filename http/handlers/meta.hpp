@@ -1,4 +1,5 @@
-// What the server says about itself: the page at /, health, version and metrics. Never waits for the database.
+// What the server says about itself: the page at /, health, version and metrics. Never waits for the
+// database.
 #pragma once
 #include "http/message.hpp"
 #include "http/services.hpp"

@@ -187,7 +187,7 @@ TEST_CASE("sse: a server that stops says bye, and its successor goes on without 
   const auto bye = first.until("bye");
   CHECK(std::stoi(at(bye, "/retry_ms")) >= 2'000);
   CHECK(first.ended());
-  CHECK(server.stop() == 0);
+  CHECK(server.wait_stopped() == 0);
   server.start();
   write(server, "C-2");
   stream resumed(server, "", {{"Last-Event-ID", last}});

@@ -1,5 +1,5 @@
 // Host, Origin and CORS over real sockets.
-#include "server_fixture.hpp"
+#include "server_fakes.hpp"
 #include <doctest/doctest.h>
 
 using namespace synclog;
@@ -36,7 +36,8 @@ TEST_CASE("server: a public URL's host is answered") {
 TEST_CASE("server: no foreign page reaches a server without tokens, with any method") {
   test_server server(with_cors());
   for (const char* verb : {"GET", "POST", "OPTIONS", "HEAD"}) {
-    for (const char* origin : {"https://evil.example", "null", "https://app.example.org.evil.example", "http://localhost:3000", "https://app.example.org:8443"}) {
+    for (const char* origin : {"https://evil.example", "null", "https://app.example.org.evil.example",
+                               "http://localhost:3000", "https://app.example.org:8443"}) {
       CAPTURE(verb);
       CAPTURE(origin);
       const http_reply got = server.client().request(verb, "/echo", {{"Origin", origin}});
@@ -66,7 +67,9 @@ TEST_CASE("server: a preflight is answered for an allow-listed page") {
   test_server server(with_cors());
   auto client = server.client();
   const http_reply got = client.request("OPTIONS", "/api/clients/1",
-                                        {{"Origin", "https://app.example.org"}, {"Access-Control-Request-Method", "PUT"}, {"Access-Control-Request-Headers", "content-type, x-evil"}});
+                                        {{"Origin", "https://app.example.org"},
+                                         {"Access-Control-Request-Method", "PUT"},
+                                         {"Access-Control-Request-Headers", "content-type, x-evil"}});
   CHECK(got.status == 204);
   CHECK(got.header("access-control-allow-origin") == "https://app.example.org");
   CHECK(got.header("access-control-allow-methods") == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -79,13 +82,17 @@ TEST_CASE("server: a preflight is answered for an allow-listed page") {
 TEST_CASE("server: its own page may call") {
   test_server server;
   const std::string own = "localhost:" + std::to_string(server.port());
-  CHECK(server.client().request("POST", "/echo", {{"Host", own}, {"Origin", "http://" + own}, {"Sec-Fetch-Site", "same-origin"}}, "x").status == 200);
+  CHECK(server.client()
+            .request("POST", "/echo",
+                     {{"Host", own}, {"Origin", "http://" + own}, {"Sec-Fetch-Site", "same-origin"}}, "x")
+            .status == 200);
 }
 
 TEST_CASE("server: who may call is asked before the body is read") {
   test_server::settings with = test_server::quick_settings();
   with.options.auth = http::auth_mode::token;
-  with.options.authenticate = [](const http::request& asked, http::access) -> boost::asio::awaitable<core::result<core::scope>> {
+  with.options.authenticate = [](const http::request& asked,
+                                 http::access) -> boost::asio::awaitable<core::result<core::scope>> {
     if (asked.header("authorization") == "Bearer good") co_return core::scope{};
     co_return core::make_problem(core::problem_code::unauthorized, "no token");
   };
@@ -96,7 +103,8 @@ TEST_CASE("server: who may call is asked before the body is read") {
   CHECK(refused.status == 401);
   CHECK(refused.header("www-authenticate") == "Bearer");
   CHECK(client.request("GET", "/wait", {{"Authorization", "Bearer good"}}).status == 200);
-  client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
   CHECK(client.read_reply().status == 401);
   CHECK(client.closed_by_server());
 }

@@ -1,5 +1,6 @@
-// Stopping: what is idle goes at once, what is under way finishes, what does not is cut. And streams that notice their client.
-#include "server_fixture.hpp"
+// Stopping: what is idle goes at once, what is under way finishes, what does not is cut. And streams that
+// notice their client.
+#include "server_fakes.hpp"
 #include <doctest/doctest.h>
 #include <future>
 
@@ -59,7 +60,8 @@ TEST_CASE("server: streams learn that the server drains and end in order") {
   CHECK(server.drained == 1);
 }
 
-TEST_CASE("server: a stream's head arrives before its first event, and the handler notices when the client goes") {
+TEST_CASE(
+    "server: a stream's head arrives before its first event, and the handler notices when the client goes") {
   test_server server;
   for (const bool reset : {false, true}) {
     auto client = server.client();
@@ -67,8 +69,10 @@ TEST_CASE("server: a stream's head arrives before its first event, and the handl
     CHECK(client.read_head().header("transfer-encoding") == "chunked");
     REQUIRE(wait_until([&] { return server.streaming == 1; }));
     CHECK(server.metrics().streams == 1);
-    if (reset) client.reset();
-    else client.close();
+    if (reset)
+      client.reset();
+    else
+      client.close();
     CHECK(wait_until([&] { return server.streaming == 0 && server.metrics().streams == 0; }));
   }
   CHECK(server.drained == 0);
@@ -76,13 +80,14 @@ TEST_CASE("server: a stream's head arrives before its first event, and the handl
 
 TEST_CASE("server: idle streams outlive every timeout") {
   test_server::settings with = test_server::quick_settings();
-  with.limits.header_timeout = with.limits.idle_timeout = with.limits.progress_timeout = with.limits.request_deadline = 1s;
+  with.limits.header_timeout = with.limits.idle_timeout = with.limits.progress_timeout =
+      with.limits.request_deadline = 1s;
   test_server server(with);
   auto client = server.client();
   client.send_request("GET", "/stream");
   CHECK(client.read_head().status == 200);
   auto other = server.client();
-  CHECK(other.closed_by_server());  // an idle connection of the same age is gone by now
+  CHECK(other.closed_by_server()); // an idle connection of the same age is gone by now
   CHECK(server.streaming == 1);
   CHECK_FALSE(client.readable(300ms));
 }
@@ -96,7 +101,8 @@ TEST_CASE("server: stop while clients come and go ends") {
       while (!over) {
         try {
           auto client = server.client();
-          for (int n = 0; n < 5; ++n) client.request("GET", n % 2 == 0 ? "/tiny" : "/wait");
+          for (int n = 0; n < 5; ++n)
+            client.request("GET", n % 2 == 0 ? "/tiny" : "/wait");
         } catch (const std::exception&) {
           // The server is going: that is the point.
         }
@@ -106,6 +112,7 @@ TEST_CASE("server: stop while clients come and go ends") {
   REQUIRE(wait_until([&] { return server.handled > 200; }));
   CHECK(server.stop(10s) < 9s);
   over = true;
-  for (std::thread& each : clients) each.join();
+  for (std::thread& each : clients)
+    each.join();
   CHECK(server.server().open_sessions() == 0);
 }

@@ -1,5 +1,6 @@
-// The connection layer over real sockets: keep-alive, pipelining, HEAD, OPTIONS, headers of answers, streamed answers, errors.
-#include "server_fixture.hpp"
+// The connection layer over real sockets: keep-alive, pipelining, HEAD, OPTIONS, headers of answers, streamed
+// answers, errors.
+#include "server_fakes.hpp"
 #include <boost/asio/ip/address.hpp>
 #include <doctest/doctest.h>
 #include <stdexcept>
@@ -42,7 +43,8 @@ TEST_CASE("server: a sane request id of the client is kept, another is replaced"
   CHECK(client.request("GET", "/tiny", {{"X-Request-Id", "abc-123"}}).header("x-request-id") == "abc-123");
   const std::string longest(128, 'r');
   CHECK(client.request("GET", "/tiny", {{"X-Request-Id", longest}}).header("x-request-id") == longest);
-  for (const std::string& odd : {std::string(129, 'r'), std::string("two words"), std::string("umlaut\xC3\xA9")}) {
+  for (const std::string& odd :
+       {std::string(129, 'r'), std::string("two words"), std::string("umlaut\xC3\xA9")}) {
     const std::string given = client.request("GET", "/tiny", {{"X-Request-Id", odd}}).header("x-request-id");
     CHECK(given != odd);
     CHECK_FALSE(given.empty());
@@ -55,10 +57,19 @@ TEST_CASE("server: a hundred pipelined requests in one write are answered in ord
   std::string all;
   for (int i = 0; i < 100; ++i) {
     switch (i % 4) {
-    case 0: all += "GET /echo?n=" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"; break;
-    case 1: all += "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n" + std::to_string(1'000 + i); break;
-    case 2: all += "GET /tiny HTTP/1.1\r\nHost: localhost\r\n\r\n"; break;
-    default: all += "GET /nothing/" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"; break;
+    case 0:
+      all += "GET /echo?n=" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+      break;
+    case 1:
+      all +=
+          "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n" + std::to_string(1'000 + i);
+      break;
+    case 2:
+      all += "GET /tiny HTTP/1.1\r\nHost: localhost\r\n\r\n";
+      break;
+    default:
+      all += "GET /nothing/" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+      break;
     }
   }
   client.send(all);
@@ -66,10 +77,18 @@ TEST_CASE("server: a hundred pipelined requests in one write are answered in ord
     CAPTURE(i);
     const http_reply got = client.read_reply();
     switch (i % 4) {
-    case 0: CHECK(got.body.starts_with("/echo|n=" + std::to_string(i) + "|")); break;
-    case 1: CHECK(got.body == std::to_string(1'000 + i)); break;
-    case 2: CHECK(got.body == "{\"ok\":true}"); break;
-    default: CHECK(got.status == 404); break;
+    case 0:
+      CHECK(got.body.starts_with("/echo|n=" + std::to_string(i) + "|"));
+      break;
+    case 1:
+      CHECK(got.body == std::to_string(1'000 + i));
+      break;
+    case 2:
+      CHECK(got.body == "{\"ok\":true}");
+      break;
+    default:
+      CHECK(got.status == 404);
+      break;
     }
   }
   CHECK(client.request("GET", "/tiny").status == 200);
@@ -77,14 +96,16 @@ TEST_CASE("server: a hundred pipelined requests in one write are answered in ord
 
 TEST_CASE("server: pipelined requests may arrive in any pieces") {
   test_server server;
-  const std::string all = "\r\nGET /tiny HTTP/1.1\r\nHost: localhost\r\n\r\n"
-                          "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-                          "GET /chunks HTTP/1.1\r\nHost: localhost\r\n\r\n"
-                          "GET /tiny HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const std::string all =
+      "\r\nGET /tiny HTTP/1.1\r\nHost: localhost\r\n\r\n"
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+      "GET /chunks HTTP/1.1\r\nHost: localhost\r\n\r\n"
+      "GET /tiny HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   for (const std::size_t step : {std::size_t{2}, std::size_t{17}, std::size_t{64}}) {
     CAPTURE(step);
     auto client = server.client();
-    for (std::size_t at = 0; at < all.size(); at += step) client.send(std::string_view(all).substr(at, step));
+    for (std::size_t at = 0; at < all.size(); at += step)
+      client.send(std::string_view(all).substr(at, step));
     CHECK(client.read_reply().body == "{\"ok\":true}");
     CHECK(client.read_reply().body == "abc");
     CHECK(client.read_reply().body.size() == 40'003);
@@ -163,9 +184,13 @@ TEST_CASE("server: bodies come back whole, small, empty, large and chunked") {
   client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
   CHECK(client.read_reply().body.empty());
   std::string large(3'000'000, 'a');
-  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>('a' + i % 23);
+  for (std::size_t i = 0; i < large.size(); ++i)
+    large[i] = static_cast<char>('a' + i % 23);
   CHECK(client.request("POST", "/echo", {}, large).body == large);
-  CHECK(client.request("POST", "/echo", {{"Transfer-Encoding", "chunked"}}, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n").body == "hello world");
+  CHECK(client
+            .request("POST", "/echo", {{"Transfer-Encoding", "chunked"}},
+                     "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+            .body == "hello world");
   CHECK(client.request("GET", "/big?bytes=5000000").body.size() == 5'000'000);
 }
 
@@ -179,7 +204,8 @@ TEST_CASE("server: Expect 100-continue is met before the body, and not when the 
   client.send("hello");
   CHECK(client.read_reply().body == "hello");
 
-  client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 101\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 101\r\n\r\n");
   CHECK(client.read_reply().status == 413);
   CHECK(client.closed_by_server());
 
@@ -233,7 +259,8 @@ TEST_CASE("server: an encoded slash in an id is refused, other encoded character
   test_server server;
   auto client = server.client();
   CHECK(client.request("GET", "/api/clients/a%2Fb").status == 400);
-  CHECK(client.request("GET", "/api/clients/a%20%C3%A9b").body == "a \xC3\xA9" "b");
+  CHECK(client.request("GET", "/api/clients/a%20%C3%A9b").body == "a \xC3\xA9"
+                                                                  "b");
   CHECK(client.request("GET", "/api/clients/a%00").status == 400);
   CHECK(client.request("GET", "/api/clients/%ff").status == 400);
   CHECK(client.request("GET", "/api/events/x").status == 404);
@@ -272,7 +299,8 @@ TEST_CASE("server: addresses are read, and the loopback rule names the fix") {
   CHECK(parse_listen_address("[::1]:0")->host == "::1");
   CHECK(parse_listen_address(":80")->host.empty());
   CHECK(parse_listen_address("8080")->host.empty());
-  for (const char* text : {"", "localhost", "localhost:", "localhost:70000", "::1:80", "[::1]", "[x]:1", "a:b"}) {
+  for (const char* text :
+       {"", "localhost", "localhost:", "localhost:70000", "::1:80", "[::1]", "[x]:1", "a:b"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_listen_address(text).has_value());
   }
@@ -296,9 +324,12 @@ TEST_CASE("server: what happened is counted by route, method and class of status
   }
   REQUIRE(wait_until([&] { return server.server().open_sessions() == 0; }));
   const std::string text = server.metrics().text();
-  CHECK(text.find("synclog_http_requests_total{route=\"/tiny\",method=\"GET\",status=\"2xx\"} 2") != std::string::npos);
-  CHECK(text.find("synclog_http_requests_total{route=\"/echo\",method=\"POST\",status=\"2xx\"} 1") != std::string::npos);
-  CHECK(text.find("synclog_http_requests_total{route=\"none\",method=\"GET\",status=\"4xx\"} 1") != std::string::npos);
+  CHECK(text.find("synclog_http_requests_total{route=\"/tiny\",method=\"GET\",status=\"2xx\"} 2") !=
+        std::string::npos);
+  CHECK(text.find("synclog_http_requests_total{route=\"/echo\",method=\"POST\",status=\"2xx\"} 1") !=
+        std::string::npos);
+  CHECK(text.find("synclog_http_requests_total{route=\"none\",method=\"GET\",status=\"4xx\"} 1") !=
+        std::string::npos);
   CHECK(text.find("synclog_http_request_duration_seconds_count{route=\"/tiny\"} 2") != std::string::npos);
   CHECK(text.find("synclog_http_received_body_bytes_total 5") != std::string::npos);
   CHECK(text.find("process_open_fds") != std::string::npos);

@@ -1,5 +1,5 @@
 // Raw sockets and just enough HTTP to read answers.
-#include "support/http_client.hpp"
+#include "tests/support/http_client.hpp"
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cctype>
@@ -17,7 +17,9 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error("http_client: " + what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error("http_client: " + what);
+}
 
 bool wait_for(int fd, short what, std::chrono::milliseconds span) {
   pollfd watched{fd, what, 0};
@@ -33,7 +35,8 @@ bool wait_for(int fd, short what, std::chrono::milliseconds span) {
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -47,8 +50,8 @@ std::string http_reply::header(std::string_view lower_name) const {
 }
 
 std::size_t http_reply::count(std::string_view lower_name) const {
-  return static_cast<std::size_t>(
-      std::count_if(headers.begin(), headers.end(), [&](const auto& entry) { return entry.first == lower_name; }));
+  return static_cast<std::size_t>(std::count_if(
+      headers.begin(), headers.end(), [&](const auto& entry) { return entry.first == lower_name; }));
 }
 
 http_client::http_client(std::uint16_t port, options with) : options_(std::move(with)), port_(port) {
@@ -58,7 +61,8 @@ http_client::http_client(std::uint16_t port, options with) : options_(std::move(
   const int on = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (options_.receive_buffer_bytes > 0) {
-    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options_.receive_buffer_bytes, sizeof options_.receive_buffer_bytes);
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options_.receive_buffer_bytes,
+               sizeof options_.receive_buffer_bytes);
   }
   int made = 0;
   if (six) {
@@ -85,7 +89,9 @@ http_client::http_client(http_client&& other) noexcept
     : options_(std::move(other.options_)), port_(other.port_), fd_(std::exchange(other.fd_, -1)),
       buffer_(std::move(other.buffer_)), was_reset_(other.was_reset_) {}
 
-http_client::~http_client() { close(); }
+http_client::~http_client() {
+  close();
+}
 
 std::size_t http_client::try_send(std::string_view bytes, std::chrono::milliseconds span) {
   const auto until = clock::now() + span;
@@ -107,14 +113,17 @@ void http_client::send(std::string_view bytes) {
   if (try_send(bytes, options_.patience) != bytes.size()) fail("the server does not take what is sent");
 }
 
-void http_client::send_request(std::string_view method, std::string_view target, const http_headers& headers, std::string_view body) {
+void http_client::send_request(std::string_view method, std::string_view target, const http_headers& headers,
+                               std::string_view body) {
   std::string out;
   out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
   const auto given = [&headers](std::string_view name) {
-    return std::any_of(headers.begin(), headers.end(), [&](const auto& entry) { return lower_case(entry.first) == name; });
+    return std::any_of(headers.begin(), headers.end(),
+                       [&](const auto& entry) { return lower_case(entry.first) == name; });
   };
   if (!given("host")) out += "Host: localhost:" + std::to_string(port_) + "\r\n";
-  for (const auto& [name, value] : headers) out.append(name).append(": ").append(value).append("\r\n");
+  for (const auto& [name, value] : headers)
+    out.append(name).append(": ").append(value).append("\r\n");
   const bool framed = given("content-length") || given("transfer-encoding");
   if (!framed && (!body.empty() || method == "POST" || method == "PUT" || method == "PATCH")) {
     out += "Content-Length: " + std::to_string(body.size()) + "\r\n";
@@ -124,7 +133,8 @@ void http_client::send_request(std::string_view method, std::string_view target,
   send(out);
 }
 
-http_reply http_client::request(std::string_view method, std::string_view target, const http_headers& headers, std::string_view body) {
+http_reply http_client::request(std::string_view method, std::string_view target, const http_headers& headers,
+                                std::string_view body) {
   send_request(method, target, headers, body);
   return read_reply(method == "HEAD" ? answers_to::head : answers_to::other);
 }
@@ -144,7 +154,8 @@ bool http_client::fill() {
 
 std::string http_client::take(std::size_t bytes) {
   while (buffer_.size() < bytes) {
-    if (!fill()) fail("the stream ended inside an answer, after " + std::to_string(buffer_.size()) + " bytes");
+    if (!fill())
+      fail("the stream ended inside an answer, after " + std::to_string(buffer_.size()) + " bytes");
   }
   std::string out = buffer_.substr(0, bytes);
   buffer_.erase(0, bytes);
@@ -182,7 +193,8 @@ http_reply http_client::read_reply(answers_to what) {
   http_reply out = read_head();
   if (what == answers_to::head || out.status == 204 || out.status == 304 || out.status / 100 == 1) return out;
   if (out.header("transfer-encoding") == "chunked") {
-    while (auto chunk = read_chunk()) out.body += *chunk;
+    while (auto chunk = read_chunk())
+      out.body += *chunk;
   } else if (out.count("content-length") > 0) {
     out.body = take(std::stoul(out.header("content-length")));
   } else {
@@ -228,9 +240,13 @@ bool http_client::closed_by_server() {
   return false;
 }
 
-bool http_client::readable(std::chrono::milliseconds span) { return !buffer_.empty() || wait_for(fd_, POLLIN, span); }
+bool http_client::readable(std::chrono::milliseconds span) {
+  return !buffer_.empty() || wait_for(fd_, POLLIN, span);
+}
 
-void http_client::half_close() { shutdown(fd_, SHUT_WR); }
+void http_client::half_close() {
+  shutdown(fd_, SHUT_WR);
+}
 
 void http_client::close() {
   if (fd_ >= 0) ::close(fd_);
@@ -260,8 +276,10 @@ std::optional<std::string> sse_reader::line() {
     if (ended_) return std::nullopt;
     if (head_.header("transfer-encoding") == "chunked") {
       const auto chunk = client_.read_chunk();
-      if (chunk) text_ += *chunk;
-      else ended_ = true;
+      if (chunk)
+        text_ += *chunk;
+      else
+        ended_ = true;
     } else {
       const std::string more = client_.read_some();
       if (more.empty()) ended_ = true;
@@ -284,10 +302,14 @@ std::optional<sse_event> sse_reader::next() {
     std::string value = text->substr(std::min(colon + 1, text->size()));
     if (value.starts_with(' ')) value.erase(0, 1);
     any = true;
-    if (name == "event") out.name = value;
-    else if (name == "id") out.id = value;
-    else if (name == "retry") out.retry = value;
-    else if (name == "data") out.data += out.data.empty() ? value : "\n" + value;
+    if (name == "event")
+      out.name = value;
+    else if (name == "id")
+      out.id = value;
+    else if (name == "retry")
+      out.retry = value;
+    else if (name == "data")
+      out.data += out.data.empty() ? value : "\n" + value;
   }
   return std::nullopt;
 }

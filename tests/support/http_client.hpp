@@ -1,5 +1,5 @@
-// A small blocking HTTP client for tests: raw bytes out, answers in, everything with a deadline. It hides nothing, so that a test
-// may be as rude as an attacker. One thread uses an object at a time.
+// A small blocking HTTP client for tests: raw bytes out, answers in, everything with a deadline. It hides
+// nothing, so that a test may be as rude as an attacker. One thread uses an object at a time.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace synclog::tests {
 
 struct http_reply {
   int status = 0;
-  std::string head;                                            // as it came, with the empty line
-  std::vector<std::pair<std::string, std::string>> headers;    // names in lower case
-  std::string body;                                            // without chunk framing
+  std::string head;                                         // as it came, with the empty line
+  std::vector<std::pair<std::string, std::string>> headers; // names in lower case
+  std::string body;                                         // without chunk framing
 
   // The first of that name, "" when there is none.
   std::string header(std::string_view lower_name) const;
@@ -26,8 +26,8 @@ using http_headers = std::vector<std::pair<std::string, std::string>>;
 
 struct http_client_options {
   std::string host = "127.0.0.1";
-  std::chrono::milliseconds patience{15'000};  // of each call that waits
-  int receive_buffer_bytes = 0;                // SO_RCVBUF; 0 = the system's
+  std::chrono::milliseconds patience{15'000}; // of each call that waits
+  int receive_buffer_bytes = 0;               // SO_RCVBUF; 0 = the system's
 };
 
 class http_client {
@@ -47,12 +47,15 @@ class http_client {
   std::size_t try_send(std::string_view bytes, std::chrono::milliseconds span);
 
   // One request with Host and Content-Length as needed; the whole answer.
-  http_reply request(std::string_view method, std::string_view target, const http_headers& headers = {}, std::string_view body = {});
+  http_reply request(std::string_view method, std::string_view target, const http_headers& headers = {},
+                     std::string_view body = {});
   // The same without reading.
-  void send_request(std::string_view method, std::string_view target, const http_headers& headers = {}, std::string_view body = {});
+  void send_request(std::string_view method, std::string_view target, const http_headers& headers = {},
+                    std::string_view body = {});
 
   enum class answers_to : std::uint8_t { other, head };
-  // The next answer. Throws std::runtime_error at the end of the stream, on a broken answer, or after `patience`.
+  // The next answer. Throws std::runtime_error at the end of the stream, on a broken answer, or after
+  // `patience`.
   http_reply read_reply(answers_to what = answers_to::other);
   // Its head alone; the body is then read piece by piece.
   http_reply read_head();
@@ -65,7 +68,8 @@ class http_client {
   // One line without its end, of a body read without framing.
   std::string read_line();
 
-  // True when the server closes (in order or by reset) within `patience`; what it sends before is thrown away.
+  // True when the server closes (in order or by reset) within `patience`; what it sends before is thrown
+  // away.
   bool closed_by_server();
   // True when the last read ended by a reset.
   bool was_reset() const { return was_reset_; }
@@ -74,11 +78,11 @@ class http_client {
 
   void half_close();
   void close();
-  void reset();  // closes with RST
+  void reset(); // closes with RST
   int descriptor() const { return fd_; }
 
  private:
-  bool fill();  // false at the end of the stream
+  bool fill(); // false at the end of the stream
   std::string take_until(std::string_view mark);
   std::string take(std::size_t bytes);
 
@@ -91,7 +95,7 @@ class http_client {
 
 // One server-sent event.
 struct sse_event {
-  std::string name;  // "" = unnamed
+  std::string name; // "" = unnamed
   std::string id;
   std::string data;
   std::string retry;

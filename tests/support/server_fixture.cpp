@@ -129,8 +129,7 @@ void server_fixture::terminate() {
   ::kill(pid_, SIGTERM);
 }
 
-int server_fixture::stop() {
-  terminate();
+int server_fixture::wait_stopped() {
   const auto status = wait_for_exit(pid_, stop_patience);
   if (!status) throw std::runtime_error("the server does not stop; it printed:\n" + output());
   pid_ = 0;

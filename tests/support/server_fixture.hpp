@@ -33,8 +33,13 @@ class server_fixture {
   static server_fixture& shared();
 
   void start();     // after stop() or kill9(): the same database, another port
-  int stop();       // SIGTERM; the exit code (128 + signal when it did not exit by itself). Throws after 30 s
   void terminate(); // SIGTERM without waiting
+  // Waits for the end after terminate(): the exit code, or 128 + signal. Throws after 30 s.
+  int wait_stopped();
+  int stop() {
+    terminate();
+    return wait_stopped();
+  }
   void kill9();
   bool running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }

@@ -9,16 +9,21 @@ using namespace synclog::tests;
 
 namespace {
 
-std::uint64_t fresh_seed() { return std::random_device{}(); }
+std::uint64_t fresh_seed() {
+  return std::random_device{}();
+}
 
-core::field_texts with(const core::entity& definition, const std::vector<std::pair<std::string, std::string>>& values) {
+core::field_texts with(const core::entity& definition,
+                       const std::vector<std::pair<std::string, std::string>>& values) {
   core::field_texts fields(definition.fields.size());
-  for (std::size_t i = 0; i < fields.size(); ++i) fields.set(i, "null");
-  for (const auto& [name, json_text] : values) fields.set(definition.field_index(name).value(), json_text);
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    fields.set(i, "null");
+  for (const auto& [name, json_text] : values)
+    fields.set(definition.field_index(name).value(), json_text);
   return fields;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("append: after any sequence of changes every read table equals the fold of the log") {
   const std::uint64_t seed = fresh_seed();
@@ -43,7 +48,8 @@ TEST_CASE("append: after any sequence of changes every read table equals the fol
     const auto failed = log.append(changes);
     REQUIRE_MESSAGE(!failed, (failed ? failed->message : ""));
   }
-  for (const auto& definition : log.entities.all()) log.check_table(*definition);
+  for (const auto& definition : log.entities.all())
+    log.check_table(*definition);
   CHECK(table_difference(log) == "");
 }
 
@@ -68,7 +74,8 @@ TEST_CASE("append: two records may exchange a unique value in one batch, and a d
   log.check_table(clients);
 }
 
-TEST_CASE("append: values are exchanged across the statements of a large batch, and a clash there is still refused") {
+TEST_CASE("append: values are exchanged across the statements of a large batch, and a clash there is still "
+          "refused") {
   lab log;
   const core::entity& distributors = *log.entities.find("distributors");
   constexpr int count = 4'100;
@@ -77,12 +84,15 @@ TEST_CASE("append: values are exchanged across the statements of a large batch, 
                 {{"distributor_name", "\"D\""}, {"distributor_code", fmt::format("\"C{}\"", number)}});
   };
   std::vector<lab_change> changes;
-  for (int i = 0; i < count; ++i) changes.push_back({&distributors, fmt::format("id{:05}", i), code(i)});
+  for (int i = 0; i < count; ++i)
+    changes.push_back({&distributors, fmt::format("id{:05}", i), code(i)});
   REQUIRE(!log.append(changes));
-  for (int i = 0; i < count; ++i) changes[static_cast<std::size_t>(i)].fields = code(count - 1 - i);
+  for (int i = 0; i < count; ++i)
+    changes[static_cast<std::size_t>(i)].fields = code(count - 1 - i);
   const auto failed = log.append(changes);
   REQUIRE_MESSAGE(!failed, (failed ? failed->message : ""));
-  CHECK(log.sql("SELECT distributor_code FROM distributors WHERE id = 'id00000'") == fmt::format("C{}", count - 1));
+  CHECK(log.sql("SELECT distributor_code FROM distributors WHERE id = 'id00000'") ==
+        fmt::format("C{}", count - 1));
   changes.back().fields = code(count - 1);
   const auto clash = log.append(changes);
   REQUIRE(clash.has_value());
@@ -102,9 +112,9 @@ TEST_CASE("probes: the holder of a unique value comes with the latest event of i
                        {&clients, "gone", with(clients, {{"reference_number", "\"G\""}})}}));
   REQUIRE(!log.append({{&clients, "gone", std::nullopt}}));
 
-  const std::vector<eventstore::unique_probe> probes = {{&clients, reference, "nobody"}, {&exotic, user, "u1"},
-                                                        {&clients, reference, "o'R\\é"}, {&exotic, table, "t1"},
-                                                        {&exotic, table, "t2"},          {&clients, reference, "G"}};
+  const std::vector<eventstore::unique_probe> probes = {
+      {&clients, reference, "nobody"}, {&exotic, user, "u1"},  {&clients, reference, "o'R\\é"},
+      {&exotic, table, "t1"},          {&exotic, table, "t2"}, {&clients, reference, "G"}};
   eventstore::pg::segment work;
   log.tables.add_probes(work, probes);
   const auto asked = work.size();
@@ -113,7 +123,8 @@ TEST_CASE("probes: the holder of a unique value comes with the latest event of i
   std::vector<eventstore::unique_holder> holders;
   CHECK(log.tables.read_probes(done.results, probes, holders) == asked);
   std::map<std::size_t, core::record_state> found;
-  for (const auto& holder : holders) found[holder.probe] = holder.state;
+  for (const auto& holder : holders)
+    found[holder.probe] = holder.state;
   CHECK(found.size() == 3);
   REQUIRE(found.contains(1));
   CHECK(found[1].id == "x");

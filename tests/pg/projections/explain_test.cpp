@@ -1,4 +1,5 @@
-// The plans of the lists that matter: every page an index scan that stops at its limit, never a sort of the whole.
+// The plans of the lists that matter: every page an index scan that stops at its limit, never a sort of the
+// whole.
 #include "lab.hpp"
 #include "projections/layout.hpp"
 #include "projections/plain_connection.hpp"
@@ -18,19 +19,22 @@ constexpr int row_count = 60'000;
 
 void fill_appointments(lab& log) {
   log.sql(fmt::format(
-      "INSERT INTO appointments (id, version, position, created_at, updated_at, full_name, date, time, branch, status, doc) "
+      "INSERT INTO appointments (id, version, position, created_at, updated_at, full_name, date, time, "
+      "branch, status, doc) "
       "SELECT 'APT-' || lpad(i::text, 8, '0'), 1, i, now(), now(), 'name ' || i, CASE WHEN i % 50 > 0 THEN "
-      "date '2026-01-01' + i % 700 END, time '08:00' + (i % 37) * interval '10 min', 'branch ' || i % 20, 'pending', '{{}}' "
+      "date '2026-01-01' + i % 700 END, time '08:00' + (i % 37) * interval '10 min', 'branch ' || i % 20, "
+      "'pending', '{{}}' "
       "FROM generate_series(1, {}) i; "
       "INSERT INTO clients (id, version, position, created_at, updated_at, full_name, branch, doc) "
-      "SELECT 'CLT-' || lpad(i::text, 8, '0'), 1, i, timestamptz '2026-01-01' + i * interval '1 s', now(), 'name ' || i, "
+      "SELECT 'CLT-' || lpad(i::text, 8, '0'), 1, i, timestamptz '2026-01-01' + i * interval '1 s', now(), "
+      "'name ' || i, "
       "CASE WHEN i % 20 > 0 THEN 'branch ' || i % 20 END, '{{}}' FROM generate_series(1, {}) i; "
       "ANALYZE appointments; ANALYZE clients",
       row_count, row_count));
 }
 
-std::string explain(projections::plain_connection& db, const core::entity& definition, const parameters& params,
-                    const values& after, const char* plan_mode) {
+std::string explain(projections::plain_connection& db, const core::entity& definition,
+                    const parameters& params, const values& after, const char* plan_mode) {
   auto query = projections::parse_list_query(definition, params, {});
   REQUIRE(query.has_value());
   query->after = after;
@@ -41,10 +45,12 @@ std::string explain(projections::plain_connection& db, const core::entity& defin
   if (!arguments.empty()) arguments += ")";
   db.run(std::string("SET plan_cache_mode = ") + plan_mode);
   db.run("PREPARE asked AS " + built.sql);
-  const auto lines = db.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS) EXECUTE asked" + arguments);
+  const auto lines =
+      db.run("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS) EXECUTE asked" + arguments);
   db.run("DEALLOCATE asked");
   std::string plan = built.sql + "\n";
-  for (int i = 0; i < lines.size(); ++i) plan += std::string(lines.text(i, 0)) + "\n";
+  for (int i = 0; i < lines.size(); ++i)
+    plan += std::string(lines.text(i, 0)) + "\n";
   return plan;
 }
 
@@ -55,12 +61,13 @@ long buffers_of(const std::string& plan) {
   long total = 0;
   for (const char* word : {"hit=", "read="}) {
     const auto found = plan.find(word, at);
-    if (found != std::string::npos && found < plan.find('\n', at)) total += std::stol(plan.substr(found + std::string(word).size()));
+    if (found != std::string::npos && found < plan.find('\n', at))
+      total += std::stol(plan.substr(found + std::string(word).size()));
   }
   return total;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("plans: any page of the usual lists reads an index and stops, with generic and with custom plans") {
   lab log;
@@ -78,7 +85,9 @@ TEST_CASE("plans: any page of the usual lists reads an index and stops, with gen
       {&clients, {}, {"2026-01-01T08:00:00.000000Z", "CLT-00028800"}},
       {&clients, {{"branch", "branch 7"}}, {}},
       {&clients, {{"branch", "branch 7"}}, {"2026-01-01T08:00:00.000000Z", "CLT-00028800"}},
-      {&clients, {{"branch", "branch 7"}, {"sort", "created_at"}}, {"2026-01-01T08:00:00.000000Z", "CLT-00028800"}},
+      {&clients,
+       {{"branch", "branch 7"}, {"sort", "created_at"}},
+       {"2026-01-01T08:00:00.000000Z", "CLT-00028800"}},
       {&appointments, {}, {}},
       {&appointments, {}, {"2026-11-23", "10:00:00", "APT-00030000"}},
       {&appointments, {}, {std::nullopt, "10:00:00", "APT-00030000"}},
@@ -95,7 +104,7 @@ TEST_CASE("plans: any page of the usual lists reads an index and stops, with gen
       if (one_stretch) CHECK(plan.find("Sort Key") == std::string::npos);
       CHECK(plan.find("Seq Scan") == std::string::npos);
       CHECK(plan.find("Index") != std::string::npos);
-      CHECK(buffers_of(plan) < 200);  // 51 rows and the way to them; the table has thousands of pages
+      CHECK(buffers_of(plan) < 200); // 51 rows and the way to them; the table has thousands of pages
     }
   }
 }

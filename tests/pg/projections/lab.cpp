@@ -86,9 +86,11 @@ std::string prepared_database(const core::catalog& entities) {
 std::shared_ptr<const pg::statement> insert_statement() {
   static const auto made = std::make_shared<const pg::statement>(pg::statement{
       "lab_insert_events",
-      "INSERT INTO synclog.events (position, version, recorded_at, action, entity, record_id, hash, salt, meta, data) "
+      "INSERT INTO synclog.events (position, version, recorded_at, action, entity, record_id, hash, salt, "
+      "meta, data) "
       "SELECT p, v, now(), a, e, i, sha256(int8send(p)), '\\x00000000000000000000000000000000', '{}', d "
-      "FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::json[]) AS u(p, v, a, e, i, d)"});
+      "FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::json[]) AS u(p, v, a, "
+      "e, i, d)"});
   return made;
 }
 
@@ -99,10 +101,12 @@ struct lab_events {
   std::vector<std::string> docs;
 };
 
-std::string doc_of(const lab_change& change, const lab_record* before, std::int64_t version, std::int64_t position) {
+std::string doc_of(const lab_change& change, const lab_record* before, std::int64_t version,
+                   std::int64_t position) {
   if (!change.fields) return before->doc;
-  constexpr std::int64_t start = 1'795'000'000'000'000;  // some day in 2026
-  core::record_head head{change.id, version, {position}, {start + position * 1'000'001}, {start + position * 1'000'001}};
+  constexpr std::int64_t start = 1'795'000'000'000'000; // some day in 2026
+  core::record_head head{
+      change.id, version, {position}, {start + position * 1'000'001}, {start + position * 1'000'001}};
   if (before && before->live) {
     const auto old = core::decode_record(*change.definition, before->doc);
     REQUIRE(old.has_value());
@@ -111,23 +115,29 @@ std::string doc_of(const lab_change& change, const lab_record* before, std::int6
   return core::encode_record(*change.definition, head, *change.fields);
 }
 
-}  // namespace
+} // namespace
 
 lab::lab(const core::catalog& all)
-    : entities(all), database(prepared_database(all)), pool(threads.executor(), connect_to(database), {.connections = 2}),
-      tables(all) {}
+    : entities(all), database(prepared_database(all)),
+      pool(threads.executor(), connect_to(database), {.connections = 2}), tables(all) {}
 
-lab::~lab() { threads.run(pool.stop()); }
+lab::~lab() {
+  threads.run(pool.stop());
+}
 
-std::optional<pg::failure> lab::append(const std::vector<lab_change>& changes) { return write(changes, true); }
+std::optional<pg::failure> lab::append(const std::vector<lab_change>& changes) {
+  return write(changes, true);
+}
 
-void lab::append_to_log(const std::vector<lab_change>& changes) { REQUIRE(!write(changes, false)); }
+void lab::append_to_log(const std::vector<lab_change>& changes) {
+  REQUIRE(!write(changes, false));
+}
 
 std::optional<pg::failure> lab::write(const std::vector<lab_change>& changes, bool with_tables) {
   auto after = records;
   std::int64_t position = head;
   lab_events events;
-  std::map<std::pair<const core::entity*, std::string>, std::string> last;  // doc, "" = gone
+  std::map<std::pair<const core::entity*, std::string>, std::string> last; // doc, "" = gone
   for (const lab_change& change : changes) {
     lab_record& state = after[change.definition->name][change.id];
     const lab_record before = state;
@@ -147,10 +157,11 @@ std::optional<pg::failure> lab::write(const std::vector<lab_change>& changes, bo
   pg::params values;
   values.int8_array(events.positions).int8_array(events.versions).text_array(events.actions);
   values.text_array(events.entities).text_array(events.ids).text_array(docs, pg::oid_json);
-  pg::segment work;  // one implicit transaction
+  pg::segment work; // one implicit transaction
   work.add(insert_statement(), std::move(values));
   std::vector<eventstore::record_change> changed;
-  for (const auto& [key, doc] : last) changed.push_back({key.first, key.second, doc});
+  for (const auto& [key, doc] : last)
+    changed.push_back({key.first, key.second, doc});
   if (with_tables) tables.add_writes(work, changed);
   const pg::segment_result done = threads.run(pool.run(std::move(work), soon()));
   if (done.failed) return done.failed;
@@ -165,13 +176,15 @@ void lab::check_table(const core::entity& definition) const {
   if (const auto known = records.find(definition.name); known != records.end())
     for (const auto& [id, state] : known->second)
       if (state.live) expected += state.doc + "\n";
-  std::string stored = sql("SELECT coalesce(string_agg(doc::text, E'\\n' ORDER BY id) || E'\\n', '') FROM " + table);
+  std::string stored =
+      sql("SELECT coalesce(string_agg(doc::text, E'\\n' ORDER BY id) || E'\\n', '') FROM " + table);
   CHECK(stored == expected);
 }
 
 core::field_texts random_fields(const core::entity& definition, std::mt19937_64& random) {
-  static const std::array<const char*, 14> words{"",       "north", "east", "Ärger", "ärger",   "naïve résumé", "100%",
-                                                 "a_b\\c", "\"q\"", "日本", "😀 tab\there", "o'clock", "North", "z\x7fz"};
+  static const std::array<const char*, 14> words{
+      "",       "north", "east", "Ärger",       "ärger",   "naïve résumé", "100%",
+      "a_b\\c", "\"q\"", "日本", "😀 tab\there", "o'clock", "North",        "z\x7fz"};
   const auto below = [&](std::uint64_t bound) { return random() % bound; };
   core::field_texts fields(definition.fields.size());
   for (std::size_t i = 0; i < definition.fields.size(); ++i) {
@@ -191,14 +204,24 @@ core::field_texts random_fields(const core::entity& definition, std::mt19937_64&
     case core::field_type::integer:
       fields.set(i, std::array{"0", "-7", "42", "9223372036854775807", "-9223372036854775808"}[below(5)]);
       break;
-    case core::field_type::boolean: fields.set(i, below(2) == 0 ? "true" : "false"); break;
-    case core::field_type::date: fields.set(i, fmt::format("\"20{:02}-0{}-1{}\"", below(100), 1 + below(9), below(9))); break;
-    case core::field_type::time: fields.set(i, fmt::format("\"1{}:0{}:00\"", below(9), below(3))); break;
+    case core::field_type::boolean:
+      fields.set(i, below(2) == 0 ? "true" : "false");
+      break;
+    case core::field_type::date:
+      fields.set(i, fmt::format("\"20{:02}-0{}-1{}\"", below(100), 1 + below(9), below(9)));
+      break;
+    case core::field_type::time:
+      fields.set(i, fmt::format("\"1{}:0{}:00\"", below(9), below(3)));
+      break;
     case core::field_type::timestamp:
       fields.set(i, fmt::format("\"2026-11-1{}T04:05:06.{:06}Z\"", below(9), below(2) * 123'456));
       break;
-    case core::field_type::object: fields.set(i, R"({"a":1,"b c":["x\\y",null,"é"]})"); break;
-    case core::field_type::array: fields.set(i, below(2) == 0 ? "[]" : R"([{"sku":"A-1","qty":2.50}])"); break;
+    case core::field_type::object:
+      fields.set(i, R"({"a":1,"b c":["x\\y",null,"é"]})");
+      break;
+    case core::field_type::array:
+      fields.set(i, below(2) == 0 ? "[]" : R"([{"sku":"A-1","qty":2.50}])");
+      break;
     }
   }
   return fields;
@@ -210,4 +233,4 @@ std::string table_difference(const lab& where) {
   return report.difference ? report.difference->kind + ": " + report.difference->detail : "";
 }
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

@@ -1,4 +1,5 @@
-// Lists against a reference in memory: filters, ranges, search, sort, scope and page cursors in random combinations.
+// Lists against a reference in memory: filters, ranges, search, sort, scope and page cursors in random
+// combinations.
 #include "core/text_fold.hpp"
 #include "core/validate.hpp"
 #include "lab.hpp"
@@ -36,7 +37,8 @@ int compare(core::field_type type, const std::string& a, const std::string& b) {
   return a.compare(b);
 }
 
-bool passes(const core::entity& definition, const core::record& record, const projections::list_filter& filter) {
+bool passes(const core::entity& definition, const core::record& record,
+            const projections::list_filter& filter) {
   const value held = column_of(definition, record, filter.column);
   const bool none = !held || (filter.column.type == core::field_type::text && held->empty());
   const std::string& first = filter.values.front();
@@ -49,10 +51,14 @@ bool passes(const core::entity& definition, const core::record& record, const pr
   if (!held) return false;
   const int order = compare(filter.column.type, *held, first);
   switch (filter.op) {
-  case comparison::less: return order < 0;
-  case comparison::less_equal: return order <= 0;
-  case comparison::greater: return order > 0;
-  default: return order >= 0;
+  case comparison::less:
+    return order < 0;
+  case comparison::less_equal:
+    return order <= 0;
+  case comparison::greater:
+    return order > 0;
+  default:
+    return order >= 0;
   }
 }
 
@@ -78,23 +84,24 @@ std::vector<std::string> reference(const lab& log, const projections::list_query
     if (!state.live) continue;
     auto record = core::decode_record(definition, state.doc);
     REQUIRE(record.has_value());
-    const bool shown =
-        query.caller.sees_branch(core::branch_of(definition, record->fields)) &&
-        std::all_of(query.filters.begin(), query.filters.end(),
-                    [&](const auto& filter) { return passes(definition, *record, filter); }) &&
-        core::search_text(definition, record->fields).find(query.search) != std::string::npos;
+    const bool shown = query.caller.sees_branch(core::branch_of(definition, record->fields)) &&
+                       std::all_of(query.filters.begin(), query.filters.end(),
+                                   [&](const auto& filter) { return passes(definition, *record, filter); }) &&
+                       core::search_text(definition, record->fields).find(query.search) != std::string::npos;
     if (shown) found.emplace_back(*std::move(record), state.doc);
   }
   std::sort(found.begin(), found.end(),
             [&](const auto& a, const auto& b) { return comes_before(definition, query, a.first, b.first); });
   std::vector<std::string> docs;
-  for (auto& [record, doc] : found) docs.push_back(std::move(doc));
+  for (auto& [record, doc] : found)
+    docs.push_back(std::move(doc));
   return docs;
 }
 
 using parameters = std::vector<std::pair<std::string, std::string>>;
 
-projections::list_query parsed(const core::entity& definition, const parameters& params, const core::scope& caller = {}) {
+projections::list_query parsed(const core::entity& definition, const parameters& params,
+                               const core::scope& caller = {}) {
   auto query = projections::parse_list_query(definition, params, caller);
   REQUIRE_MESSAGE(query.has_value(), (query ? "" : query.error().detail));
   return *std::move(query);
@@ -102,7 +109,8 @@ projections::list_query parsed(const core::entity& definition, const parameters&
 
 std::string text_of(const parameters& params) {
   std::string text;
-  for (const auto& [name, given] : params) text += fmt::format("{}={} ", name, given);
+  for (const auto& [name, given] : params)
+    text += fmt::format("{}={} ", name, given);
   return text;
 }
 
@@ -139,16 +147,19 @@ class question {
     for (std::uint64_t i = below(3); i > 0; --i) {
       const auto& [name, column] = definition_.filters[below(definition_.filters.size())];
       const std::uint64_t values = 1 + below(3);
-      for (std::uint64_t v = 0; v < values; ++v) params.emplace_back(name, value_of(*definition_.column(column)));
+      for (std::uint64_t v = 0; v < values; ++v)
+        params.emplace_back(name, value_of(*definition_.column(column)));
     }
     for (std::uint64_t i = below(2); i > 0; --i) {
       const core::column_ref column = any_column();
       const char* const op = std::array{"gte", "gt", "lte", "lt", "ne"}[below(5)];
       const std::string given = value_of(column);
-      if (!given.empty() || std::string_view(op) == "ne") params.emplace_back(fmt::format("{}[{}]", column.name, op), given);
+      if (!given.empty() || std::string_view(op) == "ne")
+        params.emplace_back(fmt::format("{}[{}]", column.name, op), given);
     }
     if (below(4) == 0 && !definition_.search_fields.empty())
-      params.emplace_back("search", std::array{"É", "nor", "%", "_", "\\", "\"", "日", "a", "u-1", "'"}[below(10)]);
+      params.emplace_back("search",
+                          std::array{"É", "nor", "%", "_", "\\", "\"", "日", "a", "u-1", "'"}[below(10)]);
     if (below(3) != 0) params.emplace_back("sort", sort());
     return params;
   }
@@ -160,7 +171,8 @@ class question {
     while (true) {
       const std::uint64_t pick = below(definition_.fields.size() + 5);
       if (pick >= definition_.fields.size())
-        return *definition_.column(std::array{"id", "version", "position", "created_at", "updated_at"}[pick - definition_.fields.size()]);
+        return *definition_.column(std::array{"id", "version", "position", "created_at",
+                                              "updated_at"}[pick - definition_.fields.size()]);
       const core::field& field = definition_.fields[pick];
       if (projections::is_ordered(field.type)) return *definition_.column(field.name);
     }
@@ -202,11 +214,12 @@ core::scope some_scope(std::uint64_t pick) {
 void fill(lab& log, const core::entity& definition, int count, std::mt19937_64& random) {
   std::vector<lab_change> changes;
   for (int i = 0; i < count; ++i)
-    changes.push_back({&definition, fmt::format("{}-{}", random() % 100, i), random_fields(definition, random)});
+    changes.push_back(
+        {&definition, fmt::format("{}-{}", random() % 100, i), random_fields(definition, random)});
   REQUIRE(!log.append(changes));
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("list: filters, ranges, search, sort, scope and paging agree with a reference in memory") {
   const std::uint64_t seed = std::random_device{}();
@@ -228,7 +241,8 @@ TEST_CASE("list: filters, ranges, search, sort, scope and paging agree with a re
   }
 }
 
-TEST_CASE("list: a limit keeps its exact size whatever the scale of statements, and says whether there is more") {
+TEST_CASE(
+    "list: a limit keeps its exact size whatever the scale of statements, and says whether there is more") {
   lab log;
   std::mt19937_64 random(3);
   const core::entity& visits = *log.entities.find("visits");
@@ -274,7 +288,8 @@ TEST_CASE("get: one record, and another branch's looks like none") {
     return log.threads.run(reader.get(clients, id, caller, log.soon()));
   };
   core::scope north, east, nowhere;
-  for (auto* scope : {&north, &east, &nowhere}) scope->all_branches = false;
+  for (auto* scope : {&north, &east, &nowhere})
+    scope->all_branches = false;
   north.branches = {"east", "north"};
   east.branches = {"east"};
   REQUIRE(get("it's", {}).has_value());
@@ -303,7 +318,8 @@ TEST_CASE("paging: under concurrent writes nothing that stays unchanged is repea
     const std::string id = fmt::format("{}-steady{}", random() % 1000, i);
     steady[id] = 0;
     changes.push_back({&clients, id, random_fields(clients, random)});
-    changes.push_back({&clients, fmt::format("{}-moving{}", random() % 1000, i), random_fields(clients, random)});
+    changes.push_back(
+        {&clients, fmt::format("{}-moving{}", random() % 1000, i), random_fields(clients, random)});
   }
   REQUIRE(!log.append(changes));
   std::vector<std::string> moving;
@@ -323,7 +339,8 @@ TEST_CASE("paging: under concurrent writes nothing that stays unchanged is repea
   });
   for (const char* sort : {"-created_at", "full_name,-phone", "city", "-updated_at,email"}) {
     INFO("sort ", sort);
-    for (auto& [id, times] : steady) times = 0;
+    for (auto& [id, times] : steady)
+      times = 0;
     parameters params = {{"sort", sort}};
     const int before = written;
     for (bool more = true; more;) {
@@ -334,7 +351,8 @@ TEST_CASE("paging: under concurrent writes nothing that stays unchanged is repea
         if (const auto known = steady.find(record->head.id); known != steady.end()) ++known->second;
       }
       more = page.more;
-      if (more) params = {{"sort", sort}, {"cursor", projections::encode_page_cursor(query, page.last_values)}};
+      if (more)
+        params = {{"sort", sort}, {"cursor", projections::encode_page_cursor(query, page.last_values)}};
     }
     CHECK(std::all_of(steady.begin(), steady.end(), [](const auto& each) { return each.second == 1; }));
     CHECK(written > before);

@@ -33,11 +33,12 @@ std::string refusal(const std::string& conninfo, const core::catalog& entities) 
   return "";
 }
 
-constexpr const char* column_types =
-    "SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN '!' ELSE '' END, "
-    "', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = '{}'::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+constexpr const char* column_types = "SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, "
+                                     "a.atttypmod) || CASE WHEN a.attnotnull THEN '!' ELSE '' END, "
+                                     "', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = "
+                                     "'{}'::regclass AND a.attnum > 0 AND NOT a.attisdropped";
 
-}  // namespace
+} // namespace
 
 TEST_CASE("prepare: makes the tables of all definitions once, typed as they say, owned by the service role") {
   lab log;
@@ -45,19 +46,26 @@ TEST_CASE("prepare: makes the tables of all definitions once, typed as they say,
   CHECK(log.sql("SELECT count(*) FROM synclog.read_tables") == "9");
   CHECK(log.sql("SELECT count(*) FROM synclog.definitions") == "9");
   CHECK(log.sql("SELECT definition::text FROM synclog.definitions WHERE name = 'exotic'") == exotic_json);
-  CHECK(log.sql("SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname = 'public'") == "synclog_app");
+  CHECK(log.sql("SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname = 'public'") ==
+        "synclog_app");
   CHECK(log.sql(fmt::format(fmt::runtime(column_types), "public.\"select\"")) ==
         "id text!, version bigint!, position bigint!, created_at timestamp with time zone!, "
-        "updated_at timestamp with time zone!, order text, user text, table text, amount numeric, ratio numeric, count bigint, "
-        "flag boolean, day date, clock time without time zone, moment timestamp with time zone, where json, list json, "
+        "updated_at timestamp with time zone!, order text, user text, table text, amount numeric, ratio "
+        "numeric, count bigint, "
+        "flag boolean, day date, clock time without time zone, moment timestamp with time zone, where json, "
+        "list json, "
         "search_text text, doc json!");
-  CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'select'") ==
-        "select_order_idx select_order_order_flag_idx select_order_order_idx select_pkey select_table_key select_user_key");
-  CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'clients'") ==
-        "clients_order_branch_idx clients_order_idx clients_order_phone_idx clients_pkey clients_reference_number_key");
-  CHECK(log.sql("SELECT bool_and(condeferrable AND NOT condeferred) FROM pg_constraint WHERE conname LIKE '%\\_key' AND "
+  CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = "
+                "'select'") == "select_order_idx select_order_order_flag_idx select_order_order_idx "
+                               "select_pkey select_table_key select_user_key");
+  CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = "
+                "'clients'") == "clients_order_branch_idx clients_order_idx clients_order_phone_idx "
+                                "clients_pkey clients_reference_number_key");
+  CHECK(log.sql("SELECT bool_and(condeferrable AND NOT condeferred) FROM pg_constraint WHERE conname LIKE "
+                "'%\\_key' AND "
                 "connamespace = 'public'::regnamespace") == "t");
-  CHECK(log.sql("SELECT attcompression = 'l' FROM pg_attribute WHERE attrelid = 'clients'::regclass AND attname = 'doc'") == "t");
+  CHECK(log.sql("SELECT attcompression = 'l' FROM pg_attribute WHERE attrelid = 'clients'::regclass AND "
+                "attname = 'doc'") == "t");
 }
 
 TEST_CASE("prepare: a missing table is filled from the log exactly as the append would have") {
@@ -73,7 +81,8 @@ TEST_CASE("prepare: a missing table is filled from the log exactly as the append
   log.append_to_log(changes);
   std::vector<lab_change> deletes;
   for (const auto& [entity, records] : log.records)
-    if (!records.empty()) deletes.push_back({log.entities.find(entity), records.begin()->first, std::nullopt});
+    if (!records.empty())
+      deletes.push_back({log.entities.find(entity), records.begin()->first, std::nullopt});
   log.append_to_log(deletes);
   CHECK(table_difference(log).starts_with("row_missing"));
 
@@ -83,7 +92,8 @@ TEST_CASE("prepare: a missing table is filled from the log exactly as the append
   const auto done = prepare_read_tables(log.conninfo(), "synclog_app", log.entities);
   CHECK(done.size() == 9);
   CHECK(done.front().find("was missing: rebuilt from the log") != std::string::npos);
-  for (const auto& definition : log.entities.all()) log.check_table(*definition);
+  for (const auto& definition : log.entities.all())
+    log.check_table(*definition);
   CHECK(table_difference(log) == "");
 }
 
@@ -93,11 +103,13 @@ TEST_CASE("prepare: a changed definition rebuilds its table and carries the name
   std::mt19937_64 random(7);
   std::vector<lab_change> changes;
   for (int i = 0; i < 50; ++i)
-    changes.push_back({before.find("exotic"), fmt::format("r{}", i), random_fields(*before.find("exotic"), random)});
+    changes.push_back(
+        {before.find("exotic"), fmt::format("r{}", i), random_fields(*before.find("exotic"), random)});
   REQUIRE(!log.append(changes));
 
   std::string text = replaced(exotic_json, "\"x-revision\": 3", "\"x-revision\": 4");
-  text = replaced(text, "\"flag\": {\"type\": \"boolean\"},", "\"flag\": {\"type\": \"boolean\"}, \"added\": {\"type\": \"integer\"},");
+  text = replaced(text, "\"flag\": {\"type\": \"boolean\"},",
+                  "\"flag\": {\"type\": \"boolean\"}, \"added\": {\"type\": \"integer\"},");
   text = replaced(text, "\"x-search\": [\"order\", \"user\"]", "\"x-search\": [\"order\"]");
   const core::catalog after = only(parsed_entity("exotic", text));
   const auto done = prepare_read_tables(log.conninfo(), "synclog_app", after);
@@ -105,15 +117,18 @@ TEST_CASE("prepare: a changed definition rebuilds its table and carries the name
   CHECK(done[0].find("adopted revision 4") != std::string::npos);
   CHECK(done[1].find("Rebuilt read table select") != std::string::npos);
   CHECK(log.sql("SELECT count(*) FROM \"select\" WHERE added IS NULL") == "50");
-  CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'public'") ==
-        "select_order_idx select_order_order_flag_idx select_order_order_idx select_pkey select_table_key select_user_key");
+  CHECK(log.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE schemaname = "
+                "'public'") == "select_order_idx select_order_order_flag_idx select_order_order_idx "
+                               "select_pkey select_table_key select_user_key");
   CHECK(log.sql("SELECT count(*) FROM pg_constraint WHERE conname = 'select_user_key'") == "1");
   CHECK(prepare_read_tables(log.conninfo(), "synclog_app", after).empty());
 
   // An older server must not take the definition back, nor one with other words under the same number.
   CHECK(refusal(log.conninfo(), before).find("holds revision 4") != std::string::npos);
-  const core::catalog rival = only(parsed_entity("exotic", replaced(text, "\"title\": \"Exotic\"", "\"title\": \"Rival\"")));
-  CHECK(refusal(log.conninfo(), rival).find("another definition of the same revision 4") != std::string::npos);
+  const core::catalog rival =
+      only(parsed_entity("exotic", replaced(text, "\"title\": \"Exotic\"", "\"title\": \"Rival\"")));
+  CHECK(refusal(log.conninfo(), rival).find("another definition of the same revision 4") !=
+        std::string::npos);
   CHECK(log.sql("SELECT revision FROM synclog.definitions") == "4");
 }
 
@@ -122,7 +137,8 @@ TEST_CASE("prepare: a new title adopts the definition and keeps the table") {
   lab log(before);
   const std::string oid = log.sql("SELECT 'public.\"select\"'::regclass::oid");
   std::string text = replaced(exotic_json, "\"x-revision\": 3", "\"x-revision\": 5");
-  const core::catalog after = only(parsed_entity("exotic", replaced(text, "\"title\": \"Exotic\"", "\"title\": \"Other\"")));
+  const core::catalog after =
+      only(parsed_entity("exotic", replaced(text, "\"title\": \"Exotic\"", "\"title\": \"Other\"")));
   CHECK(prepare_read_tables(log.conninfo(), "synclog_app", after).size() == 1);
   CHECK(log.sql("SELECT 'public.\"select\"'::regclass::oid") == oid);
 }
@@ -141,5 +157,6 @@ TEST_CASE("prepare: somebody else's table is never touched") {
 }
 
 TEST_CASE("prepare: an unreachable database is unavailable, not a crash") {
-  CHECK_THROWS_AS(prepare_read_tables("host=/nonexistent dbname=x", "", lab_entities()), eventstore::pg::unavailable);
+  CHECK_THROWS_AS(prepare_read_tables("host=/nonexistent dbname=x", "", lab_entities()),
+                  eventstore::pg::unavailable);
 }

@@ -9,8 +9,10 @@ using http::request_guard;
 namespace {
 
 request_guard local_guard(std::vector<std::string> cors = {}, std::vector<std::string> urls = {}) {
-  return request_guard(http::guard_options{
-      .listen_hosts = {"127.0.0.1"}, .public_urls = std::move(urls), .cors_origins = std::move(cors), .auth = http::auth_mode::none});
+  return request_guard(http::guard_options{.listen_hosts = {"127.0.0.1"},
+                                           .public_urls = std::move(urls),
+                                           .cors_origins = std::move(cors),
+                                           .auth = http::auth_mode::none});
 }
 
 http::request asking(http::method verb, http::header_list headers) {
@@ -24,8 +26,8 @@ http::request asking(http::method verb, http::header_list headers) {
 
 TEST_CASE("host: loopback names and addresses are ours, with any port") {
   const auto guard = local_guard();
-  for (const char* host : {"localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "127.9.8.7:80", "[::1]", "[::1]:8080", "localhost:",
-                           "[::ffff:127.0.0.1]:80"}) {
+  for (const char* host : {"localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:1", "127.9.8.7:80", "[::1]",
+                           "[::1]:8080", "localhost:", "[::ffff:127.0.0.1]:80"}) {
     CAPTURE(host);
     CHECK_FALSE(guard.check_host(host));
   }
@@ -33,8 +35,9 @@ TEST_CASE("host: loopback names and addresses are ours, with any port") {
 
 TEST_CASE("host: foreign names are refused, whatever they look like") {
   const auto guard = local_guard();
-  for (const char* host : {"evil.example", "localhost.evil.example", "evil.localhost.example:8080", "127.0.0.1.nip.io", "128.0.0.1", "192.168.1.2",
-                           "[::2]", "notlocalhost", "0.0.0.0", "127.1", "2130706433", "0x7f.1"}) {
+  for (const char* host :
+       {"evil.example", "localhost.evil.example", "evil.localhost.example:8080", "127.0.0.1.nip.io",
+        "128.0.0.1", "192.168.1.2", "[::2]", "notlocalhost", "0.0.0.0", "127.1", "2130706433", "0x7f.1"}) {
     CAPTURE(host);
     const auto refused = guard.check_host(host);
     REQUIRE(refused);
@@ -44,7 +47,8 @@ TEST_CASE("host: foreign names are refused, whatever they look like") {
 
 TEST_CASE("host: what is no authority is a bad request") {
   const auto guard = local_guard();
-  for (const char* host : {"", ":80", "user@localhost", "local host", "localhost:x", "localhost:123456", "[::1", "[::1]x", "[evil]", "localhost/x", "a:1:2"}) {
+  for (const char* host : {"", ":80", "user@localhost", "local host", "localhost:x", "localhost:123456",
+                           "[::1", "[::1]x", "[evil]", "localhost/x", "a:1:2"}) {
     CAPTURE(host);
     const auto refused = guard.check_host(host);
     REQUIRE(refused);
@@ -53,15 +57,18 @@ TEST_CASE("host: what is no authority is a bad request") {
 }
 
 TEST_CASE("host: the listen address and public URLs are ours") {
-  const request_guard guard(http::guard_options{
-      .listen_hosts = {"sync.lan"}, .public_urls = {"https://Sync.Example.org/app"}, .cors_origins = {}, .auth = http::auth_mode::token});
+  const request_guard guard(http::guard_options{.listen_hosts = {"sync.lan"},
+                                                .public_urls = {"https://Sync.Example.org/app"},
+                                                .cors_origins = {},
+                                                .auth = http::auth_mode::token});
   CHECK_FALSE(guard.check_host("sync.lan:8080"));
   CHECK_FALSE(guard.check_host("sync.example.org"));
   CHECK(guard.check_host("192.168.1.2"));
 }
 
 TEST_CASE("host: on a wildcard address every IP literal is ours, and no name") {
-  const request_guard guard(http::guard_options{.listen_hosts = {"0.0.0.0"}, .public_urls = {}, .cors_origins = {}, .auth = http::auth_mode::token});
+  const request_guard guard(http::guard_options{
+      .listen_hosts = {"0.0.0.0"}, .public_urls = {}, .cors_origins = {}, .auth = http::auth_mode::token});
   CHECK_FALSE(guard.check_host("192.168.1.2:8080"));
   CHECK_FALSE(guard.check_host("[2001:db8::1]"));
   CHECK(guard.check_host("evil.example"));
@@ -69,21 +76,25 @@ TEST_CASE("host: on a wildcard address every IP literal is ours, and no name") {
 
 TEST_CASE("origin: our own page and allow-listed ones may call, with every method") {
   const auto guard = local_guard({"https://app.example.org"}, {"https://sync.example.org"});
-  for (const auto verb : {http::method::get, http::method::post, http::method::delete_, http::method::options}) {
+  for (const auto verb :
+       {http::method::get, http::method::post, http::method::delete_, http::method::options}) {
     CHECK_FALSE(guard.check_origin(asking(verb, {}), "localhost:8080"));
     CHECK_FALSE(guard.check_origin(asking(verb, {{"origin", "http://localhost:8080"}}), "localhost:8080"));
     CHECK_FALSE(guard.check_origin(asking(verb, {{"origin", "http://localhost"}}), "localhost:80"));
     CHECK_FALSE(guard.check_origin(asking(verb, {{"origin", "https://app.example.org"}}), "localhost:8080"));
-    CHECK_FALSE(guard.check_origin(asking(verb, {{"origin", "https://sync.example.org"}}), "sync.example.org"));
+    CHECK_FALSE(
+        guard.check_origin(asking(verb, {{"origin", "https://sync.example.org"}}), "sync.example.org"));
   }
 }
 
 TEST_CASE("origin: every other page is refused, with every method") {
   const auto guard = local_guard({"https://app.example.org"});
   for (const auto verb : {http::method::get, http::method::head, http::method::post, http::method::options}) {
-    for (const char* origin : {"https://evil.example", "null", "NULL", "http://localhost:3000", "https://localhost:8080", "https://app.example.org.evil.example",
-                               "https://evilapp.example.org", "http://app.example.org", "https://app.example.org:444", "https://app.example.org/",
-                               "https://x@app.example.org", "https://app.example.org https://evil.example", "file://", "app.example.org", "*"}) {
+    for (const char* origin :
+         {"https://evil.example", "null", "NULL", "http://localhost:3000", "https://localhost:8080",
+          "https://app.example.org.evil.example", "https://evilapp.example.org", "http://app.example.org",
+          "https://app.example.org:444", "https://app.example.org/", "https://x@app.example.org",
+          "https://app.example.org https://evil.example", "file://", "app.example.org", "*"}) {
       CAPTURE(origin);
       const auto refused = guard.check_origin(asking(verb, {{"origin", origin}}), "localhost:8080");
       REQUIRE(refused);
@@ -95,13 +106,20 @@ TEST_CASE("origin: every other page is refused, with every method") {
 
 TEST_CASE("origin: a browser that calls for another site without saying which may only follow a link") {
   const auto guard = local_guard();
-  const http::header_list link{{"sec-fetch-site", "cross-site"}, {"sec-fetch-mode", "navigate"}, {"sec-fetch-dest", "document"}};
+  const http::header_list link{
+      {"sec-fetch-site", "cross-site"}, {"sec-fetch-mode", "navigate"}, {"sec-fetch-dest", "document"}};
   CHECK_FALSE(guard.check_origin(asking(http::method::get, link), "localhost"));
   CHECK(guard.check_origin(asking(http::method::post, link), "localhost"));
-  CHECK(guard.check_origin(asking(http::method::get, {{"sec-fetch-site", "cross-site"}, {"sec-fetch-mode", "no-cors"}}), "localhost"));
-  CHECK(guard.check_origin(asking(http::method::get, {{"sec-fetch-site", "cross-site"}, {"sec-fetch-mode", "navigate"}, {"sec-fetch-dest", "iframe"}}), "localhost"));
+  CHECK(guard.check_origin(
+      asking(http::method::get, {{"sec-fetch-site", "cross-site"}, {"sec-fetch-mode", "no-cors"}}),
+      "localhost"));
+  CHECK(guard.check_origin(asking(http::method::get, {{"sec-fetch-site", "cross-site"},
+                                                      {"sec-fetch-mode", "navigate"},
+                                                      {"sec-fetch-dest", "iframe"}}),
+                           "localhost"));
   CHECK(guard.check_origin(asking(http::method::post, {{"sec-fetch-site", "same-site"}}), "localhost"));
-  CHECK_FALSE(guard.check_origin(asking(http::method::post, {{"sec-fetch-site", "same-origin"}}), "localhost"));
+  CHECK_FALSE(
+      guard.check_origin(asking(http::method::post, {{"sec-fetch-site", "same-origin"}}), "localhost"));
   CHECK_FALSE(guard.check_origin(asking(http::method::get, {{"sec-fetch-site", "none"}}), "localhost"));
 }
 
@@ -113,7 +131,8 @@ TEST_CASE("cors: what is answered is the entry of our list, and default ports an
 }
 
 TEST_CASE("cors: options that are no origin are refused by name") {
-  for (const char* origin : {"*", "app.example.org", "https://", "https://a/b", "https://a:0", "https://a:x", "ftp://a"}) {
+  for (const char* origin :
+       {"*", "app.example.org", "https://", "https://a/b", "https://a:0", "https://a:x", "ftp://a"}) {
     CAPTURE(origin);
     CHECK_THROWS_AS(local_guard({origin}), std::invalid_argument);
   }

@@ -22,9 +22,10 @@ TEST_CASE("problem: the body has the members of RFC 9457, escaped") {
   core::problem problem = core::make_problem(code::stale_version, "version \"3\" is\nstale");
   problem.current = R"({"id":"x"})";
   problem.errors = {{"/a~1b", "too <long>"}};
-  CHECK(http::problem_body(problem) ==
-        R"({"type":"/problems/stale_version","title":"The record has changed","status":409,"detail":"version \"3\" is\nstale",)"
-        R"("code":"stale_version","errors":[{"pointer":"/a~1b","detail":"too <long>"}],"current":{"id":"x"}})");
+  CHECK(
+      http::problem_body(problem) ==
+      R"({"type":"/problems/stale_version","title":"The record has changed","status":409,"detail":"version \"3\" is\nstale",)"
+      R"("code":"stale_version","errors":[{"pointer":"/a~1b","detail":"too <long>"}],"current":{"id":"x"}})");
 }
 
 TEST_CASE("problem: a place is given as line and column") {
@@ -43,5 +44,6 @@ TEST_CASE("problem: 503 and 429 say when to come again, 401 says how") {
   CHECK(has(http::to_response(core::make_problem(code::database_unavailable, "")), "Retry-After") == "2");
   CHECK_FALSE(has(http::to_response(core::make_problem(code::too_many_requests, "")), "Retry-After").empty());
   CHECK(has(http::to_response(core::make_problem(code::unauthorized, "")), "WWW-Authenticate") == "Bearer");
-  CHECK(has(http::to_response(core::make_problem(code::invalid, "")), "Content-Type") == "application/problem+json");
+  CHECK(has(http::to_response(core::make_problem(code::invalid, "")), "Content-Type") ==
+        "application/problem+json");
 }

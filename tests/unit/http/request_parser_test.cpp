@@ -18,7 +18,8 @@ struct outcome {
 };
 
 // Reads a whole request that arrives in pieces of `step` bytes.
-outcome read(std::string_view text, std::size_t step = SIZE_MAX, std::size_t max_body = 1u << 20, std::size_t max_bodies = 1u << 30) {
+outcome read(std::string_view text, std::size_t step = SIZE_MAX, std::size_t max_body = 1u << 20,
+             std::size_t max_bodies = 1u << 30) {
   http::body_budget budget;
   budget.max_bytes = max_bodies;
   outcome out;
@@ -67,7 +68,8 @@ const std::string chunked_head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encodin
 
 TEST_CASE("parser: a body is the same however its bytes arrive") {
   const std::string sized = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello worldNEXT";
-  const std::string chunked = chunked_head + "5\r\nhello\r\n1;a=b;c=\"d e\"\r\n \r\n05\r\nworld\r\n0\r\nTrailer: 1\r\n\r\nNEXT";
+  const std::string chunked =
+      chunked_head + "5\r\nhello\r\n1;a=b;c=\"d e\"\r\n \r\n05\r\nworld\r\n0\r\nTrailer: 1\r\n\r\nNEXT";
   const std::string empty = chunked_head + "0\r\n\r\nNEXT";
   for (std::size_t step = 1; step <= 80; ++step) {
     CAPTURE(step);
@@ -145,9 +147,11 @@ TEST_CASE("parser: what two readers could understand differently is refused") {
 
 TEST_CASE("parser: chunks that are not framed exactly are refused") {
   for (const std::string& body : std::vector<std::string>{
-           "x\r\n\r\n", "\r\n\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
-           "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "ffffffffffffffffff\r\nx\r\n",
-           "0\r\nbad trailer\r\n\r\n", "0;a=\"\n\"\r\n\r\n", "5;=\r\nhello\r\n0\r\n\r\n"}) {
+           "x\r\n\r\n", "\r\n\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n",
+           "5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
+           "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n",
+           "ffffffffffffffffff\r\nx\r\n", "0\r\nbad trailer\r\n\r\n", "0;a=\"\n\"\r\n\r\n",
+           "5;=\r\nhello\r\n0\r\n\r\n"}) {
     CAPTURE(body);
     for (const std::size_t step : {std::size_t{1}, std::size_t{7}, SIZE_MAX}) {
       const outcome got = read(chunked_head + body, step);
@@ -181,7 +185,9 @@ TEST_CASE("parser: a body of the largest size is taken, one byte more is not") {
   REQUIRE(sized_over.refused);
   CHECK(sized_over.refused->code == code::too_large);
 
-  const auto chunked = [](const std::string& last) { return chunked_head + "3e7\r\n" + std::string(999, 'x') + "\r\n" + last; };
+  const auto chunked = [](const std::string& last) {
+    return chunked_head + "3e7\r\n" + std::string(999, 'x') + "\r\n" + last;
+  };
   const outcome taken = read(chunked("1\r\ny\r\n0\r\n\r\n"), 64, 1'000);
   CHECK_FALSE(taken.refused);
   CHECK(taken.body.size() == 1'000);
@@ -191,7 +197,8 @@ TEST_CASE("parser: a body of the largest size is taken, one byte more is not") {
 }
 
 TEST_CASE("parser: bodies share one budget and give it back") {
-  const std::string text = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x');
+  const std::string text =
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x');
   CHECK_FALSE(read(text, 1'000, 1u << 20, 262'144).refused);
   const outcome over = read(text, 1'000, 1u << 20, 131'072);
   REQUIRE(over.refused);
@@ -215,7 +222,8 @@ TEST_CASE("scanner: target and headers have bounds of their own, exact to the by
 TEST_CASE("parser: a hundred headers are taken, one more is not") {
   const auto with = [](int count) {
     std::string text = "GET / HTTP/1.1\r\nHost: a\r\n";
-    for (int i = 1; i < count; ++i) text += "x" + std::to_string(i) + ": y\r\n";
+    for (int i = 1; i < count; ++i)
+      text += "x" + std::to_string(i) + ": y\r\n";
     return read(text + "\r\n");
   };
   CHECK_FALSE(with(100).refused);
@@ -238,10 +246,18 @@ TEST_CASE("parser: mangled requests never crash it, whole or in pieces") {
     for (unsigned edits = random() % 4; edits > 0; --edits) {
       const std::size_t at = random() % text.size();
       switch (random() % 4) {
-      case 0: text[at] = static_cast<char>(random()); break;
-      case 1: text.erase(at, 1 + random() % 3); break;
-      case 2: text.insert(at, 1, "\r\n\0 :;\"0\t"[random() % 9]); break;
-      default: text.insert(at, text.substr(random() % text.size(), random() % 9)); break;
+      case 0:
+        text[at] = static_cast<char>(random());
+        break;
+      case 1:
+        text.erase(at, 1 + random() % 3);
+        break;
+      case 2:
+        text.insert(at, 1, "\r\n\0 :;\"0\t"[random() % 9]);
+        break;
+      default:
+        text.insert(at, text.substr(random() % text.size(), random() % 9));
+        break;
       }
       if (text.empty()) text = "x";
     }

@@ -53,7 +53,13 @@ TEST_CASE("router: a known path with another method names all its methods") {
 }
 
 TEST_CASE("router: an unknown path allows nothing") {
-  for (const auto& path : std::vector<std::vector<std::string>>{{"nothing"}, {"api"}, {"api", ""}, {"api", "clients", ""}, {"livez", ""}, {""}, {"API", "clients"}}) {
+  for (const auto& path : std::vector<std::vector<std::string>>{{"nothing"},
+                                                                {"api"},
+                                                                {"api", ""},
+                                                                {"api", "clients", ""},
+                                                                {"livez", ""},
+                                                                {""},
+                                                                {"API", "clients"}}) {
     CHECK(routes.find(path, method::get).allowed == 0);
   }
 }

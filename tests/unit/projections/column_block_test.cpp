@@ -1,8 +1,8 @@
 // Stored bytes to columns.
-#include "projections/column_block.hpp"
 #include "core/json.hpp"
 #include "core/record.hpp"
 #include "core/text_fold.hpp"
+#include "projections/column_block.hpp"
 #include <doctest/doctest.h>
 
 using namespace synclog;
@@ -24,12 +24,14 @@ core::field_texts some_fields() {
   return fields;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("columns: bookkeeping, fields, search text and doc of several records stand side by side") {
   const auto fields = some_fields();
-  const std::string first = core::encode_record(clients(), {"a\"b", 3, {7}, {1'000'000}, {2'000'001}}, fields);
-  const std::string second = core::encode_record(clients(), {"c", 1, {8}, {5}, {5}}, core::field_texts(fields.size()));
+  const std::string first =
+      core::encode_record(clients(), {"a\"b", 3, {7}, {1'000'000}, {2'000'001}}, fields);
+  const std::string second =
+      core::encode_record(clients(), {"c", 1, {8}, {5}, {5}}, core::field_texts(fields.size()));
   projections::column_block block(clients());
   REQUIRE(block.add(first));
   REQUIRE(block.add(second));
@@ -48,7 +50,8 @@ TEST_CASE("columns: bookkeeping, fields, search text and doc of several records 
   CHECK_FALSE(column("full_name")[1].has_value());
   CHECK(block.has_value(clients().field_index("phone").value()));
   CHECK_FALSE(block.has_value(clients().field_index("email").value()));
-  CHECK(block.search_texts()[0] == core::search_text(clients(), core::decode_record(clients(), first)->fields));
+  CHECK(block.search_texts()[0] ==
+        core::search_text(clients(), core::decode_record(clients(), first)->fields));
   block.clear();
   CHECK(block.size() == 0);
   CHECK_FALSE(block.has_value(clients().field_index("phone").value()));
@@ -61,8 +64,9 @@ TEST_CASE("columns: an older record lacks fields or has others; what is no recor
   REQUIRE(block.add(head + R"(,"gone":[1,{"}":2}],"phone":"1","full_name":"A"})"));
   CHECK(block.fields()[clients().field_index("phone").value()][0] == "1");
   CHECK(block.fields()[clients().field_index("full_name").value()][0] == "A");
-  for (const std::string& text : {std::string("[]"), std::string("{}"), std::string(""), head, R"({"id":1})" + head,
-                                  std::string(R"({"id":"x","version":"1","position":2,"created_at":"","updated_at":""})")})
+  for (const std::string& text :
+       {std::string("[]"), std::string("{}"), std::string(""), head, R"({"id":1})" + head,
+        std::string(R"({"id":"x","version":"1","position":2,"created_at":"","updated_at":""})")})
     CHECK_FALSE(block.add(text));
   CHECK(block.size() == 1);
 }

@@ -32,9 +32,11 @@ std::string refused(const parameters& params, const char* entity = "clients") {
   return query.error().detail;
 }
 
-bool says(const std::string& text, const char* words) { return text.find(words) != std::string::npos; }
+bool says(const std::string& text, const char* words) {
+  return text.find(words) != std::string::npos;
+}
 
-}  // namespace
+} // namespace
 
 TEST_CASE("list query: nothing asked is everything in the default order") {
   const auto query = accepted({});
@@ -49,7 +51,8 @@ TEST_CASE("list query: nothing asked is everything in the default order") {
 }
 
 TEST_CASE("list query: filters map to columns, repeated ones are any of, empty means none") {
-  const auto query = accepted({{"reference", "R1"}, {"branch", "b"}, {"branch", "a"}, {"branch", ""}, {"branch", "a"}});
+  const auto query =
+      accepted({{"reference", "R1"}, {"branch", "b"}, {"branch", "a"}, {"branch", ""}, {"branch", "a"}});
   REQUIRE(query.filters.size() == 2);
   CHECK(query.filters[0].column.name == "branch");
   CHECK(query.filters[0].values == std::vector<std::string>{"", "a", "b"});
@@ -59,8 +62,12 @@ TEST_CASE("list query: filters map to columns, repeated ones are any of, empty m
 }
 
 TEST_CASE("list query: ranges take filter names, fields, other spellings and bookkeeping columns") {
-  const auto query = accepted({{"date[gte]", "2026-11-23T23:00:00Z"}, {"date[lt]", "2026-12-01"}, {"full_name[ne]", ""},
-                               {"fullName[gt]", "M"}, {"version[lte]", "3"}, {"created_at[gt]", "2026-11-23T04:05:06+01:00"}},
+  const auto query = accepted({{"date[gte]", "2026-11-23T23:00:00Z"},
+                               {"date[lt]", "2026-12-01"},
+                               {"full_name[ne]", ""},
+                               {"fullName[gt]", "M"},
+                               {"version[lte]", "3"},
+                               {"created_at[gt]", "2026-11-23T04:05:06+01:00"}},
                               "appointments");
   REQUIRE(query.filters.size() == 6);
   CHECK(query.filters[0].column.name == "created_at");
@@ -112,19 +119,29 @@ TEST_CASE("list query: what is wrong is refused, named, and the known names are 
   CHECK(says(refused({{"branch", "\xff"}}), "no text"));
   CHECK(says(refused({{"branch", std::string("a\0b", 3)}}), "no text"));
   CHECK(says(refused({{"cursor", "x"}}), "cursor: "));
-  CHECK(says(refused({{"sort", "full_name,phone,email,gender,date_of_birth,address,city,branch,version"}}), "more than 8"));
+  CHECK(says(refused({{"sort", "full_name,phone,email,gender,date_of_birth,address,city,branch,version"}}),
+             "more than 8"));
 }
 
 TEST_CASE("list query: equal questions have one canonical text, different ones differ") {
   const auto text = [](const parameters& params) { return accepted(params).canonical; };
-  CHECK(text({{"branch", "a"}, {"branch", "b"}, {"phone", "1"}}) == text({{"phone", "1"}, {"branch", "b"}, {"branch", "a"}}));
+  CHECK(text({{"branch", "a"}, {"branch", "b"}, {"phone", "1"}}) ==
+        text({{"phone", "1"}, {"branch", "b"}, {"branch", "a"}}));
   CHECK(text({{"sort", "-created_at"}}) == text({}));
   CHECK(text({{"search", "Ä"}}) == text({{"search", "a"}}));
-  const std::vector<parameters> different = {{}, {{"branch", "a"}}, {{"branch", "a"}, {"branch", "b"}}, {{"branch", "a=1:b"}},
-                                             {{"branch", ""}}, {{"branch[ne]", "a"}}, {{"phone", "a"}}, {{"limit", "5"}},
-                                             {{"sort", "created_at"}}, {{"search", "a"}}};
+  const std::vector<parameters> different = {{},
+                                             {{"branch", "a"}},
+                                             {{"branch", "a"}, {"branch", "b"}},
+                                             {{"branch", "a=1:b"}},
+                                             {{"branch", ""}},
+                                             {{"branch[ne]", "a"}},
+                                             {{"phone", "a"}},
+                                             {{"limit", "5"}},
+                                             {{"sort", "created_at"}},
+                                             {{"search", "a"}}};
   for (std::size_t i = 0; i < different.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j) CHECK(text(different[i]) != text(different[j]));
+    for (std::size_t j = 0; j < i; ++j)
+      CHECK(text(different[i]) != text(different[j]));
   CHECK(accepted({}, "visits").canonical != accepted({}, "campaigns").canonical);
 }
 
@@ -136,12 +153,15 @@ TEST_CASE("page cursor: any values come back, for the same question only, and a 
   const auto query = accepted(params);
   for (int round = 0; round < 200; ++round) {
     std::string city;
-    for (std::uint64_t i = random() % 20; i > 0; --i) city += random() % 3 == 0 ? "é" : std::string(1, static_cast<char>(1 + random() % 126));
-    std::vector<std::optional<std::string>> values = {city, "1985-07-14", "2026-11-23T04:05:06.000001Z", "CLT-1"};
+    for (std::uint64_t i = random() % 20; i > 0; --i)
+      city += random() % 3 == 0 ? "é" : std::string(1, static_cast<char>(1 + random() % 126));
+    std::vector<std::optional<std::string>> values = {city, "1985-07-14", "2026-11-23T04:05:06.000001Z",
+                                                      "CLT-1"};
     if (random() % 2 == 0) values[0].reset();
     if (random() % 2 == 0) values[1].reset();
     const std::string cursor = encode_page_cursor(query, values);
-    CHECK(cursor.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == std::string::npos);
+    CHECK(cursor.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+          std::string::npos);
     auto again = params;
     again.emplace_back("cursor", cursor);
     CHECK(accepted(again).after == values);
@@ -151,15 +171,20 @@ TEST_CASE("page cursor: any values come back, for the same question only, and a 
     char& letter = damaged[random() % damaged.size()];
     letter = letter == 'A' ? 'B' : 'A';
     CHECK(says(refused({params[0], params[1], {"cursor", damaged}}), "cursor: "));
-    CHECK(says(refused({params[0], params[1], {"cursor", cursor.substr(0, random() % cursor.size())}}), "cursor: "));
+    CHECK(says(refused({params[0], params[1], {"cursor", cursor.substr(0, random() % cursor.size())}}),
+               "cursor: "));
     CHECK(says(refused({params[0], params[1], {"cursor", cursor + "A"}}), "cursor: "));
     CHECK(says(refused({params[0], {"cursor", cursor}}), "cursor: "));
     CHECK(says(refused({params[0], params[1], {"branch", "b"}, {"cursor", cursor}}), "cursor: "));
   }
   // Well made, but with a value its column cannot hold.
-  CHECK(says(refused({params[0], params[1], {"cursor", encode_page_cursor(query, {"x", "no date", "2026-11-23T04:05:06Z", "i"})}}),
+  CHECK(says(refused({params[0],
+                      params[1],
+                      {"cursor", encode_page_cursor(query, {"x", "no date", "2026-11-23T04:05:06Z", "i"})}}),
              "cursor: "));
-  CHECK(says(refused({params[0], params[1], {"cursor", encode_page_cursor(query, {"x", "1985-07-14", std::nullopt, "i"})}}),
+  CHECK(says(refused({params[0],
+                      params[1],
+                      {"cursor", encode_page_cursor(query, {"x", "1985-07-14", std::nullopt, "i"})}}),
              "cursor: "));
 }
 

@@ -27,24 +27,26 @@ std::string sql_of(const parameters& params, const char* entity = "clients", con
   return build_page_rows(parsed(params, entity, caller), 51).sql;
 }
 
-std::string after(const char* entity, const parameters& params, std::vector<std::optional<std::string>> values) {
+std::string after(const char* entity, const parameters& params,
+                  std::vector<std::optional<std::string>> values) {
   auto query = parsed(params, entity);
   query.after = std::move(values);
   return build_page_rows(query, 51).sql;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("read statements: values are parameters, shapes are the text") {
   const std::string evil = "'; DROP TABLE clients; --";
   CHECK(sql_of({{"branch", evil}}) == sql_of({{"branch", "x"}}));
-  CHECK(sql_of({{"branch", "x"}}) ==
-        "SELECT doc FROM public.\"clients\" WHERE \"branch\" = $1::text ORDER BY \"created_at\" DESC, \"id\" DESC LIMIT 51");
-  CHECK(sql_of({{"branch", "a"}, {"branch", "b"}}) == sql_of({{"branch", "a"}, {"branch", evil}, {"branch", "c"}}));
+  CHECK(sql_of({{"branch", "x"}}) == "SELECT doc FROM public.\"clients\" WHERE \"branch\" = $1::text ORDER "
+                                     "BY \"created_at\" DESC, \"id\" DESC LIMIT 51");
+  CHECK(sql_of({{"branch", "a"}, {"branch", "b"}}) ==
+        sql_of({{"branch", "a"}, {"branch", evil}, {"branch", "c"}}));
   CHECK(sql_of({{"search", evil}}) == sql_of({{"search", "x"}}));
   CHECK(build_page_rows(parsed({{"search", "5%_\\"}}), 1).values.value(0) == std::string("%5\\%\\_\\\\%"));
-  CHECK(sql_of({{"date", "2026-11-23"}, {"date", "2026-11-24"}}, "appointments").find("ANY ($1::text[]::date[])") !=
-        std::string::npos);
+  CHECK(sql_of({{"date", "2026-11-23"}, {"date", "2026-11-24"}}, "appointments")
+            .find("ANY ($1::text[]::date[])") != std::string::npos);
 }
 
 TEST_CASE("read statements: the scope is a condition, and callers who may see nothing ask for nothing") {
@@ -75,8 +77,10 @@ TEST_CASE("read statements: the next page is one row comparison where that tells
   const auto backwards = after("distributors", {{"sort", "-distributor_name"}}, {std::nullopt, "d"});
   CHECK(backwards.find("\"distributor_name\" IS NOT NULL") > backwards.find("UNION ALL"));
 
-  const auto mixed = after("clients", {{"sort", "-version,created_at"}}, {"3", "2026-11-23T04:05:06.000000Z", "c"});
-  CHECK(mixed.find("\"version\" = $1::bigint AND (\"created_at\", \"id\") > ($2::timestamptz, $3::text)") != std::string::npos);
+  const auto mixed =
+      after("clients", {{"sort", "-version,created_at"}}, {"3", "2026-11-23T04:05:06.000000Z", "c"});
+  CHECK(mixed.find("\"version\" = $1::bigint AND (\"created_at\", \"id\") > ($2::timestamptz, $3::text)") !=
+        std::string::npos);
   CHECK(mixed.find("\"version\" < $1::bigint") > mixed.find("UNION ALL"));
 }
 

@@ -1,5 +1,5 @@
 // The fake handlers.
-#include "server_fixture.hpp"
+#include "server_fakes.hpp"
 #include "eventstore/pg/types.hpp"
 #include <array>
 #include <boost/asio/redirect_error.hpp>
@@ -25,7 +25,8 @@ constexpr std::array table{
     http::route{only(method::get), "/flood", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/chunks", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/big", nullptr, access::read, pace::waits},
-    http::route{http::any_of(method::get, method::put), "/api/{entity}/{id}", nullptr, access::write, pace::waits},
+    http::route{http::any_of(method::get, method::put), "/api/{entity}/{id}", nullptr, access::write,
+                pace::waits},
 };
 
 asio::awaitable<void> pause(std::chrono::milliseconds span) {
@@ -51,10 +52,10 @@ test_server::settings test_server::quick_settings() {
 }
 
 test_server::test_server(settings with) : metrics_(table), threads_(with.threads) {
-  http::dispatcher dispatch = [this](const http::route& target, const http::request& asked, http::responder& answer) {
-    return call(target, asked, answer);
-  };
-  server_ = std::make_unique<http::server>(threads_.executor(), with.options, with.limits, table, std::move(dispatch), metrics_);
+  http::dispatcher dispatch = [this](const http::route& target, const http::request& asked,
+                                     http::responder& answer) { return call(target, asked, answer); };
+  server_ = std::make_unique<http::server>(threads_.executor(), with.options, with.limits, table,
+                                           std::move(dispatch), metrics_);
   server_->start();
   port_ = server_->endpoints().front().port();
 }
@@ -70,7 +71,8 @@ std::chrono::milliseconds test_server::stop(std::chrono::milliseconds grace) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
 }
 
-asio::awaitable<void> test_server::call(const http::route& target, const http::request& asked, http::responder& answer) {
+asio::awaitable<void> test_server::call(const http::route& target, const http::request& asked,
+                                        http::responder& answer) {
   ++handled;
   const std::string_view pattern = target.pattern;
   if (pattern == "/tiny" || pattern == "/wait") {
@@ -79,7 +81,8 @@ asio::awaitable<void> test_server::call(const http::route& target, const http::r
     co_await answer.send(text(asked.body));
   } else if (pattern == "/echo") {
     std::string out = asked.path + "|" + asked.raw_query + "|" + asked.request_id;
-    for (const auto& [name, value] : asked.headers) out += "\n" + name + "=" + value;
+    for (const auto& [name, value] : asked.headers)
+      out += "\n" + name + "=" + value;
     co_await answer.send(text(std::move(out)));
   } else if (pattern == "/hold") {
     co_await hold(answer);
@@ -96,7 +99,8 @@ asio::awaitable<void> test_server::call(const http::route& target, const http::r
     co_await answer.write(std::string(40'000, '2'));
     co_await answer.finish();
   } else if (pattern == "/big") {
-    co_await answer.send(text(std::string(std::stoul(std::string(asked.parameter("bytes").value_or("0"))), 'x')));
+    co_await answer.send(
+        text(std::string(std::stoul(std::string(asked.parameter("bytes").value_or("0"))), 'x')));
   } else {
     co_await answer.send(text(asked.segments.back()));
   }
@@ -104,7 +108,8 @@ asio::awaitable<void> test_server::call(const http::route& target, const http::r
 
 asio::awaitable<void> test_server::hold(http::responder& answer) {
   ++held;
-  while (!released_) co_await pause(std::chrono::milliseconds(2));
+  while (!released_)
+    co_await pause(std::chrono::milliseconds(2));
   co_await answer.send(text("released"));
   --held;
 }
@@ -116,11 +121,12 @@ asio::awaitable<void> test_server::stream(http::responder& answer) {
     co_await answer.send(std::move(full));
     co_return;
   }
-  ++streaming;
   http::response head;
   head.headers.emplace_back("Content-Type", "text/event-stream");
   co_await answer.begin(std::move(head));
-  while (!answer.peer_closed() && !answer.draining()) co_await pause(std::chrono::milliseconds(2));
+  ++streaming;
+  while (!answer.peer_closed() && !answer.draining())
+    co_await pause(std::chrono::milliseconds(2));
   if (answer.draining() && !answer.peer_closed()) {
     ++drained;
     co_await answer.write("event: bye\ndata: {}\n\n");

@@ -1,8 +1,9 @@
-// A server with handlers of its own, no database: for tests of the connection layer. The handlers are reached by pattern.
+// A server with handlers of its own, no database: for tests of the connection layer. The handlers are reached
+// by pattern.
 #pragma once
 #include "http/server.hpp"
-#include "support/http_client.hpp"
-#include "support/wait.hpp"
+#include "tests/support/http_client.hpp"
+#include "tests/support/wait.hpp"
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
@@ -12,12 +13,14 @@
 namespace synclog::tests {
 
 // Routes:
-//   GET  /tiny            {"ok":true}, quick                    GET  /wait     the same, "waits"
-//   POST /echo            the body back                         GET  /echo     what the request said, as text
-//   GET  /hold            answers when release() is called      GET  /throw    ?what=…: throws before or after begin
-//   GET  /stream          a stream: "tick" until drained or gone GET  /flood   chunks without end, ?size= bytes each
-//   GET  /chunks          three chunks                          GET  /big      ?bytes=: one answer of that size
-//   GET|PUT /api/{entity}/{id}  the id back
+//   GET /tiny, /wait   {"ok":true}; the first is quick
+//   POST /echo         the body back; GET /echo: what the request said
+//   GET /hold          answers when release() is called
+//   GET /throw         ?what=…: throws before or after the answer has begun
+//   GET /stream        a stream until the server drains or the client is gone
+//   GET /flood         chunks of ?size= bytes without end
+//   GET /chunks, /big  three chunks; one answer of ?bytes=
+//   GET, PUT /api/{entity}/{id}   the id back
 class test_server {
  public:
   struct settings {
@@ -44,10 +47,11 @@ class test_server {
   std::atomic<int> streaming{0};         // handlers inside /stream and /flood
   std::atomic<std::uint64_t> flooded{0}; // bytes that /flood has written
   std::atomic<int> handled{0};
-  std::atomic<int> drained{0};           // streams that ended because the server drains
+  std::atomic<int> drained{0}; // streams that ended because the server drains
 
  private:
-  boost::asio::awaitable<void> call(const http::route& target, const http::request& asked, http::responder& answer);
+  boost::asio::awaitable<void> call(const http::route& target, const http::request& asked,
+                                    http::responder& answer);
   boost::asio::awaitable<void> hold(http::responder& answer);
   boost::asio::awaitable<void> stream(http::responder& answer);
   boost::asio::awaitable<void> flood(const http::request& asked, http::responder& answer);
