@@ -127,10 +127,15 @@ boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
       current.target.found->access == access::none) {
     co_return std::nullopt;
   }
-  auto caller = co_await context_->authenticate(current.parser.request(), current.target.found->access);
-  if (!caller) co_return caller.error();
-  current.parser.request().caller = std::move(*caller);
-  co_return std::nullopt;
+  request& asked = current.parser.request();
+  try {
+    auto caller = co_await context_->authenticate(asked, current.target.found->access);
+    if (!caller) co_return caller.error();
+    asked.caller = std::move(*caller);
+    co_return std::nullopt;
+  } catch (const std::exception& caught) {
+    co_return problem_of_exception(caught, asked.request_id);
+  }
 }
 
 boost::asio::awaitable<void> session::serve() {

@@ -40,6 +40,15 @@ bool is_plain_string(std::string_view token) {
 
 } // namespace
 
+bool is_first_version(std::string_view doc) {
+  constexpr std::string_view begins = "{\"id\":\"", follows = ",\"version\":1,";
+  if (!doc.starts_with(begins)) return false;
+  std::size_t at = begins.size();
+  while (at < doc.size() && doc[at] != '"')
+    at += doc[at] == '\\' ? 2 : 1;
+  return at < doc.size() && doc.substr(at + 1).starts_with(follows);
+}
+
 column_block::column_block(const core::entity& definition)
     : definition_(&definition), fields_(definition.fields.size()), filled_(definition.fields.size()) {}
 

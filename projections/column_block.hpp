@@ -13,6 +13,9 @@
 
 namespace synclog::projections {
 
+// True when a stored record is the first version of its record: nothing of it stood before.
+bool is_first_version(std::string_view doc);
+
 class column_block {
  public:
   using text_column = std::vector<std::optional<std::string_view>>;

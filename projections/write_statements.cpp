@@ -36,8 +36,8 @@ std::vector<array_column> array_columns(const core::entity& definition) {
 
 } // namespace
 
-std::string upsert_sql(const core::entity& definition, std::string_view table_name) {
-  std::string names, selected, arrays, aliases, updates;
+std::string insert_sql(const core::entity& definition, std::string_view table_name) {
+  std::string names, selected, arrays, aliases;
   std::size_t number = 0;
   for (const array_column& column : array_columns(definition)) {
     const std::string digits = std::to_string(++number);
@@ -46,11 +46,17 @@ std::string upsert_sql(const core::entity& definition, std::string_view table_na
     selected += separator + "u.c" + digits + column.cast;
     arrays += separator + "$" + digits + "::" + column.element + "[]";
     aliases += separator + "c" + digits;
-    if (column.name != "id")
-      updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
   }
   return "INSERT INTO " + qualified_table(table_name) + " (" + names + ") SELECT " + selected +
-         " FROM unnest(" + arrays + ") AS u(" + aliases + ") ON CONFLICT (id) DO UPDATE SET " + updates;
+         " FROM unnest(" + arrays + ") AS u(" + aliases + ")";
+}
+
+std::string upsert_sql(const core::entity& definition, std::string_view table_name) {
+  std::string updates;
+  for (const array_column& column : array_columns(definition))
+    if (column.name != "id")
+      updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
+  return insert_sql(definition, table_name) + " ON CONFLICT (id) DO UPDATE SET " + updates;
 }
 
 std::string delete_sql(std::string_view table_name) {

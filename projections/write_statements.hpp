@@ -7,7 +7,8 @@ namespace synclog::projections {
 
 // Arrays: $1 ids, $2 versions, $3 positions, $4 created_at, $5 updated_at, then one per field (text[], or
 // json[] for objects and arrays), search_text when there are search fields, docs (json[]). A NULL array is a
-// column of NULLs. At most one row an id.
+// column of NULLs. At most one row an id; insert_sql is for records that never existed: it does not look.
+std::string insert_sql(const core::entity& definition, std::string_view table_name);
 std::string upsert_sql(const core::entity& definition, std::string_view table_name);
 
 // $1 ids.

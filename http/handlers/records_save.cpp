@@ -121,7 +121,6 @@ answered answer_save(const services& with, const request& asked) {
   constexpr std::array<std::string_view, 2> known{"dry_run", "map"};
   const auto opened = open_write(with, asked, known);
   if (!opened) co_return opened.error();
-  if (asked.segments.size() > 2) co_return bad_request("POST goes to the entity's own path");
   const auto form = body_form_of(asked, {.ndjson = true, .csv = true});
   if (!form) co_return form.error();
   if (*form != body_form::csv && !opened->column_map.empty()) co_return bad_request("map goes with text/csv");

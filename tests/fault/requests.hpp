@@ -24,6 +24,7 @@ class request_source {
   request_source(std::uint64_t seed, int writer);
 
   planned next();
+  planned create(); // a new record, wherever
   // What an acknowledged operation means for later ones.
   void learn(const planned& done);
   bool coin() { return below(2) == 0; }
@@ -34,7 +35,6 @@ class request_source {
   void finish(planned& wanted, std::string_view method, std::string_view target,
               std::string_view more_headers, std::string_view body) const;
   std::string fresh_id();
-  planned create();
   planned update();
   planned remove();
   planned natural_key();

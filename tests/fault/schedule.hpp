@@ -22,8 +22,9 @@ struct run_options {
   std::uint64_t seed = 1;
   int writers = 64;
   int faults = 3;
-  bool open_snapshot = false; // a transaction that read the log stays open beside the load
-  std::string history_path;   // "" = in memory only
+  std::chrono::seconds back_within{10}; // the promise after each fault
+  bool open_snapshot = false;           // a transaction that read the log stays open beside the load
+  std::string history_path;             // "" = in memory only
 };
 
 struct fault_done {

@@ -8,6 +8,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto answer_timeout = 15s; // longer than the promise to be back within 10 s
+constexpr auto probe_timeout = 1'500ms;
 constexpr auto retry_patience = 25s;
 constexpr auto shortest_rest = 10ms;
 constexpr auto longest_rest = 160ms;
@@ -20,7 +21,9 @@ struct writers::writer_state {
   fault::wire wire;
 };
 
-writers::writers(writers_options options, history& kept) : options_(std::move(options)), history_(&kept) {
+writers::writers(writers_options options, history& kept)
+    : options_(std::move(options)), history_(&kept),
+      prober_(new writer_state{request_source(options_.seed, options_.count), {}}) {
   for (int number = 0; number < options_.count; ++number)
     threads_.emplace_back([this, number] { work(number); });
 }
@@ -53,12 +56,11 @@ bool writers::rest(std::chrono::milliseconds time) {
 }
 
 // Sends it once; false when it was not sent, and then nothing is recorded.
-bool writers::attempt_once(writer_state& self, planned& wanted) {
+bool writers::attempt_once(writer_state& self, planned& wanted, std::chrono::milliseconds patience) {
   attempt made;
   wire_answer answer;
   made.sent_us = now_us();
-  const auto came =
-      self.wire.send(options_.port(), wanted.request, wire::clock::now() + answer_timeout, answer);
+  const auto came = self.wire.send(options_.port(), wanted.request, wire::clock::now() + patience, answer);
   if (came == exchange::not_sent) return false;
   if (came == exchange::answered) {
     made.answered_us = now_us();
@@ -79,7 +81,7 @@ void writers::carry_out(writer_state& self, planned& wanted) {
   const auto until = wire::clock::now() + retry_patience;
   std::chrono::milliseconds pause = shortest_rest;
   for (;;) {
-    const bool sent = attempt_once(self, wanted);
+    const bool sent = attempt_once(self, wanted, answer_timeout);
     if (sent) {
       const verdict told = verdict_of(wanted.op.attempts.back());
       if (told == verdict::acknowledged || told == verdict::refused || !persistent) return;
@@ -99,7 +101,12 @@ void writers::carry_out(writer_state& self, planned& wanted) {
 // The same request again after its acknowledgement: must be answered as the first time.
 void writers::repeat(writer_state& self, planned& done) {
   if (verdict_of(done.op) == verdict::acknowledged && self.source.below(one_repeat_in) == 0)
-    attempt_once(self, done);
+    attempt_once(self, done, answer_timeout);
+}
+
+void writers::probe() {
+  auto wanted = prober_->source.create();
+  if (attempt_once(*prober_, wanted, probe_timeout)) history_->add(std::move(wanted.op));
 }
 
 void writers::work(int number) {

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -30,6 +31,10 @@ class writers {
   writers(const writers&) = delete;
   writers& operator=(const writers&) = delete;
 
+  // One create on a connection of its own, with little patience: a writer may be stuck with a request of
+  // before a fault. Called by the thread that made the object; part of the history like any other.
+  void probe();
+
   // Ends the load: every writer finishes what it is at, retries included, and its thread ends.
   void stop();
 
@@ -44,7 +49,7 @@ class writers {
  private:
   struct writer_state;
   void work(int number);
-  bool attempt_once(writer_state& self, planned& wanted);
+  bool attempt_once(writer_state& self, planned& wanted, std::chrono::milliseconds patience);
   void carry_out(writer_state& self, planned& wanted);
   void repeat(writer_state& self, planned& done);
   bool rest(std::chrono::milliseconds time);
@@ -58,6 +63,7 @@ class writers {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::atomic<bool> stopping_{false};
+  std::unique_ptr<writer_state> prober_;
   std::vector<std::thread> threads_;
 };
 

@@ -1,4 +1,5 @@
 // Host, Origin and CORS over real sockets.
+#include "eventstore/pg/types.hpp"
 #include "server_fakes.hpp"
 #include <doctest/doctest.h>
 
@@ -94,6 +95,8 @@ TEST_CASE("server: who may call is asked before the body is read") {
   with.options.authenticate = [](const http::request& asked,
                                  http::access) -> boost::asio::awaitable<core::result<core::scope>> {
     if (asked.header("authorization") == "Bearer good") co_return core::scope{};
+    if (asked.header("authorization") == "Bearer unlucky")
+      throw eventstore::pg::unavailable("no database to look it up in");
     co_return core::make_problem(core::problem_code::unauthorized, "no token");
   };
   test_server server(with);

@@ -66,12 +66,12 @@ TEST_CASE("committer: a strict request with one bad item leaves nothing, its len
   auto strict = request_of(items());
   strict.handling = eventstore::bulk_handling::strict;
   const auto fell = server.submit(std::move(strict));
-  REQUIRE(fell);
+  REQUIRE(fell.has_value());
   CHECK(fell->items[0].error->code == core::problem_code::aborted);
   CHECK(fell->items[1].error->code == core::problem_code::invalid);
   CHECK(cluster.sql(database, "SELECT count(*) FROM synclog.events") == "0");
   const auto lenient = server.submit(request_of(items()));
-  REQUIRE(lenient);
+  REQUIRE(lenient.has_value());
   CHECK(lenient->items[0].status == item_status::created);
   CHECK(lenient->items[1].status == item_status::rejected);
   CHECK(lenient->items[2].position.value == 2);
@@ -85,7 +85,7 @@ TEST_CASE("committer: a dry run tells what would happen and saves nothing") {
   auto request = request_of({save(R"({"id":"C-1","full_name":"a"})")});
   request.dry_run = true;
   const auto told = server.submit(std::move(request));
-  REQUIRE(told);
+  REQUIRE(told.has_value());
   CHECK(told->items[0].status == item_status::created);
   CHECK(told->items[0].position.value == 0);
   CHECK(cluster.sql(database, "SELECT count(*) FROM synclog.events") == "0");
@@ -104,15 +104,15 @@ TEST_CASE("committer: the same Idempotency-Key answers the same again, another r
   };
   const auto first = server.submit(keyed(R"({"full_name":"a"})", 1));
   const auto second = server.submit(keyed(R"({"full_name":"a"})", 1));
-  REQUIRE(first);
-  REQUIRE(second);
+  REQUIRE(first.has_value());
+  REQUIRE(second.has_value());
   CHECK_FALSE(first->replayed);
   CHECK(second->replayed);
   CHECK(second->items[0].id == first->items[0].id);
   CHECK(second->items[0].doc == first->items[0].doc);
   CHECK(core::to_string(second->at) == core::to_string(first->at));
   const auto other = server.submit(keyed(R"({"full_name":"b"})", 2));
-  REQUIRE_FALSE(other);
+  REQUIRE_FALSE(other.has_value());
   CHECK(other.error().code == core::problem_code::idempotency_mismatch);
   auto refused = keyed(R"({"phone":"1"})", 3);
   refused.idempotency.key = "k2";
@@ -120,7 +120,7 @@ TEST_CASE("committer: the same Idempotency-Key answers the same again, another r
   again.idempotency.key = "k2";
   const auto no = server.submit(std::move(refused));
   const auto still_no = server.submit(std::move(again));
-  REQUIRE(still_no);
+  REQUIRE(still_no.has_value());
   CHECK(still_no->replayed);
   CHECK(still_no->items[0].error->errors.at(0).pointer == no->items[0].error->errors.at(0).pointer);
 }
@@ -136,7 +136,7 @@ TEST_CASE("committer: two unique values change hands within one request") {
     const auto swapped = server.submit(request_of({save(R"({"id":"C-1","reference_number":null})"),
                                                    save(R"({"id":"C-2","reference_number":"R1"})"),
                                                    save(R"({"id":"C-1","reference_number":"R2"})")}));
-    REQUIRE(swapped);
+    REQUIRE(swapped.has_value());
     for (const auto& item : swapped->items) {
       CHECK(item.status == item_status::updated);
     }
@@ -158,12 +158,12 @@ TEST_CASE("committer: a record that the database refuses does not fail its neigh
       bulk.push_back(save(fmt::format(R"({{"id":"B-{}","full_name":"{}"}})", index, name)));
     }
     const auto done = server.submit(request_of(std::move(bulk)));
-    REQUIRE(done);
+    REQUIRE(done.has_value());
     for (std::size_t index = 0; index < done->items.size(); ++index) {
       CHECK((done->items[index].status == item_status::rejected) == (index == 13 || index == 27));
     }
     const auto alone = server.submit(request_of({save(R"({"id":"P","full_name":"poison"})")}));
-    REQUIRE(alone);
+    REQUIRE(alone.has_value());
     CHECK(alone->items[0].error->code == core::problem_code::invalid);
   }
   CHECK(cluster.sql(database, "SELECT count(*) FROM clients") == "38");
@@ -177,7 +177,7 @@ TEST_CASE("committer: a full queue refuses, and a request without a database is 
   eventstore::committer_options options;
   options.max_queue_commands = 1;
   log_server server(threads, own, database, options);
-  REQUIRE(server.submit(request_of({save(R"({"id":"C-1","full_name":"a"})")})));
+  REQUIRE(server.submit(request_of({save(R"({"id":"C-1","full_name":"a"})")})).has_value());
   own.stop();
   std::atomic<int> unavailable{0};
   std::atomic<int> overloaded{0};
@@ -198,7 +198,7 @@ TEST_CASE("committer: a full queue refuses, and a request without a database is 
   CHECK(std::chrono::steady_clock::now() - began < 5s);
   own.start();
   const auto later = server.submit(request_of({save(R"({"id":"C-2","full_name":"c"})")}));
-  REQUIRE(later);
+  REQUIRE(later.has_value());
   CHECK(later->items[0].position.value == 2);
 }
 

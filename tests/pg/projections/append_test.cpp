@@ -100,6 +100,22 @@ TEST_CASE("append: values are exchanged across the statements of a large batch, 
   CHECK(table_difference(log) == "");
 }
 
+TEST_CASE("append: a fresh record may take what a changed one gives away in the same batch") {
+  lab log;
+  const core::entity& clients = *log.entities.find("clients");
+  const auto named = [&](const char* reference) {
+    return with(clients, {{"full_name", "\"A\""}, {"reference_number", reference}});
+  };
+  REQUIRE(!log.append({{&clients, "z", named("\"R1\"")}}));
+  REQUIRE(!log.append({{&clients, "a", named("\"R1\"")}, {&clients, "z", named("\"R2\"")}}));
+  // Gone and there again is a change: its version goes on counting.
+  REQUIRE(!log.append({{&clients, "a", std::nullopt}}));
+  REQUIRE(!log.append({{&clients, "a", named("\"R3\"")}, {&clients, "b", named("\"R1\"")}}));
+  REQUIRE(!log.append({{&clients, "c", named("\"R4\"")}, {&clients, "c", named("\"R5\"")}}));
+  log.check_table(clients);
+  CHECK(table_difference(log) == "");
+}
+
 TEST_CASE("probes: the holder of a unique value comes with the latest event of its record") {
   lab log;
   const core::entity& exotic = *log.entities.find("exotic");

@@ -70,3 +70,14 @@ TEST_CASE("columns: an older record lacks fields or has others; what is no recor
     CHECK_FALSE(block.add(text));
   CHECK(block.size() == 1);
 }
+
+TEST_CASE("columns: a first version is told from later ones whatever the id holds") {
+  for (const std::string id : {"a", "a\"b", "\\", "x\",\"version\":1,"}) {
+    const core::field_texts none(clients().fields.size());
+    CHECK(projections::is_first_version(core::encode_record(clients(), {id, 1, {7}, {1}, {1}}, none)));
+    CHECK_FALSE(projections::is_first_version(core::encode_record(clients(), {id, 2, {7}, {1}, {1}}, none)));
+    CHECK_FALSE(projections::is_first_version(core::encode_record(clients(), {id, 10, {7}, {1}, {1}}, none)));
+  }
+  CHECK_FALSE(projections::is_first_version(""));
+  CHECK_FALSE(projections::is_first_version("{\"id\":\"a"));
+}
