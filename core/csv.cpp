@@ -84,17 +84,23 @@ result<reader> reader::open(std::string_view bytes) {
   };
   if (made.offset_ == text.size()) return refuse("the file has no header");
   const std::string_view line = line_text(text, made.offset_);
-  const bool has_control = std::any_of(line.begin(), line.end(), [](char each) {
-    return static_cast<unsigned char>(each) < 0x20 && each != '\t';
-  });
-  if (has_control || !is_valid_utf8(line))
+  const auto has_control_character = [](std::string_view name) {
+    return std::any_of(name.begin(), name.end(), [](char each) {
+      return static_cast<unsigned char>(each) < 0x20 && each != '\t' && each != '\n' && each != '\r';
+    });
+  };
+  if (has_control_character(line) || !is_valid_utf8(line))
     return refuse("the first line is no header but has characters that are no text");
   made.dialect_.delimiter = find_delimiter(line);
   row first;
   const scan_options options{made.dialect_.delimiter, quoting::rfc4180, quoted_limit(text, made.offset_)};
   const scanned header = scan_record(text, made.offset_, options, first);
-  for (const std::string& cell : first.cells)
+  for (const std::string& cell : first.cells) {
+    // A quoted name may run over several lines: what was looked at above is only the first.
+    if (has_control_character(cell) || !is_valid_utf8(cell))
+      return refuse("the header has characters that are no text");
     made.header_.emplace_back(trimmed(cell));
+  }
   if (std::all_of(made.header_.begin(), made.header_.end(), [](const auto& name) { return name.empty(); }))
     return refuse("the file has no header");
   if (made.header_.size() > max_columns) return refuse("the header has more than 2,000 columns");

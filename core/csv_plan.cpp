@@ -232,7 +232,9 @@ class row_reader {
     rest_ += '}';
     const std::size_t index = *definition_.rest_field;
     if (!made_.fields.has(index) || made_.fields.is_null(index)) return made_.fields.set(index, rest_);
-    made_.fields.set(index, json::merge_patch(made_.fields.get(index), rest_).value());
+    const auto merged = json::merge_patch(made_.fields.get(index), rest_);
+    if (!merged) return report(0, "/" + definition_.fields[index].name, merged.error().detail);
+    made_.fields.set(index, *merged);
   }
 
   const entity& definition_;

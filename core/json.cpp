@@ -31,7 +31,8 @@ problem malformed(std::string_view text, std::size_t offset, std::string_view re
 }
 
 problem stopped_by_defects(std::vector<defect> defects, std::string fallback_pointer) {
-  if (defects.empty()) return invalid_field(std::move(fallback_pointer), "cannot be read");
+  if (defects.empty())
+    return invalid_field(std::move(fallback_pointer), "cannot be read: the document has too many values");
   problem made = make_problem(problem_code::invalid, defects.back().pointer + ": " + defects.back().detail);
   const bool too_many = defects.size() > tree_builder::max_defects;
   if (too_many)

@@ -38,6 +38,7 @@ struct member {
 
 struct limits {
   std::size_t max_depth = 64;
+  std::size_t max_values = 4'000'000;  // of a whole document: each costs about a hundred bytes while it is parsed
 };
 
 // Something grammatical that the house refuses, at its place in the tree.

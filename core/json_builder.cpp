@@ -58,7 +58,7 @@ tree_builder::tree_builder(stacks& work, std::pmr::memory_resource& arena, std::
 
 bool tree_builder::Null() {
   add({});
-  return true;
+  return may_go_on();
 }
 
 bool tree_builder::Bool(bool given) {
@@ -66,7 +66,7 @@ bool tree_builder::Bool(bool given) {
   node.kind = kind::boolean;
   node.boolean = given;
   add(node);
-  return true;
+  return may_go_on();
 }
 
 bool tree_builder::RawNumber(const char* text, std::size_t length, bool) {
@@ -161,6 +161,7 @@ bool tree_builder::close() {
 
 void tree_builder::add(const value& child) {
   if (skipped_depth_ > 0) return;
+  ++values_;
   if (work_.frames.empty())
     root_ = child;
   else

@@ -78,7 +78,7 @@ class tree_builder {
   std::string_view string_defect(const char* text, std::size_t length);
   std::string_view patch_within(std::size_t first, std::size_t past);
   void report_duplicates(std::span<const member> members);
-  bool may_go_on() const { return defects_.size() <= max_defects; }
+  bool may_go_on() const { return defects_.size() <= max_defects && values_ <= bounds_.max_values; }
 
   stacks& work_;
   std::pmr::memory_resource& arena_;
@@ -89,6 +89,7 @@ class tree_builder {
   const bool has_escapes_;
   const std::vector<patched_spot>& patches_;
   std::size_t next_patch_ = 0;
+  std::size_t values_ = 0;
   std::size_t skipped_depth_ = 0; // open containers below the depth limit, which are not built
   value root_;
 };

@@ -174,8 +174,11 @@ void batch::load_records(const pg::rows& rows) {
   for (int row = 0; row < rows.size(); ++row) {
     const auto& [definition, id] = wanted_records_.at(static_cast<std::size_t>(rows.int8(row, 0) - 1));
     const auto action = core::event_action_from(rows.text(row, 3));
-    state_.put(*definition, {std::string(id), rows.int8(row, 1), {rows.int8(row, 2)}, action != core::event_action::deleted,
-                             std::string(rows.text(row, 4))});
+    // A record whose latest data was erased is gone: saving it again creates it anew, its versions counting on.
+    const bool erased = rows.is_null(row, 4);
+    const bool live = action != core::event_action::deleted && !erased;
+    state_.put(*definition, {std::string(id), rows.int8(row, 1), {rows.int8(row, 2)}, live,
+                             erased ? std::string() : std::string(rows.text(row, 4))});
   }
 }
 
@@ -292,6 +295,13 @@ void batch::decide_commands(entry& current) {
 }
 
 void batch::keep_answer(const entry& current, const std::vector<core::item_outcome>& items) {
+  // A failure of ours is no answer to keep: the same key may succeed later.
+  const bool failed = std::any_of(items.begin(), items.end(), [](const core::item_outcome& item) {
+    return item.error && item.error->code == core::problem_code::internal;
+  });
+  if (failed) {
+    return;
+  }
   stored_answer kept;
   kept.at = end_;
   kept.items = items;
@@ -316,6 +326,17 @@ void batch::seal(core::event& made, const std::string& meta) {
   made.hash = hasher_->next(end_hash_, made, data_hash);
   end_hash_ = made.hash;
   end_ = core::cursor::of(made.position, made.hash);
+}
+
+std::size_t batch::bytes() const {
+  std::size_t total = 0;
+  for (const auto& made : events_) {
+    total += 3 * made.data.size() + made.meta.size();
+  }
+  for (const auto& row : new_answers_) {
+    total += row.text.size();
+  }
+  return total;
 }
 
 pg::segment batch::writes(batch_ending ending) const {
@@ -425,7 +446,7 @@ std::vector<std::int64_t> batch::replayed_positions() const {
 void batch::load_replayed(const pg::rows& data_by_position) {
   std::unordered_map<std::int64_t, std::string_view> docs;
   for (int row = 0; row < data_by_position.size(); ++row) {
-    docs.emplace(data_by_position.int8(row, 0), data_by_position.text(row, 1));
+    docs.emplace(data_by_position.int8(row, 0), data_by_position.is_null(row, 1) ? "null" : data_by_position.text(row, 1));
   }
   for (auto& current : entries_) {
     if (current.stored && current.answer && current.answer->has_value()) {
@@ -452,6 +473,17 @@ std::vector<core::result<write_outcome>> batch::take_answers() {
     }
     if (!current.answer) {
       core::invariant_broken("a request of a batch was not decided");
+    }
+    if (current.stored && current.answer->has_value()) {
+      const auto& items = (*current.answer)->items;
+      const bool incomplete = std::any_of(items.begin(), items.end(), [](const core::item_outcome& item) {
+        return item.position.value > 0 && item.doc.empty();
+      });
+      if (incomplete) {
+        answers.push_back(core::make_problem(core::problem_code::database_unavailable,
+                                             "the first answer could not be read again; repeat the request"));
+        continue;
+      }
     }
     if (*current.answer && !(*current.answer)->replayed && current.last_event.value == 0) {
       (*current.answer)->at = end_;

@@ -35,6 +35,8 @@ class batch {
   // Folds every command in order. Needs load() before.
   void decide(core::timestamp now);
 
+  // Of the records that writes() sends: each goes into the log and, twice, into its read table.
+  std::size_t bytes() const;
   bool writes_anything() const { return !events_.empty() || !new_answers_.empty(); }
   // Second round trip: rows, NOTIFY and the ending. With batch_ending::rollback it tells whether the rows would do.
   pg::segment writes(batch_ending ending) const;

@@ -23,8 +23,11 @@ namespace {
 
 constexpr auto expire_interval = 200ms;
 constexpr auto connect_timeout = 5s;
-constexpr auto backoff_min = 20ms;
-constexpr auto backoff_max = 1'000ms;
+constexpr std::chrono::milliseconds backoff_min = 20ms;
+constexpr std::chrono::milliseconds backoff_max = 1'000ms;
+constexpr std::chrono::milliseconds idle_look = 500ms;  // how soon an idle committer notices that its connection broke
+constexpr auto culprit_time = 5s;  // others wait while a refused record is sought
+constexpr std::size_t max_segment_bytes = 256u << 20;
 constexpr int max_culprits = 8;  // poisoned commands sought in one request before it is refused whole
 
 core::problem unavailable_problem() {
@@ -38,6 +41,22 @@ core::problem unknown_problem() {
 }
 
 }  // namespace
+
+// What to do with a batch that the database refused.
+committer::impl::attempt_end committer::impl::end_of(const pg::failure& failed) {
+  switch (pg::classify(failed.sqlstate)) {
+    case pg::meaning::retry:
+    case pg::meaning::stale_plan:
+    case pg::meaning::shutting_down:
+      return attempt_end::again;
+    case pg::meaning::out_of_resources:
+    case pg::meaning::timed_out:
+    case pg::meaning::not_allowed:
+      return attempt_end::unavailable;
+    default:
+      return attempt_end::poisoned;
+  }
+}
 
 pg::deadline committer::impl::call_deadline() const {
   return pg::clock::now() + connect.statement_timeout + 5s;
@@ -63,8 +82,12 @@ asio::awaitable<void> committer::impl::run() {
         break;
       }
     }
+    // An idle server keeps its connection too: it is ready, and the first write does not wait for a connect.
+    if (!connection || !connection->is_open()) {
+      co_await connect_once();
+    }
     // wake() is posted to this strand, so it cannot run between take_batch() and this wait.
-    wake_timer.expires_at(asio::steady_timer::time_point::max());
+    wake_timer.expires_after(connection ? idle_look : std::max<std::chrono::milliseconds>(backoff, backoff_min));
     boost::system::error_code cancelled;
     co_await wake_timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
@@ -138,28 +161,36 @@ asio::awaitable<bool> committer::impl::ensure_connection() {
       const auto jitter = std::uniform_int_distribution<std::int64_t>(backoff.count() / 2, backoff.count())(random);
       co_await pause(std::chrono::milliseconds(jitter));
     }
-    backoff = std::clamp<std::chrono::milliseconds>(backoff * 2, backoff_min, backoff_max);
-    try {
-      auto options_now = connect;
-      auto opened = co_await pg::connection::open(strand, std::move(options_now), pg::clock::now() + connect_timeout);
-      pg::segment ask;
-      ask.add(statements::read_log_id, {}, pg::result_format::binary);
-      auto answer = co_await opened->run_ok(std::move(ask), pg::clock::now() + connect_timeout);
-      core::uuid log_id{};
-      const auto& rows = answer.results.at(0);
-      if (rows.size() != 1 || rows.text(0, 0).size() != log_id.size()) {
-        throw pg::unavailable("the database has no log");
-      }
-      std::memcpy(log_id.data(), rows.text(0, 0).data(), log_id.size());
-      hasher = std::make_unique<core::chain_hasher>(log_id);
-      connection = std::move(opened);
-      counted.connected = true;
-      backoff = 0ms;
-    } catch (const std::runtime_error& failed) {
-      spdlog::warn("committer: {}", failed.what());
-    }
+    co_await connect_once();
   }
   co_return true;
+}
+
+// One try; on failure the next one should wait a little longer.
+asio::awaitable<void> committer::impl::connect_once() {
+  connection.reset();
+  counted.connected = false;
+  backoff = std::clamp<std::chrono::milliseconds>(backoff * 2, backoff_min, backoff_max);
+  try {
+    auto options_now = connect;
+    const auto until = pg::clock::now() + connect_timeout;
+    auto opened = co_await pg::connection::open(strand, std::move(options_now), until);
+    pg::segment ask;
+    ask.add(statements::read_log_id, {}, pg::result_format::binary);
+    const auto answer = co_await opened->run_ok(std::move(ask), until);
+    core::uuid log_id{};
+    const auto& rows = answer.results.at(0);
+    if (rows.size() != 1 || rows.text(0, 0).size() != log_id.size()) {
+      throw pg::unavailable("the database has no log");
+    }
+    std::memcpy(log_id.data(), rows.text(0, 0).data(), log_id.size());
+    hasher = std::make_unique<core::chain_hasher>(log_id);
+    connection = std::move(opened);
+    counted.connected = true;
+    backoff = 0ms;
+  } catch (const std::runtime_error& failed) {
+    spdlog::warn("committer: {}", failed.what());
+  }
 }
 
 asio::awaitable<void> committer::impl::process(pending_list taken) {
@@ -185,6 +216,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(pending_l
       continue;
     }
     attempt_end end = attempt_end::again;
+    bool impossible = false;
     try {
       end = co_await attempt_once(requests);
     } catch (const pg::unavailable& failed) {
@@ -192,6 +224,13 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(pending_l
       spdlog::warn("committer: {}", failed.what());
       connection->close();
       connection.reset();
+    } catch (const std::exception& broken) {
+      // Too large to send, out of memory, a row of the log that cannot be read: these requests fail, the server does not.
+      spdlog::error("committer: {}", broken.what());
+      impossible = true;
+    }
+    if (impossible) {
+      end = co_await give_up(requests);
     }
     if (end == attempt_end::unavailable) {
       for (auto& waiting : requests) {
@@ -207,6 +246,19 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(pending_l
   }
 }
 
+// Nothing was sent to be saved. Alone, a request that cannot be carried out is refused; in company each is tried alone.
+asio::awaitable<committer::impl::attempt_end> committer::impl::give_up(pending_list requests) {
+  commit_sent = false;
+  co_await roll_back();
+  if (requests.size() > 1) {
+    co_return attempt_end::poisoned;
+  }
+  auto why = core::make_problem(core::problem_code::too_large,
+                                "the request, with the records that it changes, is too large for one transaction; nothing was saved");
+  requests.front()->answer(std::move(why));
+  co_return attempt_end::answered;
+}
+
 // One transaction. Throws pg::unavailable only while nothing can have been saved.
 asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pending_list requests) {
   const auto began = pg::clock::now();
@@ -218,8 +270,9 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
   auto looked_up = co_await connection->run(std::move(lookups), call_deadline());
   if (!looked_up.ok()) {
     last_failure = std::move(looked_up.failed);
+    spdlog::warn("committer: look-up refused: {} {}", last_failure->sqlstate, last_failure->message);
     co_await roll_back();
-    co_return pg::is_unavailable(last_failure->sqlstate) ? attempt_end::unavailable : attempt_end::poisoned;
+    co_return end_of(*last_failure);
   }
   const bool some_left =
       std::any_of(requests.begin(), requests.end(), [](const pending_ptr& waiting) { return waiting->answered(); });
@@ -237,15 +290,30 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
     co_return attempt_end::answered;
   }
 
+  auto rows = work.writes(batch_ending::commit);
+  if (work.bytes() > max_segment_bytes) {
+    throw std::length_error("the batch is too large to send");
+  }
   commit_sent = true;
   bool lost = false;
   pg::segment_result written;
   try {
-    auto rows = work.writes(batch_ending::commit);
     written = co_await connection->run(std::move(rows), call_deadline());
   } catch (const pg::unavailable& failed) {
     spdlog::warn("committer: outcome unknown: {}", failed.what());
     lost = true;
+  }
+  // 01000 beside the commit: its wait for a standby was cancelled. It may be lost in a failover, so it is not acknowledged.
+  const bool unreplicated = std::any_of(written.warnings.begin(), written.warnings.end(),
+                                        [](const pg::failure& warning) { return warning.sqlstate == "01000"; });
+  if (written.ok() && unreplicated && !lost) {
+    ++counted.unknown;
+    commit_sent = false;
+    out.hint();
+    for (const auto& waiting : requests) {
+      waiting->answer(unknown_problem());
+    }
+    co_return attempt_end::answered;
   }
   if (lost || (written.ok() && written.results.back().command_tag() != "COMMIT")) {
     ++counted.unknown;
@@ -254,6 +322,9 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
       hash = work.events().back().hash;
     }
     std::optional<bool> saved = false;
+    if (connection) {
+      connection->close();
+    }
     if (!work.events().empty()) {
       saved = co_await committed_after_all(work.end(), hash);
     }
@@ -273,17 +344,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
       last_failure = std::move(written.failed);
       spdlog::warn("committer: batch refused: {} {}", last_failure->sqlstate, last_failure->message);
       co_await roll_back();
-      switch (pg::classify(last_failure->sqlstate)) {
-        case pg::meaning::retry:
-        case pg::meaning::stale_plan:
-        case pg::meaning::shutting_down:
-          co_return attempt_end::again;
-        case pg::meaning::out_of_resources:
-        case pg::meaning::timed_out:
-          co_return attempt_end::unavailable;
-        default:
-          co_return attempt_end::poisoned;
-      }
+      co_return end_of(*last_failure);
     }
   }
   ++counted.batches;
@@ -352,7 +413,7 @@ asio::awaitable<void> committer::impl::load_replayed(batch& decided) {
     const auto answer = co_await connection->run_ok(std::move(work), call_deadline());
     decided.load_replayed(answer.results.at(0));
   } catch (const std::runtime_error& failed) {
-    // The statuses are right all the same; the records are missing from this one answer.
+    // Those requests are answered 503 by take_answers(): asking again with the same key is safe.
     spdlog::warn("committer: replayed records: {}", failed.what());
   }
 }
@@ -428,30 +489,31 @@ asio::awaitable<void> committer::impl::reject_culprits(pending_ptr request) {
 }
 
 // The shortest prefix of the commands that the database refuses ends with the culprit. Nothing is committed meanwhile.
+// Empty when it cannot be told in time, or nobody waits for it any longer.
 asio::awaitable<std::optional<std::size_t>> committer::impl::find_culprit(pending_ptr request) {
+  const auto until = pg::clock::now() + culprit_time;
   std::size_t good = 0;
   std::size_t bad = request->request.commands.size();
-  if (!co_await prefix_fails(request, bad)) {
-    co_return std::nullopt;
-  }
   while (bad - good > 1) {
-    const auto middle = good + (bad - good) / 2;
-    if (co_await prefix_fails(request, middle)) {
-      bad = middle;
-    } else {
-      good = middle;
+    if (request->answered() || stop_now || pg::clock::now() > until) {
+      co_return std::nullopt;
     }
+    const auto middle = good + (bad - good) / 2;
+    const auto fails = co_await prefix_fails(request, middle);
+    if (!fails) {
+      co_return std::nullopt;
+    }
+    (*fails ? bad : good) = middle;
   }
   // The failure that names the culprit is the shortest prefix's own.
-  if (!co_await prefix_fails(request, bad)) {
-    co_return std::nullopt;
-  }
-  co_return bad - 1;
+  const auto fails = co_await prefix_fails(request, bad);
+  co_return fails.value_or(false) ? std::optional(bad - 1) : std::nullopt;
 }
 
-asio::awaitable<bool> committer::impl::prefix_fails(pending_ptr request, std::size_t commands) {
+// Empty when the database went away meanwhile.
+asio::awaitable<std::optional<bool>> committer::impl::prefix_fails(pending_ptr request, std::size_t commands) {
   if (!co_await ensure_connection()) {
-    co_return false;
+    co_return std::nullopt;
   }
   try {
     batch work(projection, *hasher, options.max_record_bytes);
@@ -471,11 +533,16 @@ asio::awaitable<bool> committer::impl::prefix_fails(pending_ptr request, std::si
       last_failure = std::move(looked_up.failed);
     }
     co_await roll_back();
+    if (end_of(*last_failure) != attempt_end::poisoned) {
+      co_return std::nullopt;
+    }
     co_return true;
-  } catch (const pg::unavailable& failed) {
+  } catch (const std::exception& failed) {
     spdlog::warn("committer: seeking a refused record: {}", failed.what());
-    connection->close();
-    co_return false;
+    if (connection) {
+      connection->close();
+    }
+    co_return std::nullopt;
   }
 }
 

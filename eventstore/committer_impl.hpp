@@ -47,15 +47,18 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   void expire_queue();
 
   boost::asio::awaitable<bool> ensure_connection();
+  boost::asio::awaitable<void> connect_once();
   boost::asio::awaitable<void> process(pending_list taken);
   enum class attempt_end : std::uint8_t { answered, poisoned, again, unavailable };
   boost::asio::awaitable<attempt_end> attempt(pending_list requests);
   boost::asio::awaitable<attempt_end> attempt_once(pending_list requests);
+  boost::asio::awaitable<attempt_end> give_up(pending_list requests);
+  static attempt_end end_of(const pg::failure& failed);
   boost::asio::awaitable<std::optional<bool>> committed_after_all(core::cursor end, core::sha256_digest hash);
   boost::asio::awaitable<void> bisect(pending_list requests);
   boost::asio::awaitable<void> reject_culprits(pending_ptr request);
   boost::asio::awaitable<std::optional<std::size_t>> find_culprit(pending_ptr request);
-  boost::asio::awaitable<bool> prefix_fails(pending_ptr request, std::size_t commands);
+  boost::asio::awaitable<std::optional<bool>> prefix_fails(pending_ptr request, std::size_t commands);
   boost::asio::awaitable<void> roll_back();
   boost::asio::awaitable<void> load_replayed(batch& decided);
   void answer_all(batch& decided, const pending_list& requests);

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 namespace {
 
 // The first statement of a page asks for few rows; their size tells how many more fit the bound.
-constexpr std::size_t first_rows = 64;
+constexpr std::size_t first_rows = 32;
 
 core::sha256_digest digest_of(std::string_view bytes) {
   core::sha256_digest digest{};
@@ -53,6 +53,7 @@ asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
 asio::awaitable<std::vector<core::event>> log_reader::page(core::position after, page_bounds bounds, pg::deadline until) {
   std::vector<core::event> events;
   std::size_t bytes = 0;
+  std::size_t largest = 0;
   auto wanted = std::min(first_rows, bounds.max_events);
   while (events.size() < bounds.max_events && bytes < bounds.max_bytes) {
     pg::segment work;
@@ -64,18 +65,19 @@ asio::awaitable<std::vector<core::event>> log_reader::page(core::position after,
     for (int row = 0; row < rows.size(); ++row) {
       auto read = event_of_row(rows, row);
       bytes += read.data.size() + read.meta.size();
+      largest = std::max(largest, read.data.size() + read.meta.size());
       after = read.position;
       events.push_back(std::move(read));
     }
     if (static_cast<std::size_t>(rows.size()) < wanted) {
       break;
     }
-    const auto average = std::max<std::size_t>(1, bytes / events.size());
-    const auto room = bounds.max_bytes > bytes ? (bounds.max_bytes - bytes) / average : 0;
+    // By the largest event seen, and at most four times as many: large events may follow small ones.
+    const auto room = bounds.max_bytes > bytes ? (bounds.max_bytes - bytes) / std::max<std::size_t>(1, largest) : 0;
     if (room == 0) {
       break;
     }
-    wanted = std::min(room, bounds.max_events - events.size());
+    wanted = std::min({room, wanted * 4, bounds.max_events - events.size()});
   }
   co_return events;
 }

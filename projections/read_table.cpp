@@ -209,10 +209,10 @@ void read_tables::table::add_writes(pg::segment& work, const table_changes& chan
 void read_tables::add_writes(pg::segment& work, std::span<const eventstore::record_change> changes) const {
   std::vector<std::pair<const table*, table_changes>> by_table;
   for (const eventstore::record_change& change : changes) {
+    const table* const target = &table_of(*change.definition);
     auto found = std::find_if(by_table.begin(), by_table.end(),
-                              [&](const auto& each) { return each.first->definition == change.definition; });
-    if (found == by_table.end())
-      found = by_table.insert(by_table.end(), {&table_of(*change.definition), table_changes{}});
+                              [&](const auto& each) { return each.first == target; });
+    if (found == by_table.end()) found = by_table.insert(by_table.end(), {target, table_changes{}});
     if (change.doc.empty())
       found->second.gone.push_back(change.id);
     else if (is_first_version(change.doc))
@@ -220,8 +220,8 @@ void read_tables::add_writes(pg::segment& work, std::span<const eventstore::reco
     else
       found->second.changed.push_back(change.doc);
   }
-  for (const auto& [table, of_table] : by_table)
-    table->add_writes(work, of_table);
+  for (const auto& [written, of_table] : by_table)
+    written->add_writes(work, of_table);
 }
 
 std::string read_tables::field_of_constraint(std::string_view table_name, std::string_view constraint) const {

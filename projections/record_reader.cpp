@@ -119,7 +119,9 @@ asio::awaitable<list_page> record_reader::page(const list_query& query, std::siz
   // One row more tells whether there are more.
   built_query built = build_page(query, is_common ? wanted + 1 : scaled_up(wanted + 1));
   auto prepared = impl_->statements.find_or_make(std::move(built.sql));
-  pg::pool& from = query.limit ? impl_->shorts : impl_->wholes;
+  // What may have to look at the whole table does not stand in front of the quick reads.
+  const bool is_quick = query.limit && query.search.empty();
+  pg::pool& from = is_quick ? impl_->shorts : impl_->wholes;
   list_page page;
   page.rows = co_await read(from, std::move(prepared), std::move(built.values), until);
   if (page.rows.size() == 0) throw std::runtime_error("a page came without the head of the log");

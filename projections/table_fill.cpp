@@ -5,6 +5,7 @@
 #include "core/event.hpp"
 #include "projections/column_block.hpp"
 #include "projections/layout.hpp"
+#include "projections/page_size.hpp"
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -13,8 +14,6 @@ namespace synclog::projections {
 namespace pg = eventstore::pg;
 
 namespace {
-
-constexpr std::int64_t positions_a_page = 10'000;
 
 // $1 entity.
 constexpr const char* latest_events = R"(
@@ -77,10 +76,10 @@ void fill(plain_connection& db, const core::entity& definition, const std::strin
   const std::string copy = "COPY " + qualified_table(table_name) + " FROM STDIN";
   column_block block(definition);
   std::string bytes;
-  for (std::int64_t after = 0; after < head; after += positions_a_page) {
-    const pg::rows events =
-        db.run(page, {definition.name, std::to_string(after), std::to_string(after + positions_a_page)});
-    if (events.size() == 0) continue;
+  page_size size;
+  for (std::int64_t after = 0, until = 0; after < head; after = until) {
+    until = after + static_cast<std::int64_t>(size.rows());
+    const pg::rows events = db.run(page, {definition.name, std::to_string(after), std::to_string(until)});
     block.clear();
     bytes.clear();
     for (int row = 0; row < events.size(); ++row)
@@ -88,7 +87,8 @@ void fill(plain_connection& db, const core::entity& definition, const std::strin
         throw std::runtime_error(fmt::format("position {}: its data is no record", events.text(row, 0)));
     for (std::size_t row = 0; row < block.size(); ++row)
       append_row(bytes, block, row);
-    db.copy_in(copy, bytes);
+    if (block.size() > 0) db.copy_in(copy, bytes);
+    size.saw(block.size(), block.bytes());
   }
 }
 

@@ -5,6 +5,7 @@
 #include "core/event.hpp"
 #include "projections/column_block.hpp"
 #include "projections/layout.hpp"
+#include "projections/page_size.hpp"
 #include "projections/plain_connection.hpp"
 #include <algorithm>
 #include <chrono>
@@ -15,8 +16,6 @@ namespace synclog::projections {
 namespace pg = eventstore::pg;
 
 namespace {
-
-constexpr std::int64_t records_a_page = 5'000;
 
 // Columns of a page's statement before the row's own.
 enum page_column : int {
@@ -111,7 +110,7 @@ class table_verifier {
         "ORDER BY e.record_id OFFSET $3::bigint LIMIT 1), (SELECT r.id FROM " +
             qualified_table(definition_.table) +
             " AS r WHERE r.id > $2 ORDER BY r.id OFFSET $3::bigint LIMIT 1))",
-        {definition_.name, after, std::to_string(records_a_page - 1)});
+        {definition_.name, after, std::to_string(size_.rows() - 1)});
     if (found.is_null(0, 0)) return std::nullopt;
     return std::string(found.text(0, 0));
   }
@@ -139,8 +138,12 @@ class table_verifier {
     std::vector<std::optional<std::string>> values = {definition_.name, after};
     if (upper) values.push_back(upper);
     const pg::rows page = db_.run(page_sql(upper.has_value()), values);
-    for (int row = 0; row < page.size() && !report_.difference; ++row)
+    std::size_t bytes = 0;
+    for (int row = 0; row < page.size() && !report_.difference; ++row) {
+      if (!page.is_null(row, event_data)) bytes += page.text(row, event_data).size();
       verify_row(page, row);
+    }
+    size_.saw(static_cast<std::size_t>(page.size()), bytes);
   }
 
   void verify_row(const pg::rows& page, int row) {
@@ -223,6 +226,7 @@ class table_verifier {
   eventstore::verify_report& report_;
   const eventstore::progress_callback& progress_;
   column_block block_;
+  page_size size_;
   std::vector<std::pair<std::string, core::field_type>> compared_; // in the order of the statement
   std::vector<cell> computed_;                                     // beside compared_, for one row
   std::int64_t rows_ = 0, total_ = 0;

@@ -19,6 +19,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -33,6 +34,7 @@ namespace synclog::tools {
 namespace asio = boost::asio;
 namespace pg = eventstore::pg;
 using namespace std::chrono_literals;
+using namespace asio::experimental::awaitable_operators;
 
 namespace {
 
@@ -139,8 +141,10 @@ asio::awaitable<void> start(application& app, http::server& server, bool demo) {
 asio::awaitable<void> shut_down(application& app, http::server& server) {
   const auto until = pg::clock::now() + shutdown_time;
   spdlog::info("shutting down");
-  co_await server.stop(until - 2s);
-  co_await app.committer.drain(until - 1s);
+  // Together: requests that wait in the committer keep their sessions open, and only the drain can end them in time.
+  auto stopped = server.stop(until - 2s);
+  auto drained = app.committer.drain(until - 3s);
+  co_await (std::move(stopped) && std::move(drained));
   co_await app.listener.stop();
   co_await app.feed.stop();
   co_await app.short_reads.stop();

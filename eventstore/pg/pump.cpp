@@ -42,7 +42,7 @@ std::string field(const pg_result* result, int which) {
 bool ends_the_session(const pg_result* error) {
   const char* state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
   if (state == nullptr) return true;
-  const std::string_view severity = field(error, PG_DIAG_SEVERITY_NONLOCALIZED);
+  const std::string severity = field(error, PG_DIAG_SEVERITY_NONLOCALIZED);
   return severity == "FATAL" || severity == "PANIC";
 }
 
@@ -88,7 +88,12 @@ void connection::impl::turn() {
   for (;;) {
     if (!handle || !drain(budget) || !deliver_notifications()) return;
     for (const request_ptr& one : std::exchange(again, {})) {
-      if (handle) send(one);
+      if (handle) {
+        send(one);
+      } else {
+        one->reason = "it broke before the request was repeated";
+        finish(*one, request::outcome::lost);
+      }
     }
     if (!handle) return;
     flushed = PQflush(handle.get());

@@ -25,12 +25,15 @@ constexpr std::array exact_codes{
     entry{"57014", meaning::timed_out},         // query_canceled: statement_timeout
     entry{"25P03", meaning::timed_out},         // idle_in_transaction_session_timeout
     entry{"42501", meaning::not_allowed},       // insufficient_privilege
+    entry{"25006", meaning::out_of_resources},  // read_only_sql_transaction: a standby, or set read-only
 };
 
 constexpr std::array classes{
     entry{"22", meaning::bad_value},         // data_exception
     entry{"23", meaning::bad_value},         // integrity_constraint_violation
+    entry{"54", meaning::bad_value},         // program_limit_exceeded: an index row too large
     entry{"53", meaning::out_of_resources},  // insufficient_resources
+    entry{"58", meaning::out_of_resources},  // system_error: I/O
     entry{"28", meaning::not_allowed},       // invalid_authorization_specification
 };
 

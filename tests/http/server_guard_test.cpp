@@ -106,6 +106,7 @@ TEST_CASE("server: who may call is asked before the body is read") {
   CHECK(refused.status == 401);
   CHECK(refused.header("www-authenticate") == "Bearer");
   CHECK(client.request("GET", "/wait", {{"Authorization", "Bearer good"}}).status == 200);
+  CHECK(client.request("GET", "/wait", {{"Authorization", "Bearer unlucky"}}).status == 503);
   client.send(
       "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
   CHECK(client.read_reply().status == 401);
