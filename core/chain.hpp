@@ -34,6 +34,6 @@ sha256_digest sha256(std::string_view bytes);
 std::string to_hex(std::string_view bytes);
 std::string to_hex(const sha256_digest& digest);
 std::optional<std::string> from_hex(std::string_view hex);
-void fill_random(unsigned char* out, std::size_t bytes);  // OpenSSL's generator; aborts when it fails
+void fill_random(unsigned char* out, std::size_t bytes); // OpenSSL's generator; aborts when it fails
 
-}  // namespace synclog::core
+} // namespace synclog::core

@@ -26,4 +26,4 @@ std::optional<timestamp> parse_rfc3339(std::string_view text);
 // "2026-11-23" that exists in the Gregorian calendar, years 0001-9999.
 bool is_calendar_date(std::string_view text);
 
-}  // namespace synclog::core
+} // namespace synclog::core

@@ -1,5 +1,5 @@
-// The pure heart of the write side: state + command -> event, nothing, or a refusal. No I/O; the committer loads the
-// state under the head lock and folds a whole batch through it in order.
+// The pure heart of the write side: state + command -> event, nothing, or a refusal. No I/O; the committer
+// loads the state under the head lock and folds a whole batch through it in order.
 #pragma once
 #include "core/command.hpp"
 #include "core/event.hpp"
@@ -13,13 +13,14 @@
 
 namespace synclog::core {
 
-// The records and unique values that a batch touches, as the log has them and as the batch changes them. What was not
-// loaded counts as absent: the committer loads everything that decide() may ask for.
+// The records and unique values that a batch touches, as the log has them and as the batch changes them. What
+// was not loaded counts as absent: the committer loads everything that decide() may ask for.
 class decision_state {
  public:
   // Loading.
   void put(const entity& definition, record_state state);
-  void put_holder(const entity& definition, std::size_t field_index, std::string value, std::string record_id);
+  void put_holder(const entity& definition, std::size_t field_index, std::string value,
+                  std::string record_id);
 
   // Asking. nullptr: the record never existed.
   const record_state* find(const entity& definition, std::string_view id) const;
@@ -33,10 +34,11 @@ class decision_state {
 
   // The batch's own effects; decide() calls these.
   void change(const entity& definition, record_state next);
-  void change_holder(const entity& definition, std::size_t field_index, const std::string& value, std::string record_id);
+  void change_holder(const entity& definition, std::size_t field_index, const std::string& value,
+                     std::string record_id);
 
  private:
-  using key = std::string;  // entity, NUL, id; or entity, NUL, field, NUL, value
+  using key = std::string; // entity, NUL, id; or entity, NUL, field, NUL, value
   static key record_key(const entity& definition, std::string_view id);
   static key holder_key(const entity& definition, std::size_t field_index, std::string_view value);
 
@@ -53,7 +55,7 @@ class decision_state {
 
 // What stays the same for one decision.
 struct decision_context {
-  core::position next;  // the position that an event would get
+  core::position next; // the position that an event would get
   timestamp recorded_at;
   const scope& caller;
   std::size_t max_record_bytes;
@@ -61,10 +63,10 @@ struct decision_context {
 
 struct decision {
   item_outcome outcome;
-  std::optional<core::event> event;  // without salt, meta and hash
+  std::optional<core::event> event; // without salt, meta and hash
 };
 
 // Applies one command; on success the state already shows its effect.
 decision decide(decision_state& state, const command& wanted, const decision_context& context);
 
-}  // namespace synclog::core
+} // namespace synclog::core

@@ -22,10 +22,10 @@ struct event {
   std::int64_t version = 0;
   event_action action = event_action::created;
   std::string branch;
-  std::optional<std::string> previous_branch;  // only when the branch changed; "" = it had none
-  std::string data;                             // JSON, the whole record after the change
+  std::optional<std::string> previous_branch; // only when the branch changed; "" = it had none
+  std::string data;                           // JSON, the whole record after the change
   std::array<unsigned char, 16> salt{};
-  std::string meta;                             // JSON: actor, request_id, idempotency_key, origin, user_agent
+  std::string meta; // JSON: actor, request_id, idempotency_key, origin, user_agent
   timestamp recorded_at;
   sha256_digest hash{};
 };
@@ -33,7 +33,7 @@ struct event {
 // "1042-9f3a6c1e": the place and the history it belongs to.
 struct cursor {
   core::position position;
-  std::uint32_t fingerprint = 0;  // first four bytes of the chain hash, big-endian
+  std::uint32_t fingerprint = 0; // first four bytes of the chain hash, big-endian
 
   static cursor of(core::position position, const sha256_digest& hash);
 };
@@ -54,4 +54,4 @@ struct encoded_event {
 };
 encoded_event encode_event(const event& source);
 
-}  // namespace synclog::core
+} // namespace synclog::core

@@ -21,7 +21,8 @@ class field_texts {
   bool is_null(std::size_t index) const { return get(index) == "null"; }
   // Setting a slot again leaves the old bytes unused in the buffer; records are built once, so that is rare.
   void set(std::size_t index, std::string_view json_text) {
-    spans_[index] = {static_cast<std::uint32_t>(buffer_.size()), static_cast<std::uint32_t>(json_text.size())};
+    spans_[index] = {static_cast<std::uint32_t>(buffer_.size()),
+                     static_cast<std::uint32_t>(json_text.size())};
     buffer_.append(json_text);
   }
   void reserve(std::size_t bytes) { buffer_.reserve(bytes); }
@@ -36,4 +37,4 @@ class field_texts {
   std::vector<span> spans_;
 };
 
-}  // namespace synclog::core
+} // namespace synclog::core

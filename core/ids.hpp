@@ -27,4 +27,4 @@ std::string to_string(const uuid& id);
 // "CLT-0192f0c1-…"
 std::string make_record_id(std::string_view prefix);
 
-}  // namespace synclog::core
+} // namespace synclog::core

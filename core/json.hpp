@@ -1,6 +1,6 @@
-// The one JSON door. Everything that comes in is parsed here once: iteratively, depth-capped, UTF-8 checked; numbers
-// keep their text. What is grammatical but refused by the house (duplicate keys, \u0000, depth, lone surrogates) is
-// reported with its pointer. No RapidJSON type leaves core/json*.
+// The one JSON door. Everything that comes in is parsed here once: iteratively, depth-capped, UTF-8 checked;
+// numbers keep their text. What is grammatical but refused by the house (duplicate keys, \u0000, depth, lone
+// surrogates) is reported with its pointer. No RapidJSON type leaves core/json*.
 #pragma once
 #include "core/problem.hpp"
 #include <cstdint>
@@ -21,24 +21,25 @@ struct member;
 struct value {
   json::kind kind = json::kind::null;
   bool boolean = false;
-  std::string_view text;              // string: unescaped bytes; number: its text as it came
+  std::string_view text;                // string: unescaped bytes; number: its text as it came
   const value* first_item = nullptr;    // array elements, `count` of them
   const member* first_member = nullptr; // object members in the order they came, `count` of them
   std::size_t count = 0;
 
-  std::span<const value> items() const;      // empty unless an array
-  std::span<const member> members() const;   // empty unless an object
-  const value* find(std::string_view name) const;  // nullptr when absent or not an object
+  std::span<const value> items() const;           // empty unless an array
+  std::span<const member> members() const;        // empty unless an object
+  const value* find(std::string_view name) const; // nullptr when absent or not an object
 };
 
 struct member {
-  std::string_view name;  // unescaped
+  std::string_view name; // unescaped
   json::value value;
 };
 
 struct limits {
   std::size_t max_depth = 64;
-  std::size_t max_values = 4'000'000;  // of a whole document: each costs about a hundred bytes while it is parsed
+  std::size_t max_values =
+      4'000'000; // of a whole document: each costs about a hundred bytes while it is parsed
 };
 
 // Something grammatical that the house refuses, at its place in the tree.
@@ -53,8 +54,8 @@ class document {
   document& operator=(document&&) noexcept;
   ~document();
   const value& root() const;
-  // Not empty: the tree is complete but must not be stored. Bulk callers reject only the items whose pointer begins
-  // with the defect's ("/3/…"); everybody else answers 422 with these.
+  // Not empty: the tree is complete but must not be stored. Bulk callers reject only the items whose pointer
+  // begins with the defect's ("/3/…"); everybody else answers 422 with these.
   const std::vector<defect>& defects() const;
 
  private:
@@ -70,7 +71,7 @@ result<document> parse(std::string_view text, limits bounds = {});
 
 // Canonical writing: no white space, minimal escapes, members in their order, numbers as they came.
 void append_value(std::string& out, const value& source);
-void append_string(std::string& out, std::string_view text);  // quoted and escaped
+void append_string(std::string& out, std::string_view text); // quoted and escaped
 std::string quoted(std::string_view text);
 // The inverse of append_string for one JSON string token (quotes included). Precondition: valid.
 std::string unquote(std::string_view token);
@@ -81,12 +82,12 @@ result<std::string> merge_patch(std::string_view target, std::string_view patch)
 // One segment of an RFC 6901 pointer, escaped (~0, ~1).
 std::string pointer_segment(std::string_view name);
 
-// The top-level members of a canonical object without building a tree: name token still quoted, value as a slice.
-// Returns false when the text is no object.
+// The top-level members of a canonical object without building a tree: name token still quoted, value as a
+// slice. Returns false when the text is no object.
 struct slice {
-  std::string_view name;   // quoted token without its quotes, still escaped
+  std::string_view name; // quoted token without its quotes, still escaped
   std::string_view value;
 };
 bool split_object(std::string_view text, std::vector<slice>& out);
 
-}  // namespace synclog::core::json
+} // namespace synclog::core::json

@@ -49,7 +49,7 @@ std::string make_meta(const write_request& request) {
   return meta;
 }
 
-}  // namespace
+} // namespace
 
 batch::batch(const inline_projection& projection, core::chain_hasher& hasher, std::size_t max_record_bytes)
     : projection_(&projection), hasher_(&hasher), max_record_bytes_(max_record_bytes) {}
@@ -75,7 +75,8 @@ void batch::collect_lookups() {
       add_unique_probes(wanted);
     }
     if (const auto& key = current.request->idempotency.key; !key.empty()) {
-      const auto [found, fresh] = keys.try_emplace({current.request->caller.actor, key}, wanted_answers_.size());
+      const auto [found, fresh] =
+          keys.try_emplace({current.request->caller.actor, key}, wanted_answers_.size());
       if (fresh) {
         wanted_answers_.emplace_back(current.request->caller.actor, key);
       }
@@ -85,10 +86,12 @@ void batch::collect_lookups() {
   wanted_records_.assign(records.begin(), records.end());
   // The same value may be wanted by many: asked once.
   const auto order = [](const unique_probe& left, const unique_probe& right) {
-    return std::tie(left.definition, left.field_index, left.value) < std::tie(right.definition, right.field_index, right.value);
+    return std::tie(left.definition, left.field_index, left.value) <
+           std::tie(right.definition, right.field_index, right.value);
   };
   const auto same = [](const unique_probe& left, const unique_probe& right) {
-    return left.definition == right.definition && left.field_index == right.field_index && left.value == right.value;
+    return left.definition == right.definition && left.field_index == right.field_index &&
+           left.value == right.value;
   };
   std::sort(probes_.begin(), probes_.end(), order);
   probes_.erase(std::unique(probes_.begin(), probes_.end(), same), probes_.end());
@@ -129,7 +132,8 @@ pg::segment batch::lookups() {
       actors.push_back(actor);
       keys.push_back(key);
     }
-    work.add(statements::find_answers, std::move(pg::params().text_array(actors).text_array(keys)), pg::result_format::binary);
+    work.add(statements::find_answers, std::move(pg::params().text_array(actors).text_array(keys)),
+             pg::result_format::binary);
   }
   if (!probes_.empty()) {
     projection_->add_probes(work, probes_);
@@ -139,7 +143,7 @@ pg::segment batch::lookups() {
 
 void batch::load(const pg::segment_result& answers) {
   const auto& results = answers.results;
-  std::size_t next = 2;  // BEGIN and the lock answer nothing of use
+  std::size_t next = 2; // BEGIN and the lock answer nothing of use
   load_head(results.at(next++));
   if (!wanted_records_.empty()) {
     load_records(results.at(next++));
@@ -174,10 +178,14 @@ void batch::load_records(const pg::rows& rows) {
   for (int row = 0; row < rows.size(); ++row) {
     const auto& [definition, id] = wanted_records_.at(static_cast<std::size_t>(rows.int8(row, 0) - 1));
     const auto action = core::event_action_from(rows.text(row, 3));
-    // A record whose latest data was erased is gone: saving it again creates it anew, its versions counting on.
+    // A record whose latest data was erased is gone: saving it again creates it anew, its versions counting
+    // on.
     const bool erased = rows.is_null(row, 4);
     const bool live = action != core::event_action::deleted && !erased;
-    state_.put(*definition, {std::string(id), rows.int8(row, 1), {rows.int8(row, 2)}, live,
+    state_.put(*definition, {std::string(id),
+                             rows.int8(row, 1),
+                             {rows.int8(row, 2)},
+                             live,
                              erased ? std::string() : std::string(rows.text(row, 4))});
   }
 }
@@ -216,7 +224,8 @@ void batch::decide_entry(entry& current) {
 // True when the key has been used before: then nothing is decided again.
 bool batch::answer_from_key(entry& current) {
   const auto mismatch = [] {
-    return core::make_problem(core::problem_code::idempotency_mismatch, "this Idempotency-Key was used for another request");
+    return core::make_problem(core::problem_code::idempotency_mismatch,
+                              "this Idempotency-Key was used for another request");
   };
   if (current.stored) {
     if (current.stored_fingerprint != current.request->idempotency.fingerprint) {
@@ -276,7 +285,11 @@ void batch::decide_commands(entry& current) {
     for (auto& item : outcome.items) {
       item.position = {};
       if (fell && item.status != core::item_status::rejected) {
-        item = {core::item_status::rejected, item.id, 0, {}, {},
+        item = {core::item_status::rejected,
+                item.id,
+                0,
+                {},
+                {},
                 core::make_problem(core::problem_code::aborted, "another item of this request was refused")};
       }
     }
@@ -288,7 +301,8 @@ void batch::decide_commands(entry& current) {
     current.last_event = end_.position;
     outcome.at = end_;
   }
-  if (!request.idempotency.key.empty() && !request.dry_run && current.command_limit == request.commands.size()) {
+  if (!request.idempotency.key.empty() && !request.dry_run &&
+      current.command_limit == request.commands.size()) {
     keep_answer(current, outcome.items);
   }
   current.answer = std::move(outcome);
@@ -365,7 +379,8 @@ void batch::add_event_rows(pg::segment& work) const {
     std::vector<std::optional<std::string_view>> branches, previous;
     std::size_t bytes = 0;
     auto index = begin;
-    for (; index < events_.size() && index - begin < max_rows_a_statement && bytes < max_bytes_a_statement; ++index) {
+    for (; index < events_.size() && index - begin < max_rows_a_statement && bytes < max_bytes_a_statement;
+         ++index) {
       const auto& made = events_[index];
       positions.push_back(made.position.value);
       times.push_back(made.recorded_at.micros);
@@ -374,7 +389,8 @@ void batch::add_event_rows(pg::segment& work) const {
       entities.push_back(made.entity);
       ids.push_back(made.record_id);
       branches.push_back(made.branch.empty() ? std::nullopt : std::optional<std::string_view>(made.branch));
-      previous.push_back(made.previous_branch ? std::optional<std::string_view>(*made.previous_branch) : std::nullopt);
+      previous.push_back(made.previous_branch ? std::optional<std::string_view>(*made.previous_branch)
+                                              : std::nullopt);
       data.push_back(made.data);
       salts.push_back(bytes_of(made.salt));
       metas.push_back(made.meta);
@@ -382,8 +398,10 @@ void batch::add_event_rows(pg::segment& work) const {
       bytes += made.data.size() + made.meta.size() + made.record_id.size();
     }
     pg::params values;
-    values.int8_array(positions).timestamptz_array(times).int8_array(versions).text_array(actions).text_array(entities);
-    values.text_array(ids).nullable_text_array(branches).nullable_text_array(previous).text_array(data, pg::oid_json);
+    values.int8_array(positions).timestamptz_array(times).int8_array(versions).text_array(actions).text_array(
+        entities);
+    values.text_array(ids).nullable_text_array(branches).nullable_text_array(previous).text_array(
+        data, pg::oid_json);
     values.bytea_array(salts).text_array(metas, pg::oid_json).bytea_array(hashes);
     work.add(statements::insert_events, std::move(values));
     begin = index;
@@ -401,7 +419,8 @@ void batch::add_projection_rows(pg::segment& work) const {
     const auto& made = events_[index];
     if (seen[event_entities_[index]].insert(made.record_id).second) {
       const bool gone = made.action == core::event_action::deleted;
-      changes.push_back({event_entities_[index], made.record_id, gone ? std::string_view{} : std::string_view{made.data}});
+      changes.push_back(
+          {event_entities_[index], made.record_id, gone ? std::string_view{} : std::string_view{made.data}});
     }
   }
   std::reverse(changes.begin(), changes.end());
@@ -446,7 +465,8 @@ std::vector<std::int64_t> batch::replayed_positions() const {
 void batch::load_replayed(const pg::rows& data_by_position) {
   std::unordered_map<std::int64_t, std::string_view> docs;
   for (int row = 0; row < data_by_position.size(); ++row) {
-    docs.emplace(data_by_position.int8(row, 0), data_by_position.is_null(row, 1) ? "null" : data_by_position.text(row, 1));
+    docs.emplace(data_by_position.int8(row, 0),
+                 data_by_position.is_null(row, 1) ? "null" : data_by_position.text(row, 1));
   }
   for (auto& current : entries_) {
     if (current.stored && current.answer && current.answer->has_value()) {
@@ -493,4 +513,4 @@ std::vector<core::result<write_outcome>> batch::take_answers() {
   return answers;
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

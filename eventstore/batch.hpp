@@ -1,5 +1,6 @@
-// One transaction of the committer, without I/O: which state it must look up, what the commands come to in order, which
-// rows that makes, and each request's answer. The committer sends the segments; tests drive it alone.
+// One transaction of the committer, without I/O: which state it must look up, what the commands come to in
+// order, which rows that makes, and each request's answer. The committer sends the segments; tests drive it
+// alone.
 #pragma once
 #include "core/chain.hpp"
 #include "core/decide.hpp"
@@ -25,7 +26,8 @@ class batch {
   // `hasher` and `projection` outlive the batch.
   batch(const inline_projection& projection, core::chain_hasher& hasher, std::size_t max_record_bytes);
 
-  // `request` outlives the batch. Only its first `command_limit` commands take part (all but while a culprit is sought).
+  // `request` outlives the batch. Only its first `command_limit` commands take part (all but while a culprit
+  // is sought).
   void add(const write_request& request, std::size_t command_limit = all_commands);
 
   // First round trip: BEGIN, the head lock, then the reads, each a statement of its own.
@@ -38,7 +40,8 @@ class batch {
   // Of the records that writes() sends: each goes into the log and, twice, into its read table.
   std::size_t bytes() const;
   bool writes_anything() const { return !events_.empty() || !new_answers_.empty(); }
-  // Second round trip: rows, NOTIFY and the ending. With batch_ending::rollback it tells whether the rows would do.
+  // Second round trip: rows, NOTIFY and the ending. With batch_ending::rollback it tells whether the rows
+  // would do.
   pg::segment writes(batch_ending ending) const;
 
   const std::vector<core::event>& events() const { return events_; }
@@ -55,10 +58,10 @@ class batch {
   struct entry {
     const write_request* request = nullptr;
     std::size_t command_limit = all_commands;
-    std::optional<std::size_t> answer_lookup;  // ordinal in find_answers
+    std::optional<std::size_t> answer_lookup; // ordinal in find_answers
     std::optional<stored_answer> stored;
     core::sha256_digest stored_fingerprint{};
-    std::optional<std::size_t> repeats;  // an earlier entry of this batch with the same key
+    std::optional<std::size_t> repeats; // an earlier entry of this batch with the same key
     std::optional<core::result<write_outcome>> answer;
     core::position last_event;
   };
@@ -91,7 +94,7 @@ class batch {
 
   std::vector<std::pair<const core::entity*, std::string_view>> wanted_records_;
   std::vector<unique_probe> probes_;
-  std::vector<std::pair<std::string_view, std::string_view>> wanted_answers_;  // actor, key
+  std::vector<std::pair<std::string_view, std::string_view>> wanted_answers_; // actor, key
 
   core::decision_state state_;
   core::cursor end_;
@@ -99,8 +102,8 @@ class batch {
   core::timestamp recorded_at_;
   core::timestamp last_recorded_at_;
   std::vector<core::event> events_;
-  std::vector<const core::entity*> event_entities_;  // beside events_
+  std::vector<const core::entity*> event_entities_; // beside events_
   std::vector<new_answer> new_answers_;
 };
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

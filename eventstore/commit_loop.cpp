@@ -1,5 +1,5 @@
-// The commit loop: one transaction after the other on one connection, and what happens when one does not end well.
-// Everything here runs on the committer's strand.
+// The commit loop: one transaction after the other on one connection, and what happens when one does not end
+// well. Everything here runs on the committer's strand.
 #include "eventstore/committer_impl.hpp"
 
 #include "core/clock.hpp"
@@ -25,36 +25,39 @@ constexpr auto expire_interval = 200ms;
 constexpr auto connect_timeout = 5s;
 constexpr std::chrono::milliseconds backoff_min = 20ms;
 constexpr std::chrono::milliseconds backoff_max = 1'000ms;
-constexpr std::chrono::milliseconds idle_look = 500ms;  // how soon an idle committer notices that its connection broke
-constexpr auto culprit_time = 5s;  // others wait while a refused record is sought
+constexpr std::chrono::milliseconds idle_look =
+    500ms;                        // how soon an idle committer notices that its connection broke
+constexpr auto culprit_time = 5s; // others wait while a refused record is sought
 constexpr std::size_t max_segment_bytes = 256u << 20;
-constexpr int max_culprits = 8;  // poisoned commands sought in one request before it is refused whole
+constexpr int max_culprits = 8; // poisoned commands sought in one request before it is refused whole
 
 core::problem unavailable_problem() {
-  return core::make_problem(core::problem_code::database_unavailable, "the database cannot be reached; nothing was saved");
+  return core::make_problem(core::problem_code::database_unavailable,
+                            "the database cannot be reached; nothing was saved");
 }
 
 core::problem unknown_problem() {
-  return core::make_problem(core::problem_code::outcome_unknown,
-                            "the database went away during the commit: the change may or may not be saved; repeat the "
-                            "request, with the same Idempotency-Key if it had one");
+  return core::make_problem(
+      core::problem_code::outcome_unknown,
+      "the database went away during the commit: the change may or may not be saved; repeat the "
+      "request, with the same Idempotency-Key if it had one");
 }
 
-}  // namespace
+} // namespace
 
 // What to do with a batch that the database refused.
 committer::impl::attempt_end committer::impl::end_of(const pg::failure& failed) {
   switch (pg::classify(failed.sqlstate)) {
-    case pg::meaning::retry:
-    case pg::meaning::stale_plan:
-    case pg::meaning::shutting_down:
-      return attempt_end::again;
-    case pg::meaning::out_of_resources:
-    case pg::meaning::timed_out:
-    case pg::meaning::not_allowed:
-      return attempt_end::unavailable;
-    default:
-      return attempt_end::poisoned;
+  case pg::meaning::retry:
+  case pg::meaning::stale_plan:
+  case pg::meaning::shutting_down:
+    return attempt_end::again;
+  case pg::meaning::out_of_resources:
+  case pg::meaning::timed_out:
+  case pg::meaning::not_allowed:
+    return attempt_end::unavailable;
+  default:
+    return attempt_end::poisoned;
   }
 }
 
@@ -87,7 +90,8 @@ asio::awaitable<void> committer::impl::run() {
       co_await connect_once();
     }
     // wake() is posted to this strand, so it cannot run between take_batch() and this wait.
-    wake_timer.expires_after(connection ? idle_look : std::max<std::chrono::milliseconds>(backoff, backoff_min));
+    wake_timer.expires_after(connection ? idle_look
+                                        : std::max<std::chrono::milliseconds>(backoff, backoff_min));
     boost::system::error_code cancelled;
     co_await wake_timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
@@ -132,7 +136,9 @@ void committer::impl::expire_queue() {
   {
     const std::lock_guard guard(mutex);
     const auto now = pg::clock::now();
-    const auto is_over = [&](const pending_ptr& waiting) { return stop_now || waiting->request.until <= now; };
+    const auto is_over = [&](const pending_ptr& waiting) {
+      return stop_now || waiting->request.until <= now;
+    };
     for (const auto& waiting : queue) {
       if (is_over(waiting)) {
         queued_commands -= waiting->request.commands.size();
@@ -147,18 +153,20 @@ void committer::impl::expire_queue() {
   expire(expired, false);
 }
 
-// False when there is no point in waiting any longer: nobody in flight waits for the answer, or the drain is over.
+// False when there is no point in waiting any longer: nobody in flight waits for the answer, or the drain is
+// over.
 asio::awaitable<bool> committer::impl::ensure_connection() {
   while (!connection || !connection->is_open()) {
     connection.reset();
     counted.connected = false;
-    const bool someone_waits =
-        std::any_of(in_flight.begin(), in_flight.end(), [](const pending_ptr& waiting) { return !waiting->answered(); });
+    const bool someone_waits = std::any_of(in_flight.begin(), in_flight.end(),
+                                           [](const pending_ptr& waiting) { return !waiting->answered(); });
     if (!someone_waits || stop_now) {
       co_return false;
     }
     if (backoff > 0ms) {
-      const auto jitter = std::uniform_int_distribution<std::int64_t>(backoff.count() / 2, backoff.count())(random);
+      const auto jitter =
+          std::uniform_int_distribution<std::int64_t>(backoff.count() / 2, backoff.count())(random);
       co_await pause(std::chrono::milliseconds(jitter));
     }
     co_await connect_once();
@@ -202,7 +210,8 @@ asio::awaitable<void> committer::impl::process(pending_list taken) {
   in_flight.clear();
 }
 
-// Repeats until the requests are answered or poisoned. Requests whose deadline passed in between have been answered.
+// Repeats until the requests are answered or poisoned. Requests whose deadline passed in between have been
+// answered.
 asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(pending_list requests) {
   while (true) {
     std::erase_if(requests, [](const pending_ptr& waiting) { return waiting->answered(); });
@@ -225,7 +234,8 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(pending_l
       connection->close();
       connection.reset();
     } catch (const std::exception& broken) {
-      // Too large to send, out of memory, a row of the log that cannot be read: these requests fail, the server does not.
+      // Too large to send, out of memory, a row of the log that cannot be read: these requests fail, the
+      // server does not.
       spdlog::error("committer: {}", broken.what());
       impossible = true;
     }
@@ -246,15 +256,17 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(pending_l
   }
 }
 
-// Nothing was sent to be saved. Alone, a request that cannot be carried out is refused; in company each is tried alone.
+// Nothing was sent to be saved. Alone, a request that cannot be carried out is refused; in company each is
+// tried alone.
 asio::awaitable<committer::impl::attempt_end> committer::impl::give_up(pending_list requests) {
   commit_sent = false;
   co_await roll_back();
   if (requests.size() > 1) {
     co_return attempt_end::poisoned;
   }
-  auto why = core::make_problem(core::problem_code::too_large,
-                                "the request, with the records that it changes, is too large for one transaction; nothing was saved");
+  auto why = core::make_problem(
+      core::problem_code::too_large,
+      "the request, with the records that it changes, is too large for one transaction; nothing was saved");
   requests.front()->answer(std::move(why));
   co_return attempt_end::answered;
 }
@@ -274,10 +286,11 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
     co_await roll_back();
     co_return end_of(*last_failure);
   }
-  const bool some_left =
-      std::any_of(requests.begin(), requests.end(), [](const pending_ptr& waiting) { return waiting->answered(); });
+  const bool some_left = std::any_of(requests.begin(), requests.end(),
+                                     [](const pending_ptr& waiting) { return waiting->answered(); });
   if (some_left) {
-    // Somebody's deadline passed during the look-up and he was told that nothing is saved: decide without him.
+    // Somebody's deadline passed during the look-up and he was told that nothing is saved: decide without
+    // him.
     co_await roll_back();
     co_return attempt_end::again;
   }
@@ -303,9 +316,11 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
     spdlog::warn("committer: outcome unknown: {}", failed.what());
     lost = true;
   }
-  // 01000 beside the commit: its wait for a standby was cancelled. It may be lost in a failover, so it is not acknowledged.
-  const bool unreplicated = std::any_of(written.warnings.begin(), written.warnings.end(),
-                                        [](const pg::failure& warning) { return warning.sqlstate == "01000"; });
+  // 01000 beside the commit: its wait for a standby was cancelled. It may be lost in a failover, so it is not
+  // acknowledged.
+  const bool unreplicated =
+      std::any_of(written.warnings.begin(), written.warnings.end(),
+                  [](const pg::failure& warning) { return warning.sqlstate == "01000"; });
   if (written.ok() && unreplicated && !lost) {
     ++counted.unknown;
     commit_sent = false;
@@ -357,10 +372,11 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
   co_return attempt_end::answered;
 }
 
-// The answer to COMMIT was lost. The old backend may still be committing: its head lock is waited for, then the log is
-// asked for the hash that the batch's last event would have. Retried until the database answers; empty when nobody waits
-// any longer, or the server must stop.
-asio::awaitable<std::optional<bool>> committer::impl::committed_after_all(core::cursor end, core::sha256_digest hash) {
+// The answer to COMMIT was lost. The old backend may still be committing: its head lock is waited for, then
+// the log is asked for the hash that the batch's last event would have. Retried until the database answers;
+// empty when nobody waits any longer, or the server must stop.
+asio::awaitable<std::optional<bool>> committer::impl::committed_after_all(core::cursor end,
+                                                                          core::sha256_digest hash) {
   if (connection) {
     connection->close();
   }
@@ -369,13 +385,14 @@ asio::awaitable<std::optional<bool>> committer::impl::committed_after_all(core::
       pg::segment ask;
       ask.add(statements::begin);
       ask.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
-      ask.add(statements::hash_at, std::move(pg::params().int8(end.position.value)), pg::result_format::binary);
+      ask.add(statements::hash_at, std::move(pg::params().int8(end.position.value)),
+              pg::result_format::binary);
       ask.add(statements::commit);
       auto answer = co_await connection->run(std::move(ask), call_deadline());
       if (answer.ok()) {
         const auto& rows = answer.results.at(2);
-        co_return rows.size() == 1 && rows.text(0, 0) ==
-                                          std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size());
+        co_return rows.size() == 1 &&
+            rows.text(0, 0) == std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size());
       }
       spdlog::warn("committer: looking for the outcome: {}", answer.failed->message);
       co_await roll_back();
@@ -452,26 +469,28 @@ asio::awaitable<void> committer::impl::bisect(pending_list requests) {
 // What the API says of a command that the database refused, though validation had let it pass.
 core::problem committer::impl::problem_of(const pg::failure& failed) const {
   switch (pg::classify(failed.sqlstate)) {
-    case pg::meaning::unique_violation:
-      if (auto field = projection.field_of_constraint(failed.table, failed.constraint); !field.empty()) {
-        auto taken = core::make_problem(core::problem_code::taken, field + " is taken by another record");
-        taken.errors.push_back({"/" + field, taken.detail});
-        return taken;
-      }
-      break;
-    case pg::meaning::bad_value:
-      return core::make_problem(core::problem_code::invalid, "the database cannot store this value");
-    default:
-      break;
+  case pg::meaning::unique_violation:
+    if (auto field = projection.field_of_constraint(failed.table, failed.constraint); !field.empty()) {
+      auto taken = core::make_problem(core::problem_code::taken, field + " is taken by another record");
+      taken.errors.push_back({"/" + field, taken.detail});
+      return taken;
+    }
+    break;
+  case pg::meaning::bad_value:
+    return core::make_problem(core::problem_code::invalid, "the database cannot store this value");
+  default:
+    break;
   }
   spdlog::error("committer: {} {} {}", failed.sqlstate, failed.message, failed.detail);
-  return core::make_problem(core::problem_code::internal, "this record could not be saved; the others were not affected");
+  return core::make_problem(core::problem_code::internal,
+                            "this record could not be saved; the others were not affected");
 }
 
 asio::awaitable<void> committer::impl::reject_culprits(pending_ptr request) {
   auto& commands = request->request.commands;
   for (int found = 0; found < max_culprits; ++found) {
-    const auto culprit = commands.size() == 1 ? std::optional<std::size_t>(0) : co_await find_culprit(request);
+    const auto culprit =
+        commands.size() == 1 ? std::optional<std::size_t>(0) : co_await find_culprit(request);
     if (!culprit || request->answered()) {
       break;
     }
@@ -488,8 +507,8 @@ asio::awaitable<void> committer::impl::reject_culprits(pending_ptr request) {
   }
 }
 
-// The shortest prefix of the commands that the database refuses ends with the culprit. Nothing is committed meanwhile.
-// Empty when it cannot be told in time, or nobody waits for it any longer.
+// The shortest prefix of the commands that the database refuses ends with the culprit. Nothing is committed
+// meanwhile. Empty when it cannot be told in time, or nobody waits for it any longer.
 asio::awaitable<std::optional<std::size_t>> committer::impl::find_culprit(pending_ptr request) {
   const auto until = pg::clock::now() + culprit_time;
   std::size_t good = 0;
@@ -511,7 +530,8 @@ asio::awaitable<std::optional<std::size_t>> committer::impl::find_culprit(pendin
 }
 
 // Empty when the database went away meanwhile.
-asio::awaitable<std::optional<bool>> committer::impl::prefix_fails(pending_ptr request, std::size_t commands) {
+asio::awaitable<std::optional<bool>> committer::impl::prefix_fails(pending_ptr request,
+                                                                   std::size_t commands) {
   if (!co_await ensure_connection()) {
     co_return std::nullopt;
   }
@@ -546,4 +566,4 @@ asio::awaitable<std::optional<bool>> committer::impl::prefix_fails(pending_ptr r
   }
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

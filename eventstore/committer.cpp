@@ -25,21 +25,23 @@ std::size_t size_of(const write_request& request) {
   return bytes;
 }
 
-}  // namespace
+} // namespace
 
-committer::impl::impl(asio::any_io_executor executor, pg::connect_options connect_to, const inline_projection& tables,
-                      feed& events, committer_options bounds)
-    : strand(asio::make_strand(executor)), connect(std::move(connect_to)), projection(tables), out(events), options(bounds),
-      wake_timer(strand), expire_timer(strand), pause_timer(strand), random(std::random_device{}()) {}
+committer::impl::impl(asio::any_io_executor executor, pg::connect_options connect_to,
+                      const inline_projection& tables, feed& events, committer_options bounds)
+    : strand(asio::make_strand(executor)), connect(std::move(connect_to)), projection(tables), out(events),
+      options(bounds), wake_timer(strand), expire_timer(strand), pause_timer(strand),
+      random(std::random_device{}()) {}
 
-committer::committer(asio::any_io_executor executor, pg::connect_options connect, const inline_projection& projection,
-                     feed& events, committer_options options)
+committer::committer(asio::any_io_executor executor, pg::connect_options connect,
+                     const inline_projection& projection, feed& events, committer_options options)
     : impl_(std::make_shared<impl>(executor, std::move(connect), projection, events, options)) {}
 
 committer::~committer() = default;
 
 void committer::start() {
-  // Both loops end in drain(); each holds the state alive until then, and an exception in one is a broken invariant.
+  // Both loops end in drain(); each holds the state alive until then, and an exception in one is a broken
+  // invariant.
   const auto on_end = [state = impl_](std::exception_ptr failed) {
     if (failed) {
       try {
@@ -81,10 +83,12 @@ void committer::impl::enqueue(pending_ptr added) {
     const std::lock_guard guard(mutex);
     const auto commands = added->request.commands.size();
     if (draining) {
-      refused = core::make_problem(core::problem_code::draining, "the server is shutting down; nothing was saved");
+      refused =
+          core::make_problem(core::problem_code::draining, "the server is shutting down; nothing was saved");
     } else if (!queue.empty() && (queued_commands + commands > options.max_queue_commands ||
                                   queued_bytes + added->bytes > options.max_queue_bytes)) {
-      refused = core::make_problem(core::problem_code::overloaded, "too many writes wait already; nothing was saved");
+      refused = core::make_problem(core::problem_code::overloaded,
+                                   "too many writes wait already; nothing was saved");
     } else {
       queued_commands += commands;
       queued_bytes += added->bytes;
@@ -114,7 +118,8 @@ pending_list committer::impl::take_batch() {
   while (!queue.empty()) {
     auto& next = queue.front();
     const auto more = next->request.commands.size();
-    if (!taken.empty() && (commands + more > options.max_batch_commands || bytes + next->bytes > options.max_batch_bytes)) {
+    if (!taken.empty() &&
+        (commands + more > options.max_batch_commands || bytes + next->bytes > options.max_batch_bytes)) {
       break;
     }
     commands += more;
@@ -183,4 +188,4 @@ committer_stats committer::stats() const {
   return seen;
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -1,4 +1,5 @@
-// The committer's inside: shared between committer.cpp (the queue and its door) and commit_loop.cpp (transactions).
+// The committer's inside: shared between committer.cpp (the queue and its door) and commit_loop.cpp
+// (transactions).
 #pragma once
 #include "core/chain.hpp"
 #include "eventstore/batch.hpp"
@@ -32,8 +33,8 @@ using pending_ptr = std::shared_ptr<pending_write>;
 using pending_list = std::vector<pending_ptr>;
 
 struct committer::impl : std::enable_shared_from_this<committer::impl> {
-  impl(boost::asio::any_io_executor executor, pg::connect_options connect_to, const inline_projection& tables, feed& events,
-       committer_options bounds);
+  impl(boost::asio::any_io_executor executor, pg::connect_options connect_to, const inline_projection& tables,
+       feed& events, committer_options bounds);
 
   // --- committer.cpp: the door, any thread
   void enqueue(pending_ptr added);
@@ -72,13 +73,13 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   feed& out;
   committer_options options;
 
-  std::mutex mutex;  // guards the four below; never held across a suspension
+  std::mutex mutex; // guards the four below; never held across a suspension
   std::deque<pending_ptr> queue;
   std::size_t queued_commands = 0;
   std::size_t queued_bytes = 0;
   bool asleep = false;
   bool draining = false;
-  bool stop_now = false;  // the drain's deadline has passed
+  bool stop_now = false; // the drain's deadline has passed
 
   // On the strand only.
   boost::asio::steady_timer wake_timer;
@@ -87,19 +88,19 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   std::shared_ptr<pg::connection> connection;
   std::unique_ptr<core::chain_hasher> hasher;
   pending_list in_flight;
-  bool commit_sent = false;  // the batch in flight may already be durable
+  bool commit_sent = false; // the batch in flight may already be durable
   std::optional<pg::failure> last_failure;
   std::chrono::milliseconds backoff{0};
   std::minstd_rand random;
-  std::vector<std::unique_ptr<reply_slot<bool>>> drained;  // who waits for the loop's end
+  std::vector<std::unique_ptr<reply_slot<bool>>> drained; // who waits for the loop's end
   int loops_running = 0;
 
   struct counters {
-    std::atomic<std::uint64_t> batches{0}, events{0}, requests{0}, unchanged{0}, rejected{0}, bisections{0}, unknown{0},
-        retries{0}, expired{0}, refused{0};
+    std::atomic<std::uint64_t> batches{0}, events{0}, requests{0}, unchanged{0}, rejected{0}, bisections{0},
+        unknown{0}, retries{0}, expired{0}, refused{0};
     std::atomic<bool> connected{false};
     std::atomic<std::int64_t> last_commit_us{0};
   } counted;
 };
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

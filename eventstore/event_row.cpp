@@ -31,7 +31,7 @@ void copy_bytes(Array& target, std::string_view bytes) {
   std::memcpy(target.data(), bytes.data(), std::min(target.size(), bytes.size()));
 }
 
-}  // namespace
+} // namespace
 
 core::event event_of_row(const pg::rows& rows, int row) {
   core::event read;
@@ -61,4 +61,4 @@ core::event event_of_row(const pg::rows& rows, int row) {
   return read;
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -7,4 +7,4 @@ namespace synclog::eventstore {
 
 core::event event_of_row(const pg::rows& rows, int row);
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -1,4 +1,5 @@
-// See feed.hpp. One mutex guards the ring and the waiters; it is held for pointer work only, never across a suspension.
+// See feed.hpp. One mutex guards the ring and the waiters; it is held for pointer work only, never across a
+// suspension.
 #include "eventstore/feed.hpp"
 
 #include "core/problem.hpp"
@@ -35,7 +36,7 @@ std::size_t bytes_of(const feed_event& event) {
 
 using waiter_slot = std::unique_ptr<reply_slot<bool>>;
 
-}  // namespace
+} // namespace
 
 feed_event_ptr make_feed_event(const core::event& source) {
   auto made = std::make_shared<feed_event>();
@@ -52,7 +53,8 @@ feed_event_ptr make_feed_event(const core::event& source) {
 
 struct feed::impl : std::enable_shared_from_this<feed::impl> {
   impl(asio::any_io_executor executor, log_reader& reader, feed_options bounds)
-      : strand(asio::make_strand(executor)), log(reader), options(bounds), tail_timer(strand), expire_timer(strand) {}
+      : strand(asio::make_strand(executor)), log(reader), options(bounds), tail_timer(strand),
+        expire_timer(strand) {}
 
   struct waiter {
     waiter_slot slot;
@@ -73,12 +75,12 @@ struct feed::impl : std::enable_shared_from_this<feed::impl> {
   asio::steady_timer expire_timer;
   std::atomic<bool> more_hinted{false};
   std::atomic<std::uint64_t> tail_reads{0}, published{0};
-  bool stopping_tail = false;                // strand
-  int loops_running = 0;                     // strand
-  std::vector<waiter_slot> stopped_waiters;  // strand
+  bool stopping_tail = false;               // strand
+  int loops_running = 0;                    // strand
+  std::vector<waiter_slot> stopped_waiters; // strand
 
   mutable std::mutex mutex;
-  std::deque<feed_event_ptr> ring;  // contiguous, ascending
+  std::deque<feed_event_ptr> ring; // contiguous, ascending
   std::size_t ring_bytes = 0;
   core::cursor head;
   core::cursor start_head;
@@ -194,7 +196,8 @@ asio::awaitable<bool> feed::impl::read_tail() {
   co_return true;
 }
 
-// Takes what continues the head; what is known already (the committer was faster than the tail, or the reverse) is skipped.
+// Takes what continues the head; what is known already (the committer was faster than the tail, or the
+// reverse) is skipped.
 void feed::impl::append(const std::vector<feed_event_ptr>& fresh) {
   std::vector<waiter> released;
   {
@@ -244,7 +247,7 @@ void feed::publish(const std::vector<core::event>& committed) {
     gap = fresh.front()->at.position > impl_->head.position.next();
   }
   if (gap) {
-    hint();  // another server wrote in between: the tail reads all of it in order
+    hint(); // another server wrote in between: the tail reads all of it in order
   } else {
     impl_->append(fresh);
   }
@@ -280,7 +283,8 @@ asio::awaitable<feed_page> feed::read_after(core::position after, page_bounds bo
       in_ring = true;
       auto index = static_cast<std::size_t>(after.value + 1 - impl_->ring.front()->at.position.value);
       std::size_t bytes = 0;
-      while (index < impl_->ring.size() && page.events.size() < bounds.max_events && bytes < bounds.max_bytes) {
+      while (index < impl_->ring.size() && page.events.size() < bounds.max_events &&
+             bytes < bounds.max_bytes) {
         bytes += bytes_of(*impl_->ring[index]);
         page.events.push_back(impl_->ring[index++]);
       }
@@ -348,4 +352,4 @@ feed::statistics feed::stats() const {
   return {impl_->ring_bytes, impl_->ring.size(), impl_->waiters.size(), impl_->tail_reads, impl_->published};
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -1,6 +1,6 @@
-// The newest events, encoded once, in a ring bounded in bytes; and the tail that keeps it complete and in order: the
-// local committer publishes, other servers' events are read from the log on a hint (NOTIFY) or by polling.
-// Subscribers are cursors: they read what lies after their position and wait for more. Thread-safe.
+// The newest events, encoded once, in a ring bounded in bytes; and the tail that keeps it complete and in
+// order: the local committer publishes, other servers' events are read from the log on a hint (NOTIFY) or by
+// polling. Subscribers are cursors: they read what lies after their position and wait for more. Thread-safe.
 #pragma once
 #include "core/event.hpp"
 #include "core/event_filter.hpp"
@@ -21,12 +21,10 @@ struct feed_event {
   core::cursor at;
   std::string entity, record_id, branch, previous_branch;
   core::event_action action = core::event_action::created;
-  bool moved = false;  // the branch changed: previous_branch counts
+  bool moved = false; // the branch changed: previous_branch counts
   core::encoded_event encoded;
 
-  core::event_keys keys() const {
-    return {entity, record_id, action, branch, previous_branch, moved};
-  }
+  core::event_keys keys() const { return {entity, record_id, action, branch, previous_branch, moved}; }
 };
 using feed_event_ptr = std::shared_ptr<const feed_event>;
 feed_event_ptr make_feed_event(const core::event& source);
@@ -37,8 +35,8 @@ struct feed_options {
 };
 
 struct feed_page {
-  std::vector<feed_event_ptr> events;  // contiguous, ascending, unfiltered
-  core::cursor end;                    // where the reader stands after them
+  std::vector<feed_event_ptr> events; // contiguous, ascending, unfiltered
+  core::cursor end;                   // where the reader stands after them
 };
 
 class feed {
@@ -50,22 +48,24 @@ class feed {
   boost::asio::awaitable<void> start(pg::deadline until);
   boost::asio::awaitable<void> stop();
 
-  // The committer's call after its commit: events contiguous among themselves. When they do not follow the feed's head
-  // (another server wrote in between) the tail fetches what lies between, in order.
+  // The committer's call after its commit: events contiguous among themselves. When they do not follow the
+  // feed's head (another server wrote in between) the tail fetches what lies between, in order.
   void publish(const std::vector<core::event>& committed);
   // "There may be more in the log."
   void hint();
 
   core::cursor head() const;
-  // The last position at which an entity changed, as far as known: exact when the feed has followed it since start, else the
-  // head at start. Never before a change that this server acknowledged or streamed.
+  // The last position at which an entity changed, as far as known: exact when the feed has followed it since
+  // start, else the head at start. Never before a change that this server acknowledged or streamed.
   core::cursor last_change(std::string_view entity) const;
 
-  // Up to the bounds, after `after`; from the ring when it reaches back that far, else from the log: one path for catch-up and
-  // live. Empty when `after` is the head. Throws pg::unavailable when the log must be read and cannot.
+  // Up to the bounds, after `after`; from the ring when it reaches back that far, else from the log: one path
+  // for catch-up and live. Empty when `after` is the head. Throws pg::unavailable when the log must be read
+  // and cannot.
   boost::asio::awaitable<feed_page> read_after(core::position after, page_bounds bounds, pg::deadline until);
 
-  // True as soon as the head is beyond `after`; false when `until` passes or the feed stops. Resumes on the caller's executor.
+  // True as soon as the head is beyond `after`; false when `until` passes or the feed stops. Resumes on the
+  // caller's executor.
   boost::asio::awaitable<bool> wait_beyond(core::position after, pg::deadline until);
 
   struct statistics {
@@ -79,4 +79,4 @@ class feed {
   std::shared_ptr<impl> impl_;
 };
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -7,4 +7,4 @@ namespace synclog::eventstore {
 // "synclog" in ASCII; one log a database.
 inline constexpr std::int64_t head_lock_key = 0x73796e636c6f67;
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -23,7 +23,7 @@ core::sha256_digest digest_of(std::string_view bytes) {
   return digest;
 }
 
-}  // namespace
+} // namespace
 
 asio::awaitable<core::uuid> log_reader::log_id(pg::deadline until) {
   pg::segment work;
@@ -50,7 +50,8 @@ asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
   co_return core::cursor::of({rows.int8(0, 0)}, digest_of(rows.text(0, 1)));
 }
 
-asio::awaitable<std::vector<core::event>> log_reader::page(core::position after, page_bounds bounds, pg::deadline until) {
+asio::awaitable<std::vector<core::event>> log_reader::page(core::position after, page_bounds bounds,
+                                                           pg::deadline until) {
   std::vector<core::event> events;
   std::size_t bytes = 0;
   std::size_t largest = 0;
@@ -73,7 +74,8 @@ asio::awaitable<std::vector<core::event>> log_reader::page(core::position after,
       break;
     }
     // By the largest event seen, and at most four times as many: large events may follow small ones.
-    const auto room = bounds.max_bytes > bytes ? (bounds.max_bytes - bytes) / std::max<std::size_t>(1, largest) : 0;
+    const auto room =
+        bounds.max_bytes > bytes ? (bounds.max_bytes - bytes) / std::max<std::size_t>(1, largest) : 0;
     if (room == 0) {
       break;
     }
@@ -109,8 +111,8 @@ asio::awaitable<std::optional<core::cursor>> log_reader::cursor_at(core::positio
 }
 
 asio::awaitable<std::vector<core::event>> log_reader::history(std::string entity, std::string record_id,
-                                                              std::int64_t after_version, std::size_t max_events,
-                                                              pg::deadline until) {
+                                                              std::int64_t after_version,
+                                                              std::size_t max_events, pg::deadline until) {
   pg::segment work;
   pg::params values;
   values.text(entity).text(record_id).int8(after_version).int8(static_cast<std::int64_t>(max_events));
@@ -124,4 +126,4 @@ asio::awaitable<std::vector<core::event>> log_reader::history(std::string entity
   co_return events;
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -11,7 +11,7 @@ namespace synclog::eventstore {
 
 struct page_bounds {
   std::size_t max_events = 1'000;
-  std::size_t max_bytes = 1u << 20;  // of data; at least one event comes whatever its size
+  std::size_t max_bytes = 1u << 20; // of data; at least one event comes whatever its size
 };
 
 class log_reader {
@@ -20,18 +20,21 @@ class log_reader {
 
   // All throw pg::unavailable and its kin.
   boost::asio::awaitable<core::uuid> log_id(pg::deadline until);
-  boost::asio::awaitable<core::cursor> head(pg::deadline until);  // position 0 with the genesis hash when empty
+  boost::asio::awaitable<core::cursor>
+  head(pg::deadline until); // position 0 with the genesis hash when empty
   // Events after `after`, ascending. Empty at the head.
-  boost::asio::awaitable<std::vector<core::event>> page(core::position after, page_bounds bounds, pg::deadline until);
+  boost::asio::awaitable<std::vector<core::event>> page(core::position after, page_bounds bounds,
+                                                        pg::deadline until);
   boost::asio::awaitable<std::optional<core::event>> at(core::position where, pg::deadline until);
   // The cursor of a position of this history; empty beyond the head.
   boost::asio::awaitable<std::optional<core::cursor>> cursor_at(core::position where, pg::deadline until);
   // Every event of one record, oldest first, after version `after`.
-  boost::asio::awaitable<std::vector<core::event>> history(std::string entity, std::string record_id, std::int64_t after_version,
-                                                           std::size_t max_events, pg::deadline until);
+  boost::asio::awaitable<std::vector<core::event>> history(std::string entity, std::string record_id,
+                                                           std::int64_t after_version, std::size_t max_events,
+                                                           pg::deadline until);
 
  private:
   pg::pool* reads_;
 };
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -1,5 +1,5 @@
-// Where a coroutine that waits for one answer leaves its continuation: type-erased, move-only, completed exactly once on the
-// waiter's own executor. (Boost 1.81's any_completion_handler cannot be moved safely.)
+// Where a coroutine that waits for one answer leaves its continuation: type-erased, move-only, completed
+// exactly once on the waiter's own executor. (Boost 1.81's any_completion_handler cannot be moved safely.)
 #pragma once
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -43,4 +43,4 @@ boost::asio::awaitable<Answer> wait_for_reply(Keep keep) {
       std::move(initiate), boost::asio::use_awaitable);
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -1,5 +1,5 @@
-// See statements.hpp. The lock and the reads behind it are statements of their own: under READ COMMITTED each sees what
-// was committed before it began, so whatever is read after the lock is the newest.
+// See statements.hpp. The lock and the reads behind it are statements of their own: under READ COMMITTED each
+// sees what was committed before it began, so whatever is read after the lock is the newest.
 #include "eventstore/statements.hpp"
 
 namespace synclog::eventstore::statements {
@@ -10,7 +10,7 @@ statement_ptr named(const char* name, const char* sql) {
   return std::make_shared<const pg::statement>(pg::statement{name, sql});
 }
 
-}  // namespace
+} // namespace
 
 const statement_ptr begin = named("begin", "BEGIN");
 const statement_ptr commit = named("commit", "COMMIT");
@@ -62,4 +62,4 @@ const statement_ptr record_history = named("record_history", R"(
   FROM synclog.events WHERE entity = $1::text AND record_id = $2::text AND version > $3::bigint
   ORDER BY version LIMIT $4::bigint)");
 
-}  // namespace synclog::eventstore::statements
+} // namespace synclog::eventstore::statements

@@ -1,4 +1,5 @@
-// See stored_answer.hpp. {"at":"12-9f3a6c1e","items":[["created","CLT-1",1,12],["rejected","CLT-2",0,0,{problem}]]}
+// See stored_answer.hpp.
+// {"at":"12-9f3a6c1e","items":[["created","CLT-1",1,12],["rejected","CLT-2",0,0,{problem}]]}
 #include "eventstore/stored_answer.hpp"
 
 #include "core/json.hpp"
@@ -67,7 +68,7 @@ core::problem read_problem(const json::value& node) {
   return read;
 }
 
-}  // namespace
+} // namespace
 
 std::string encode_answer(const stored_answer& answer) {
   std::string out = "{\"at\":";
@@ -124,4 +125,4 @@ std::optional<stored_answer> decode_answer(std::string_view json_text) {
   return answer;
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

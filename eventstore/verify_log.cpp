@@ -1,4 +1,5 @@
-// See verify_log.hpp. Pages of one statement each, so that no snapshot is held for long; memory is bounded by a page.
+// See verify_log.hpp. Pages of one statement each, so that no snapshot is held for long; memory is bounded by
+// a page.
 #include "eventstore/verify_log.hpp"
 
 #include "core/chain.hpp"
@@ -39,8 +40,8 @@ pg::rows query(PGconn* connection, const char* sql, std::initializer_list<std::i
   for (const auto& text : texts) {
     pointers.push_back(text.c_str());
   }
-  PGresult* answer = PQexecParams(connection, sql, static_cast<int>(pointers.size()), nullptr, pointers.data(), nullptr,
-                                  nullptr, 1);
+  PGresult* answer = PQexecParams(connection, sql, static_cast<int>(pointers.size()), nullptr,
+                                  pointers.data(), nullptr, nullptr, 1);
   pg::rows rows(answer);
   if (PQresultStatus(answer) != PGRES_TUPLES_OK) {
     throw pg::unavailable(PQresultErrorMessage(answer));
@@ -52,7 +53,8 @@ constexpr const char* page_sql = R"(
   SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
   FROM synclog.events WHERE position > $1::bigint AND position <= $2::bigint ORDER BY position LIMIT $3::bigint)";
 
-// Events whose predecessor in their record's own history is missing, later in the log, or does not allow this action.
+// Events whose predecessor in their record's own history is missing, later in the log, or does not allow this
+// action.
 constexpr const char* versions_sql = R"(
   SELECT e.position, e.entity, e.record_id, e.version, coalesce(p.version, 0)
   FROM synclog.events e
@@ -67,7 +69,8 @@ constexpr int data_hash_column = 10;
 
 class log_walk {
  public:
-  log_walk(PGconn* connection, verify_report& report) : connection_(connection), report_(&report), hasher_(*report.log_id) {
+  log_walk(PGconn* connection, verify_report& report)
+      : connection_(connection), report_(&report), hasher_(*report.log_id) {
     hash_ = hasher_.genesis();
   }
 
@@ -95,21 +98,29 @@ class log_walk {
       return fail("gap", {last_ + 1}, fmt::format("position {}: missing", last_ + 1));
     }
     if (read.recorded_at < time_) {
-      return fail("time", read.position, fmt::format("position {}: recorded before its predecessor", read.position.value));
+      return fail("time", read.position,
+                  fmt::format("position {}: recorded before its predecessor", read.position.value));
     }
     core::sha256_digest data_hash{};
     if (rows.is_null(row, data_hash_column)) {
-      data_hash = hasher_.data_hash({reinterpret_cast<const char*>(read.salt.data()), read.salt.size()}, read.data);
+      data_hash =
+          hasher_.data_hash({reinterpret_cast<const char*>(read.salt.data()), read.salt.size()}, read.data);
     } else {
       const auto stored = rows.text(row, data_hash_column);
       std::memcpy(data_hash.data(), stored.data(), std::min(stored.size(), data_hash.size()));
     }
     const auto computed = hasher_.next(hash_, read, data_hash);
     if (computed != read.hash) {
-      report_->difference = difference{read.position, "hash",
-                                       fmt::format("position {}: stored hash {}, computed {}", read.position.value,
-                                                   core::to_hex(read.hash), core::to_hex(computed)),
-                                       read.entity, read.record_id, "hash", core::to_hex(read.hash), core::to_hex(computed)};
+      report_->difference =
+          difference{read.position,
+                     "hash",
+                     fmt::format("position {}: stored hash {}, computed {}", read.position.value,
+                                 core::to_hex(read.hash), core::to_hex(computed)),
+                     read.entity,
+                     read.record_id,
+                     "hash",
+                     core::to_hex(read.hash),
+                     core::to_hex(computed)};
       return false;
     }
     hash_ = read.hash;
@@ -125,15 +136,16 @@ class log_walk {
       return true;
     }
     const auto where = rows.int8(0, 0);
-    report_->difference = difference{{where},
-                                     "version",
-                                     fmt::format("position {}: version {} of {} {} does not follow from its history", where,
-                                                 rows.int8(0, 3), rows.text(0, 1), rows.text(0, 2)),
-                                     std::string(rows.text(0, 1)),
-                                     std::string(rows.text(0, 2)),
-                                     "version",
-                                     std::to_string(rows.int8(0, 3)),
-                                     std::to_string(rows.int8(0, 4) + 1)};
+    report_->difference =
+        difference{{where},
+                   "version",
+                   fmt::format("position {}: version {} of {} {} does not follow from its history", where,
+                               rows.int8(0, 3), rows.text(0, 1), rows.text(0, 2)),
+                   std::string(rows.text(0, 1)),
+                   std::string(rows.text(0, 2)),
+                   "version",
+                   std::to_string(rows.int8(0, 3)),
+                   std::to_string(rows.int8(0, 4) + 1)};
     return false;
   }
 
@@ -150,7 +162,7 @@ class log_walk {
   std::int64_t last_ = 0;
 };
 
-}  // namespace
+} // namespace
 
 void verify_log(const std::string& conninfo, verify_report& report, const progress_callback& progress) {
   const auto began = std::chrono::steady_clock::now();
@@ -176,4 +188,4 @@ void verify_log(const std::string& conninfo, verify_report& report, const progre
   report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
-}  // namespace synclog::eventstore
+} // namespace synclog::eventstore

@@ -1,5 +1,5 @@
-// What a handler sees of HTTP: a request within limits, and a responder. No Beast here, so handlers compile fast and
-// are tested without sockets. One request is handled on its session's strand.
+// What a handler sees of HTTP: a request within limits, and a responder. No Beast here, so handlers compile
+// fast and are tested without sockets. One request is handled on its session's strand.
 #pragma once
 #include "core/problem.hpp"
 #include "core/scope.hpp"
@@ -21,34 +21,35 @@ using parameter_list = std::vector<std::pair<std::string, std::string>>;
 
 struct request {
   http::method method = http::method::get;
-  std::string path;                         // decoded, without the query
-  std::vector<std::string> segments;        // path split at '/', each percent-decoded: {"api","clients","CLT-1"}
-  parameter_list query;                     // decoded, in order
-  std::string raw_query;                    // as it came
-  header_list headers;                      // names in lower case
+  std::string path;                  // decoded, without the query
+  std::vector<std::string> segments; // path split at '/', each percent-decoded: {"api","clients","CLT-1"}
+  parameter_list query;              // decoded, in order
+  std::string raw_query;             // as it came
+  header_list headers;               // names in lower case
   std::string body;
   core::scope caller;
   std::string request_id;
-  std::chrono::steady_clock::time_point until;  // request deadline
+  std::chrono::steady_clock::time_point until; // request deadline
 
-  std::string_view header(std::string_view lower_name) const;              // "" when absent
-  std::optional<std::string_view> parameter(std::string_view name) const;  // the first
+  std::string_view header(std::string_view lower_name) const;             // "" when absent
+  std::optional<std::string_view> parameter(std::string_view name) const; // the first
 };
 
 struct response {
   unsigned status = 200;
-  header_list headers;        // Content-Type and the like; Content-Length, Date, Server and CORS are the session's
+  header_list headers; // Content-Type and the like; Content-Length, Date, Server and CORS are the session's
   std::string body;
 };
 
-// Answers exactly one request. Calls throw boost::system::system_error when the client is gone: handlers let it pass.
+// Answers exactly one request. Calls throw boost::system::system_error when the client is gone: handlers let
+// it pass.
 class responder {
  public:
   virtual ~responder() = default;
   virtual boost::asio::awaitable<void> send(response answer) = 0;
-  // A streamed body: chunked (or until close for HTTP/1.0). Each write waits until the socket took the bytes, within
-  // the progress timeout: that is the back-pressure. The head leaves with the first write (an empty one will do), or at
-  // once when become_stream() came before.
+  // A streamed body: chunked (or until close for HTTP/1.0). Each write waits until the socket took the bytes,
+  // within the progress timeout: that is the back-pressure. The head leaves with the first write (an empty
+  // one will do), or at once when become_stream() came before.
   virtual boost::asio::awaitable<void> begin(response head) = 0;
   virtual boost::asio::awaitable<void> write(std::string_view bytes) = 0;
   virtual boost::asio::awaitable<void> finish() = 0;
@@ -57,12 +58,12 @@ class responder {
   virtual bool started() const = 0;
   // The server is shutting down: long answers end with `bye`.
   virtual bool draining() const = 0;
-  // Streams call this once: no request deadline any more, and the connection ends with the stream. Returns false when the bound
-  // on concurrent streams is reached.
+  // Streams call this once: no request deadline any more, and the connection ends with the stream. Returns
+  // false when the bound on concurrent streams is reached.
   virtual bool become_stream() = 0;
-  // For streams: completes when the client has closed its side or sent something it must not; wait with a deadline through
-  // feed.wait_beyond on the same strand.
+  // For streams: completes when the client has closed its side or sent something it must not; wait with a
+  // deadline through feed.wait_beyond on the same strand.
   virtual bool peer_closed() const = 0;
 };
 
-}  // namespace synclog::http
+} // namespace synclog::http

@@ -29,7 +29,8 @@ constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // betw
 constexpr std::size_t refusing_sessions =
     64; // connections over the bound that are told so at once; more are just closed
 constexpr std::chrono::milliseconds stop_poll{20};
-constexpr std::chrono::seconds handlers_end{35}; // after the cut: longer than any deadline that a handler waits with
+constexpr std::chrono::seconds handlers_end{
+    35}; // after the cut: longer than any deadline that a handler waits with
 
 guard_options guard_of(const server_options& options) {
   guard_options out{.listen_hosts = {},

@@ -17,7 +17,7 @@ class metrics;
 
 struct limits {
   std::size_t max_body_bytes = 64u << 20;
-  std::size_t max_bodies_bytes = 1u << 30;   // of all requests being received or handled at once; over it 503
+  std::size_t max_bodies_bytes = 1u << 30; // of all requests being received or handled at once; over it 503
   std::size_t max_header_bytes = 16u << 10;
   std::size_t max_target_bytes = 8u << 10;
   std::size_t max_json_depth = 64;
@@ -26,8 +26,8 @@ struct limits {
   std::size_t max_streams = 8'000;
   std::chrono::seconds request_deadline{30};
   std::chrono::seconds header_timeout{15};
-  std::chrono::seconds idle_timeout{75};        // keep-alive
-  std::chrono::seconds progress_timeout{30};    // body reads and response writes must move
+  std::chrono::seconds idle_timeout{75};     // keep-alive
+  std::chrono::seconds progress_timeout{30}; // body reads and response writes must move
   std::size_t event_page_max = 10'000;
 };
 
@@ -39,7 +39,7 @@ struct services {
   eventstore::pg::pool& reads;
   projections::record_reader& records;
   http::limits limits;
-  http::metrics* metrics = nullptr;  // what /metrics prints; null = only what the services count
+  http::metrics* metrics = nullptr; // what /metrics prints; null = only what the services count
 };
 
-}  // namespace synclog::http
+} // namespace synclog::http

@@ -30,8 +30,8 @@ struct list_page {
 
 class record_reader {
  public:
-  // `shorts` serves gets and limited lists; `wholes` serves unlimited ones and searches, so that one slow reader
-  // blocks nobody.
+  // `shorts` serves gets and limited lists; `wholes` serves unlimited ones and searches, so that one slow
+  // reader blocks nobody.
   record_reader(eventstore::pg::pool& shorts, eventstore::pg::pool& wholes, const core::catalog& entities);
   ~record_reader();
 

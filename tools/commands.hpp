@@ -15,4 +15,4 @@ void add_serve(CLI::App& app, run_command& chosen);
 void add_migrate(CLI::App& app, run_command& chosen);
 void add_replay(CLI::App& app, run_command& chosen);
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

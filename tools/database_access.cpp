@@ -22,13 +22,14 @@ struct connection_closer {
 // What may be shown of a conninfo: where, never the password.
 std::string describe(PGconn* connection) {
   const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
-  return fmt::format("PostgreSQL database \"{}\" on {} port {} as {}", text(PQdb(connection)), text(PQhost(connection)),
-                     text(PQport(connection)), text(PQuser(connection)));
+  return fmt::format("PostgreSQL database \"{}\" on {} port {} as {}", text(PQdb(connection)),
+                     text(PQhost(connection)), text(PQport(connection)), text(PQuser(connection)));
 }
 
 std::string single_value(PGconn* connection, const char* sql) {
   PGresult* answer = PQexec(connection, sql);
-  std::string value = PQresultStatus(answer) == PGRES_TUPLES_OK && PQntuples(answer) == 1 ? PQgetvalue(answer, 0, 0) : "";
+  std::string value =
+      PQresultStatus(answer) == PGRES_TUPLES_OK && PQntuples(answer) == 1 ? PQgetvalue(answer, 0, 0) : "";
   PQclear(answer);
   return value;
 }
@@ -46,15 +47,17 @@ core::result<database_access> open_named(const std::string& url) {
   access.owner_conninfo = url;
   access.service_conninfo = url;
   access.description = describe(connection.get());
-  const auto sql = fmt::format("SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = '{}'",
-                               service_role_name);
+  const auto sql =
+      fmt::format("SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = '{}'",
+                  service_role_name);
   const auto member = single_value(connection.get(), sql.c_str());
   const auto user = std::string(PQuser(connection.get()) != nullptr ? PQuser(connection.get()) : "");
   if (member == "t" && user != service_role_name) {
     access.service_role = service_role_name;
   } else if (member == "f") {
-    access.warning = fmt::format("role {} is no member of {}: the log may not be protected from this server; fix: GRANT {} TO {}",
-                                 user, service_role_name, service_role_name, user);
+    access.warning = fmt::format(
+        "role {} is no member of {}: the log may not be protected from this server; fix: GRANT {} TO {}",
+        user, service_role_name, service_role_name, user);
   }
   return access;
 }
@@ -78,7 +81,7 @@ core::result<database_access> open_private(const std::string& data_dir) {
   return access;
 }
 
-}  // namespace
+} // namespace
 
 void add_database_options(CLI::App& app, database_options& options) {
   app.add_option("--database-url", options.database_url,
@@ -101,4 +104,4 @@ int report_problem(const core::problem& why) {
   return why.code == core::problem_code::database_unavailable ? exit_database_unreachable : exit_failure;
 }
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

@@ -1,5 +1,5 @@
-// How every subcommand finds its database: --database-url or DATABASE_URL names one; otherwise the private cluster of
-// the data folder, started when it does not run and stopped again by a subcommand that started it.
+// How every subcommand finds its database: --database-url or DATABASE_URL names one; otherwise the private
+// cluster of the data folder, started when it does not run and stopped again by a subcommand that started it.
 #pragma once
 #include "core/problem.hpp"
 #include "eventstore/pg/embedded.hpp"
@@ -21,12 +21,12 @@ struct database_options {
 void add_database_options(CLI::App& app, database_options& options);
 
 struct database_access {
-  std::unique_ptr<eventstore::pg::embedded_cluster> cluster;  // null: somebody else's database
-  std::string owner_conninfo;    // for migrations
-  std::string service_conninfo;  // for everything else
-  std::string service_role;      // SET ROLE behind service_conninfo; empty = as logged in
-  std::string description;       // for the first line of serve; never holds a password
-  std::string warning;           // "" or a sentence with its fix
+  std::unique_ptr<eventstore::pg::embedded_cluster> cluster; // null: somebody else's database
+  std::string owner_conninfo;                                // for migrations
+  std::string service_conninfo;                              // for everything else
+  std::string service_role; // SET ROLE behind service_conninfo; empty = as logged in
+  std::string description;  // for the first line of serve; never holds a password
+  std::string warning;      // "" or a sentence with its fix
 };
 
 // Problems: database_unavailable, or a sentence that says what to do.
@@ -35,4 +35,4 @@ core::result<database_access> open_database(const database_options& options);
 // Prints a problem to stderr and returns the exit code that belongs to it.
 int report_problem(const core::problem& why);
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

@@ -15,12 +15,13 @@ namespace {
 
 constexpr auto deadline = std::chrono::seconds(30);
 
-core::result<std::vector<core::command>> read_samples(const core::catalog& entities, const core::json::document& samples) {
+core::result<std::vector<core::command>> read_samples(const core::catalog& entities,
+                                                      const core::json::document& samples) {
   std::vector<core::command> commands;
   for (const auto& [name, records] : samples.root().members()) {
     const auto* definition = entities.find(name);
     if (definition == nullptr) {
-      continue;  // replaced by a definition of the operator's own
+      continue; // replaced by a definition of the operator's own
     }
     for (const auto& sample : records.items()) {
       auto valid = core::validate_object(*definition, sample, "");
@@ -36,10 +37,10 @@ core::result<std::vector<core::command>> read_samples(const core::catalog& entit
   return commands;
 }
 
-}  // namespace
+} // namespace
 
-boost::asio::awaitable<core::result<std::size_t>> load_demo(const core::catalog& entities, eventstore::committer& writer,
-                                                           core::position head) {
+boost::asio::awaitable<core::result<std::size_t>>
+load_demo(const core::catalog& entities, eventstore::committer& writer, core::position head) {
   if (head.value > 0) {
     co_return std::size_t{0};
   }
@@ -66,4 +67,4 @@ boost::asio::awaitable<core::result<std::size_t>> load_demo(const core::catalog&
   co_return count;
 }
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

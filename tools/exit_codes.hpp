@@ -11,4 +11,4 @@ enum exit_code : int {
   exit_difference_found = 4,
 };
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

@@ -46,8 +46,8 @@ int run_status(const migrate_options& options) {
     return report_problem(rows.error());
   }
   for (const auto& row : *rows) {
-    fmt::print("{:03} {:<24} {:<8} {} {}\n", row.number, row.name, migrations::to_string(row.is), row.applied_at,
-               row.applied_by);
+    fmt::print("{:03} {:<24} {:<8} {} {}\n", row.number, row.name, migrations::to_string(row.is),
+               row.applied_at, row.applied_by);
   }
   return exit_ok;
 }
@@ -71,10 +71,11 @@ int run_verify(const migrate_options& options) {
   return exit_ok;
 }
 
-}  // namespace
+} // namespace
 
 void add_migrate(CLI::App& app, run_command& chosen) {
-  auto* migrate = app.add_subcommand("migrate", "Brings the schema of the log up to date, or says what state it is in");
+  auto* migrate =
+      app.add_subcommand("migrate", "Brings the schema of the log up to date, or says what state it is in");
   migrate->require_subcommand(1);
   const auto options = std::make_shared<migrate_options>();
   auto* up = migrate->add_subcommand("up", "Applies the migrations that are missing");
@@ -84,10 +85,11 @@ void add_migrate(CLI::App& app, run_command& chosen) {
   auto* status = migrate->add_subcommand("status", "Lists the migrations and when each was applied");
   add_database_options(*status, options->database);
   status->callback([options, &chosen] { chosen = [options] { return run_status(*options); }; });
-  auto* verify = migrate->add_subcommand("verify", "Compares the database with what the migrations make of it (changes nothing)");
+  auto* verify = migrate->add_subcommand(
+      "verify", "Compares the database with what the migrations make of it (changes nothing)");
   add_database_options(*verify, options->database);
   verify->add_flag("--dry-run", options->dry_run, "Accepted for symmetry: verify never changes anything");
   verify->callback([options, &chosen] { chosen = [options] { return run_verify(*options); }; });
 }
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

@@ -33,8 +33,8 @@ class progress_line {
     }
     shown_ = now;
     const auto share = progress.total > 0 ? 100 * progress.done / progress.total : 0;
-    fmt::print(stderr, "{}{}: {} of {} ({} %){}", terminal_ ? "\r\033[K" : "", progress.stage, progress.done, progress.total,
-               share, terminal_ ? "" : "\n");
+    fmt::print(stderr, "{}{}: {} of {} ({} %){}", terminal_ ? "\r\033[K" : "", progress.stage, progress.done,
+               progress.total, share, terminal_ ? "" : "\n");
     open_ = terminal_;
   }
   void close() {
@@ -51,8 +51,9 @@ class progress_line {
 
 std::string to_json(const eventstore::verify_report& report) {
   namespace json = core::json;
-  std::string out = fmt::format("{{\"ok\":{},\"events\":{},\"rows\":{},\"head\":{},\"hash\":", !report.difference, report.events,
-                                report.rows, report.head.value);
+  std::string out =
+      fmt::format("{{\"ok\":{},\"events\":{},\"rows\":{},\"head\":{},\"hash\":", !report.difference,
+                  report.events, report.rows, report.head.value);
   json::append_string(out, report.head_hash_hex);
   if (report.log_id) {
     out += ",\"log_id\":";
@@ -112,23 +113,27 @@ int run_verify(const replay_options& options) {
   } else if (report.difference) {
     fmt::print("{}\n", report.difference->detail);
   } else {
-    fmt::print("ok: {} events, chain and read tables ({} rows) agree; head {}-{} in {:.1f} s\n", report.events, report.rows,
-               report.head.value, report.head_hash_hex.substr(0, 8), report.seconds);
+    fmt::print("ok: {} events, chain and read tables ({} rows) agree; head {}-{} in {:.1f} s\n",
+               report.events, report.rows, report.head.value, report.head_hash_hex.substr(0, 8),
+               report.seconds);
   }
   return report.difference ? exit_difference_found : exit_ok;
 }
 
-}  // namespace
+} // namespace
 
 void add_replay(CLI::App& app, run_command& chosen) {
   auto* replay = app.add_subcommand("replay", "Audits and proves the log");
   replay->require_subcommand(1);
   const auto options = std::make_shared<replay_options>();
-  auto* verify = replay->add_subcommand("verify", "Checks the hash chain, positions, versions and every read table; exit 4 names the first difference");
+  auto* verify = replay->add_subcommand(
+      "verify",
+      "Checks the hash chain, positions, versions and every read table; exit 4 names the first difference");
   add_database_options(*verify, options->database);
-  verify->add_option("--entities", options->entities_dir, "folder of further entity definitions")->envname("SYNCLOG_ENTITIES");
+  verify->add_option("--entities", options->entities_dir, "folder of further entity definitions")
+      ->envname("SYNCLOG_ENTITIES");
   verify->add_flag("--json", options->json, "one JSON object instead of sentences");
   verify->callback([options, &chosen] { chosen = [options] { return run_verify(*options); }; });
 }
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

@@ -1,4 +1,5 @@
-// synclog serve: finds or starts the database, brings it up to date, serves until a signal, and shuts down in order.
+// synclog serve: finds or starts the database, brings it up to date, serves until a signal, and shuts down in
+// order.
 #include "core/clock.hpp"
 #include "eventstore/committer.hpp"
 #include "eventstore/feed.hpp"
@@ -39,7 +40,7 @@ using namespace asio::experimental::awaitable_operators;
 namespace {
 
 constexpr auto start_deadline = 15s;
-constexpr auto shutdown_time = 8s;  // the promise is 10 s; the database needs some of it to stop
+constexpr auto shutdown_time = 8s; // the promise is 10 s; the database needs some of it to stop
 constexpr std::size_t short_read_connections = 2;
 constexpr std::size_t whole_list_connections = 3;
 
@@ -56,13 +57,15 @@ struct serve_options {
 
 // Everything that serves, in the order of construction; destroyed in reverse.
 struct application {
-  application(asio::io_context& context, const database_access& access, const core::catalog& loaded, const serve_options& options)
+  application(asio::io_context& context, const database_access& access, const core::catalog& loaded,
+              const serve_options& options)
       : entities(loaded), connect(make_connect(access)), tables(entities),
         short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
         whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
         feed(context.get_executor(), log), committer(context.get_executor(), connect, tables, feed),
         records(short_reads, whole_reads, entities),
-        listener(context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); }),
+        listener(context.get_executor(), connect, eventstore::statements::head_channel,
+                 [this] { feed.hint(); }),
         services{entities, committer, feed, log, short_reads, records, options.limits} {}
 
   static pg::connect_options make_connect(const database_access& access) {
@@ -107,15 +110,17 @@ core::result<void> prepare_schema(const database_access& access) {
     return state.error();
   }
   switch (*state) {
-    case migrations::schema_state::current:
-      break;
-    case migrations::schema_state::newer:
-      return core::make_problem(core::problem_code::precondition_failed,
-                                "the database was made by a newer synclog; fix: use that version or a later one");
-    default:
-      return core::make_problem(core::problem_code::precondition_failed,
-                                fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
-                                            *state == migrations::schema_state::empty ? "missing" : "older than this program"));
+  case migrations::schema_state::current:
+    break;
+  case migrations::schema_state::newer:
+    return core::make_problem(
+        core::problem_code::precondition_failed,
+        "the database was made by a newer synclog; fix: use that version or a later one");
+  default:
+    return core::make_problem(
+        core::problem_code::precondition_failed,
+        fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
+                    *state == migrations::schema_state::empty ? "missing" : "older than this program"));
   }
   return migrations::check_durability(access.service_conninfo);
 }
@@ -137,11 +142,13 @@ asio::awaitable<void> start(application& app, http::server& server, bool demo) {
   server.start();
 }
 
-// Stop accepting, readyz red, finish what is in flight, close streams with bye; then the committer, the feed, the pools.
+// Stop accepting, readyz red, finish what is in flight, close streams with bye; then the committer, the feed,
+// the pools.
 asio::awaitable<void> shut_down(application& app, http::server& server) {
   const auto until = pg::clock::now() + shutdown_time;
   spdlog::info("shutting down");
-  // Together: requests that wait in the committer keep their sessions open, and only the drain can end them in time.
+  // Together: requests that wait in the committer keep their sessions open, and only the drain can end them
+  // in time.
   auto stopped = server.stop(until - 2s);
   auto drained = app.committer.drain(until - 3s);
   co_await (std::move(stopped) && std::move(drained));
@@ -151,7 +158,8 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
   co_await app.whole_reads.stop();
 }
 
-asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context, bool demo) {
+asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context,
+                                         bool demo) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   co_await start(app, server, demo);
   for (const auto& endpoint : server.endpoints()) {
@@ -226,7 +234,8 @@ int run_serve(serve_options options) {
     return report_problem(ready.error());
   }
   try {
-    for (const auto& sentence : projections::prepare_read_tables(access->service_conninfo, access->service_role, *entities)) {
+    for (const auto& sentence :
+         projections::prepare_read_tables(access->service_conninfo, access->service_role, *entities)) {
       spdlog::info("{}", sentence);
     }
   } catch (const pg::unavailable& failed) {
@@ -236,7 +245,8 @@ int run_serve(serve_options options) {
     access->cluster->supervise([](const std::string& sentence) { spdlog::warn("{}", sentence); });
   }
 
-  const unsigned threads = options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+  const unsigned threads =
+      options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
   int code = exit_ok;
   {
     asio::io_context context(static_cast<int>(threads));
@@ -251,34 +261,52 @@ int run_serve(serve_options options) {
   return code;
 }
 
-}  // namespace
+} // namespace
 
 void add_serve(CLI::App& app, run_command& chosen) {
-  auto* serve = app.add_subcommand("serve", "Serves the API over a database; starts a private PostgreSQL when none is named");
+  auto* serve = app.add_subcommand(
+      "serve", "Serves the API over a database; starts a private PostgreSQL when none is named");
   const auto options = std::make_shared<serve_options>();
   add_database_options(*serve, options->database);
   serve->add_option("--listen", options->listen, "address:port, repeatable (port 0: a free one)")
-      ->envname("SYNCLOG_LISTEN")->capture_default_str();
-  serve->add_flag("--demo", options->demo, "load sample records when the log is empty")->envname("SYNCLOG_DEMO");
+      ->envname("SYNCLOG_LISTEN")
+      ->capture_default_str();
+  serve->add_flag("--demo", options->demo, "load sample records when the log is empty")
+      ->envname("SYNCLOG_DEMO");
   serve->add_option("--entities", options->entities_dir, "folder of further entity definitions (*.json)")
       ->envname("SYNCLOG_ENTITIES");
   serve->add_option("--threads", options->threads, "I/O threads (default: one a core, at most 4)")
-      ->envname("SYNCLOG_THREADS")->check(CLI::Range(1, 256));
-  serve->add_option("--cors-origin", options->server.cors_origins, "origin whose pages may call this server, repeatable")
+      ->envname("SYNCLOG_THREADS")
+      ->check(CLI::Range(1, 256));
+  serve
+      ->add_option("--cors-origin", options->server.cors_origins,
+                   "origin whose pages may call this server, repeatable")
       ->envname("SYNCLOG_CORS_ORIGIN");
-  serve->add_option("--public-url", options->server.public_urls, "URL under which a proxy publishes this server, repeatable")
+  serve
+      ->add_option("--public-url", options->server.public_urls,
+                   "URL under which a proxy publishes this server, repeatable")
       ->envname("SYNCLOG_PUBLIC_URL");
   serve->add_option("--auth", options->auth, "who may call: none (loopback only)")
-      ->envname("SYNCLOG_AUTH")->check(CLI::IsMember({"none"}))->capture_default_str();
+      ->envname("SYNCLOG_AUTH")
+      ->check(CLI::IsMember({"none"}))
+      ->capture_default_str();
   serve->add_option("--max-body", options->limits.max_body_bytes, "bytes of a request body")
-      ->envname("SYNCLOG_MAX_BODY")->check(CLI::PositiveNumber)->capture_default_str();
+      ->envname("SYNCLOG_MAX_BODY")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   serve->add_option("--max-items", options->limits.max_bulk_items, "records in a bulk request")
-      ->envname("SYNCLOG_MAX_ITEMS")->check(CLI::PositiveNumber)->capture_default_str();
+      ->envname("SYNCLOG_MAX_ITEMS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   serve->add_option("--max-connections", options->limits.max_connections, "open connections")
-      ->envname("SYNCLOG_MAX_CONNECTIONS")->check(CLI::PositiveNumber)->capture_default_str();
+      ->envname("SYNCLOG_MAX_CONNECTIONS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   serve->add_option("--max-streams", options->limits.max_streams, "open event streams")
-      ->envname("SYNCLOG_MAX_STREAMS")->check(CLI::PositiveNumber)->capture_default_str();
+      ->envname("SYNCLOG_MAX_STREAMS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   serve->callback([options, &chosen] { chosen = [options] { return run_serve(*options); }; });
 }
 
-}  // namespace synclog::tools
+} // namespace synclog::tools

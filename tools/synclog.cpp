@@ -18,7 +18,7 @@ void set_up_logging() {
   spdlog::set_default_logger(std::move(logger));
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char** argv) {
   using namespace synclog::tools;

@@ -8,9 +8,11 @@ namespace synclog::eventstore::pg {
 
 class backoff {
  public:
-  backoff(std::chrono::milliseconds least, std::chrono::milliseconds most) : least_(least), most_(most), next_(least) {}
+  backoff(std::chrono::milliseconds least, std::chrono::milliseconds most)
+      : least_(least), most_(most), next_(least) {}
 
-  // Between a half and the whole of the current pause, so that many clients of one database spread; doubles up to the most.
+  // Between a half and the whole of the current pause, so that many clients of one database spread; doubles
+  // up to the most.
   std::chrono::milliseconds next() {
     thread_local std::minstd_rand random{std::random_device{}()};
     const auto whole = std::max<std::int64_t>(next_.count(), 1);
@@ -26,4 +28,4 @@ class backoff {
   std::chrono::milliseconds next_;
 };
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -1,5 +1,6 @@
-// A helper thread runs PQconnectPoll with poll(2); the coroutine waits on a timer that the helper cuts short. Whoever comes
-// first settles it under the attempt's mutex, so the helper never touches an executor that has gone.
+// A helper thread runs PQconnectPoll with poll(2); the coroutine waits on a timer that the helper cuts short.
+// Whoever comes first settles it under the attempt's mutex, so the helper never touches an executor that has
+// gone.
 #include "eventstore/pg/connecting.hpp"
 #include <algorithm>
 #include <array>
@@ -35,7 +36,8 @@ asio::thread_pool& helpers() {
 // Libpq's messages end with a line break and may have several lines.
 std::string one_line(const char* message) {
   std::string out = message == nullptr ? "" : message;
-  while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
+  while (!out.empty() && (out.back() == '\n' || out.back() == ' '))
+    out.pop_back();
   std::replace(out.begin(), out.end(), '\n', ' ');
   std::replace(out.begin(), out.end(), '\t', ' ');
   return out.empty() ? "the database cannot be reached" : out;
@@ -67,10 +69,12 @@ connection_handle start(const connect_options& options) {
     values.push_back(value);
   };
   const auto given = [&](std::string_view keyword) {
-    return std::any_of(keywords.begin(), keywords.end(), [keyword](const char* one) { return keyword == one; });
+    return std::any_of(keywords.begin(), keywords.end(),
+                       [keyword](const char* one) { return keyword == one; });
   };
   for (const PQconninfoOption* one = parsed.get(); one->keyword != nullptr; ++one) {
-    if (one->val != nullptr && std::string_view(one->keyword) != "client_encoding") set(one->keyword, one->val);
+    if (one->val != nullptr && std::string_view(one->keyword) != "client_encoding")
+      set(one->keyword, one->val);
   }
   for (const auto& [keyword, value] : defaults) {
     if (!given(keyword)) set(keyword, value);
@@ -80,7 +84,8 @@ connection_handle start(const connect_options& options) {
   connection_handle out(PQconnectStartParams(keywords.data(), values.data(), 0));
   if (!out) throw unavailable("out of memory");
   // Libpq would print notices to stderr.
-  PQsetNoticeReceiver(out.get(), [](void*, const PGresult*) {}, nullptr);
+  PQsetNoticeReceiver(
+      out.get(), [](void*, const PGresult*) {}, nullptr);
   return out;
 }
 
@@ -89,15 +94,15 @@ struct attempt {
   deadline until;
   std::atomic<bool> abandoned{false};
 
-  std::mutex mutex;  // over what follows
+  std::mutex mutex; // over what follows
   bool done = false;
   connection_handle connected;
   std::string error;
-  std::function<void()> wake;  // empty once nobody waits
+  std::function<void()> wake; // empty once nobody waits
 
   void settle(connection_handle handle, std::string problem) {
     const std::lock_guard guard(mutex);
-    if (!wake) return;  // `handle` is finished on return
+    if (!wake) return; // `handle` is finished on return
     done = true;
     connected = std::move(handle);
     error = std::move(problem);
@@ -119,7 +124,8 @@ connection_handle connect_blocking(const attempt& work) {
     if (PQstatus(handle.get()) == CONNECTION_BAD) throw unavailable(one_line(PQerrorMessage(handle.get())));
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(work.until - clock::now());
     if (left.count() <= 0) throw deadline_exceeded("the database did not answer in time");
-    pollfd one{PQsocket(handle.get()), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    pollfd one{PQsocket(handle.get()), static_cast<short>(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT),
+               0};
     if (poll(&one, 1, static_cast<int>(std::min(left, poll_slice).count())) <= 0) continue;
     wanted = PQconnectPoll(handle.get());
     if (wanted == PGRES_POLLING_FAILED) throw unavailable(one_line(PQerrorMessage(handle.get())));
@@ -177,12 +183,14 @@ asio::awaitable<connection_handle> connect_on_strand(strand_type strand, std::sh
   throw deadline_exceeded("the database did not answer in time");
 }
 
-}  // namespace
+} // namespace
 
-void finish_connection::operator()(pg_conn* connection) const { PQfinish(connection); }
+void finish_connection::operator()(pg_conn* connection) const {
+  PQfinish(connection);
+}
 
-asio::awaitable<connection_handle> connect(asio::any_io_executor executor, connect_options options, deadline until,
-                                           std::stop_token stop) {
+asio::awaitable<connection_handle> connect(asio::any_io_executor executor, connect_options options,
+                                           deadline until, std::stop_token stop) {
   auto work = std::make_shared<attempt>();
   work->options = std::move(options);
   work->until = until;
@@ -191,4 +199,4 @@ asio::awaitable<connection_handle> connect(asio::any_io_executor executor, conne
   co_return co_await asio::co_spawn(strand, std::move(waiting), asio::use_awaitable);
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -11,7 +11,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t max_parameters = 65'535;  // of the protocol: a 16-bit count
+constexpr std::size_t max_parameters = 65'535; // of the protocol: a 16-bit count
 
 // Throws std::length_error for what libpq would refuse half-way, when it is too late.
 std::size_t checked_bytes(const segment& work) {
@@ -20,11 +20,13 @@ std::size_t checked_bytes(const segment& work) {
     if (one.values.size() > max_parameters) throw std::length_error("over 65,535 parameters in one query");
     bytes += one.values.bytes();
   }
-  if (bytes > connection::max_segment_bytes) throw std::length_error("the segment's parameters are too large");
+  if (bytes > connection::max_segment_bytes)
+    throw std::length_error("the segment's parameters are too large");
   return bytes;
 }
 
-// What every session starts with, in one statement. Text output that we parse must not depend on the server's defaults.
+// What every session starts with, in one statement. Text output that we parse must not depend on the server's
+// defaults.
 segment session_settings(const connect_options& options) {
   const std::string timeout = std::to_string(options.statement_timeout.count());
   std::string sql =
@@ -33,7 +35,8 @@ segment session_settings(const connect_options& options) {
       " set_config('DateStyle', 'ISO, YMD', false), set_config('TimeZone', 'UTC', false),"
       " set_config('standard_conforming_strings', 'on', false), set_config('bytea_output', 'hex', false),"
       " set_config('extra_float_digits', '1', false), set_config('client_min_messages', 'warning', false),"
-      " set_config('default_transaction_isolation', 'read committed', false), set_config('jit', 'off', false)";
+      " set_config('default_transaction_isolation', 'read committed', false), set_config('jit', 'off', "
+      "false)";
   params values;
   values.text(timeout);
   if (!options.role.empty()) {
@@ -45,12 +48,13 @@ segment session_settings(const connect_options& options) {
   return out;
 }
 
-}  // namespace
+} // namespace
 
 connection::impl::impl(const asio::any_io_executor& executor, connection_handle connected)
     : strand(asio::make_strand(executor)), handle(std::move(connected)), descriptor(strand), timer(strand) {}
 
-// Reached without shut() only when the io_context goes down around us: the socket is libpq's to close, not Asio's.
+// Reached without shut() only when the io_context goes down around us: the socket is libpq's to close, not
+// Asio's.
 connection::impl::~impl() {
   if (descriptor.is_open()) descriptor.release();
 }
@@ -60,26 +64,31 @@ asio::awaitable<void> connection::impl::wait_for(std::shared_ptr<impl> self, req
     work->waiter = resumption::of(std::move(handler));
     owner->submit(std::move(work));
   };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiation, asio::use_awaitable, std::move(self),
-                                                                      std::move(one));
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiation, asio::use_awaitable,
+                                                                       std::move(self), std::move(one));
 }
 
 namespace {
 
 segment_result result_of(request& one) {
   switch (one.how) {
-    case request::outcome::answered: return std::move(one.result);
-    case request::outcome::refused: throw unavailable(one.reason);
-    case request::outcome::expired: throw deadline_exceeded("the database did not answer in time");
-    case request::outcome::lost:
-    case request::outcome::none: break;
+  case request::outcome::answered:
+    return std::move(one.result);
+  case request::outcome::refused:
+    throw unavailable(one.reason);
+  case request::outcome::expired:
+    throw deadline_exceeded("the database did not answer in time");
+  case request::outcome::lost:
+  case request::outcome::none:
+    break;
   }
   throw connection_lost("connection to the database lost: " + one.reason);
 }
 
-}  // namespace
+} // namespace
 
-asio::awaitable<segment_result> connection::impl::run(std::shared_ptr<impl> self, segment work, deadline until) {
+asio::awaitable<segment_result> connection::impl::run(std::shared_ptr<impl> self, segment work,
+                                                      deadline until) {
   auto one = std::make_shared<request>();
   one->bytes = checked_bytes(work);
   one->work = std::move(work);
@@ -143,8 +152,8 @@ void connection::impl::finish(request& one, request::outcome how) {
   one.waiter.post();
 }
 
-// One timer a connection, set for the earliest deadline; when it comes late for requests answered meanwhile, nothing
-// happens but a look at the rest.
+// One timer a connection, set for the earliest deadline; when it comes late for requests answered meanwhile,
+// nothing happens but a look at the rest.
 void connection::impl::arm_deadline(deadline at) {
   if (at >= timer_due) return;
   timer_due = at;
@@ -172,11 +181,12 @@ void connection::impl::check_deadlines() {
     ++abandoned_in_flight;
     finish(*one, request::outcome::expired);
   }
-  // Only an abandoned request in front proves that the server is stuck: a younger one may wait behind a long query that
-  // is within its own deadline.
+  // Only an abandoned request in front proves that the server is stuck: a younger one may wait behind a long
+  // query that is within its own deadline.
   if (abandoned_in_flight > 0) {
     const request& front = *in_flight.front();
-    const deadline bound = front.abandoned() ? std::max(front.abandoned_at, last_progress) + hard_bound : now + hard_bound;
+    const deadline bound =
+        front.abandoned() ? std::max(front.abandoned_at, last_progress) + hard_bound : now + hard_bound;
     if (bound <= now) {
       shut("no answer long after the deadline");
       return;
@@ -186,8 +196,8 @@ void connection::impl::check_deadlines() {
   if (next != deadline::max()) arm_deadline(next);
 }
 
-// The descriptor is released, never closed, before PQfinish closes the socket: Asio must not close a number that may
-// belong to somebody else by then.
+// The descriptor is released, never closed, before PQfinish closes the socket: Asio must not close a number
+// that may belong to somebody else by then.
 void connection::impl::shut(std::string reason) {
   if (!handle) return;
   std::vector<request_ptr> unsent;
@@ -234,10 +244,13 @@ void connection::impl::close() {
 
 connection::connection(std::shared_ptr<impl> state) : impl_(std::move(state)) {}
 
-connection::~connection() { impl_->close(); }
+connection::~connection() {
+  impl_->close();
+}
 
-asio::awaitable<std::shared_ptr<connection>> connection::open(asio::any_io_executor executor, connect_options options,
-                                                              deadline until, std::stop_token stop) {
+asio::awaitable<std::shared_ptr<connection>> connection::open(asio::any_io_executor executor,
+                                                              connect_options options, deadline until,
+                                                              std::stop_token stop) {
   const deadline limit = std::min(until, clock::now() + options.connect_timeout);
   connection_handle handle = co_await connect(executor, options, limit, stop);
   if (PQenterPipelineMode(handle.get()) != 1) throw unavailable("libpq refuses pipeline mode");
@@ -251,7 +264,8 @@ asio::awaitable<std::shared_ptr<connection>> connection::open(asio::any_io_execu
   segment settings = session_settings(options);
   const segment_result answer = co_await impl::run(state, std::move(settings), limit);
   if (answer.failed) {
-    throw unavailable("the database refuses the session: " + answer.failed->sqlstate + " " + answer.failed->message);
+    throw unavailable("the database refuses the session: " + answer.failed->sqlstate + " " +
+                      answer.failed->message);
   }
   co_return out;
 }
@@ -273,16 +287,24 @@ asio::awaitable<segment_result> failure_thrown(asio::awaitable<segment_result> r
   co_return out;
 }
 
-}  // namespace
+} // namespace
 
 asio::awaitable<segment_result> connection::run_ok(segment work, deadline until) {
   return failure_thrown(impl::run(impl_, std::move(work), until));
 }
 
-bool connection::is_open() const { return impl_->open; }
-std::size_t connection::in_flight() const { return impl_->in_flight_count; }
-int connection::backend_pid() const { return impl_->open ? impl_->pid.load() : 0; }
-void connection::close() { impl_->close(); }
+bool connection::is_open() const {
+  return impl_->open;
+}
+std::size_t connection::in_flight() const {
+  return impl_->in_flight_count;
+}
+int connection::backend_pid() const {
+  return impl_->open ? impl_->pid.load() : 0;
+}
+void connection::close() {
+  impl_->close();
+}
 
 void connection::on_notify(std::function<void(std::string_view, std::string_view)> handler) {
   auto set = [self = impl_, one = std::move(handler)]() mutable {
@@ -302,4 +324,4 @@ void connection::on_close(std::function<void()> handler) {
   asio::post(impl_->strand, std::move(set));
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -1,5 +1,6 @@
-// The inside of one connection: requests, and the pump that moves them through libpq. Everything here runs on the strand
-// except what is marked "any thread". Shared by connection.cpp (the public face) and pump.cpp (the traffic).
+// The inside of one connection: requests, and the pump that moves them through libpq. Everything here runs on
+// the strand except what is marked "any thread". Shared by connection.cpp (the public face) and pump.cpp (the
+// traffic).
 #pragma once
 #include "eventstore/pg/connecting.hpp"
 #include "eventstore/pg/connection.hpp"
@@ -20,8 +21,8 @@
 
 namespace synclog::eventstore::pg {
 
-// A completion handler of no arguments, type-erased, move-only: posts it to its own executor, once. (Boost 1.81's
-// any_completion_handler recurses for ever when assigned.)
+// A completion handler of no arguments, type-erased, move-only: posts it to its own executor, once.
+// (Boost 1.81's any_completion_handler recurses for ever when assigned.)
 class resumption {
  public:
   resumption() = default;
@@ -45,7 +46,8 @@ class resumption {
   };
   template <class Handler>
   struct model final : base {
-    explicit model(Handler one) : handler(std::move(one)), work(boost::asio::get_associated_executor(handler)) {}
+    explicit model(Handler one)
+        : handler(std::move(one)), work(boost::asio::get_associated_executor(handler)) {}
     void post() override { boost::asio::post(std::move(handler)); }
     Handler handler;
     // The caller's io_context must not run dry while it waits for us.
@@ -54,15 +56,15 @@ class resumption {
   std::unique_ptr<base> held_;
 };
 
-// One segment on its way. Until `waiter` is posted only the strand touches it, after that only the waiting coroutine
-// reads `result` and the rest; an answer that comes later is dropped.
+// One segment on its way. Until `waiter` is posted only the strand touches it, after that only the waiting
+// coroutine reads `result` and the rest; an answer that comes later is dropped.
 struct request {
   enum class outcome : std::uint8_t { none, answered, refused, lost, expired };
 
   segment work;
   deadline until = deadline::max();
   std::size_t bytes = 0;
-  bool give_back = false;  // `work` is kept whole for the caller
+  bool give_back = false; // `work` is kept whole for the caller
   resumption waiter;
   outcome how = outcome::none;
   segment_result result;
@@ -71,12 +73,12 @@ struct request {
   bool abandoned() const { return !waiter; }
   void drop_values();
 
-  std::uint64_t names_made = 0;  // prepared_names::made() when it had been sent
-  bool repeatable = false;       // its parameters are still here
-  bool stale = false;            // failed for a stale statement and is to be sent once more
+  std::uint64_t names_made = 0; // prepared_names::made() when it had been sent
+  bool repeatable = false;      // its parameters are still here
+  bool stale = false;           // failed for a stale statement and is to be sent once more
   bool repeated = false;
   clock::time_point abandoned_at{};
-  std::vector<std::string> deallocates;  // housekeeping of the connection's own: nobody waits
+  std::vector<std::string> deallocates; // housekeeping of the connection's own: nobody waits
 };
 using request_ptr = std::shared_ptr<request>;
 
@@ -95,13 +97,15 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
 
   // Any thread.
   static boost::asio::awaitable<segment_result> run(std::shared_ptr<impl> self, segment work, deadline until);
-  static boost::asio::awaitable<segment_result> run_returning(std::shared_ptr<impl> self, segment& work, deadline until);
+  static boost::asio::awaitable<segment_result> run_returning(std::shared_ptr<impl> self, segment& work,
+                                                              deadline until);
   static boost::asio::awaitable<void> wait_for(std::shared_ptr<impl> self, request_ptr one);
   void submit(request_ptr one);
   void close();
 
   // pump.cpp
   void start();
+  void tear_down(); // the io_context is going down: nobody is resumed
   void turn();
   void on_readable(const boost::system::error_code& error);
   void on_writable(const boost::system::error_code& error);
@@ -134,10 +138,10 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
 
   pipeline machine;
   prepared_names names{max_prepared};
-  std::deque<request_ptr> in_flight;  // one for each Sync owed, in order
-  std::vector<request_ptr> again;     // to be sent once more
-  std::vector<request_ptr> taken;     // scratch of take_incoming
-  std::vector<const char*> values;    // scratch of send_query
+  std::deque<request_ptr> in_flight; // one for each Sync owed, in order
+  std::vector<request_ptr> again;    // to be sent once more
+  std::vector<request_ptr> taken;    // scratch of take_incoming
+  std::vector<const char*> values;   // scratch of send_query
   bool reading = false;
   bool writing = false;
   bool housekeeping = false;         // one DEALLOCATE segment is in flight
@@ -151,7 +155,8 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   std::function<void()> close_handler;
   bool shut_done = false;
 
-  std::mutex mutex;  // over `incoming`, `turn_posted`, `closed`, `close_reason`, `bytes_in_flight`; never held long
+  std::mutex
+      mutex; // over `incoming`, `turn_posted`, `closed`, `close_reason`, `bytes_in_flight`; never held long
   std::vector<request_ptr> incoming;
   bool turn_posted = false;
   bool closed = false;
@@ -165,4 +170,4 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
 
 failure failure_from(const pg_result* result, std::size_t query_index);
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -1,5 +1,5 @@
-// One coroutine on the listener's strand: connect, LISTEN, hint, then wait for the end of the connection and probe it now
-// and then, because a peer that vanished without a word sends no NOTIFY and no error either.
+// One coroutine on the listener's strand: connect, LISTEN, hint, then wait for the end of the connection and
+// probe it now and then, because a peer that vanished without a word sends no NOTIFY and no error either.
 #include "eventstore/pg/listener.hpp"
 #include "eventstore/pg/backoff.hpp"
 #include <atomic>
@@ -25,11 +25,12 @@ constexpr std::chrono::seconds probe_patience{5};
 
 std::string quoted(const std::string& channel) {
   std::string out = "\"";
-  for (const char c : channel) out.append(c == '"' ? 2 : 1, c);
+  for (const char c : channel)
+    out.append(c == '"' ? 2 : 1, c);
   return out + '"';
 }
 
-}  // namespace
+} // namespace
 
 struct listener::impl : std::enable_shared_from_this<listener::impl> {
   using self_ptr = std::shared_ptr<impl>;
@@ -55,7 +56,8 @@ struct listener::impl : std::enable_shared_from_this<listener::impl> {
 
   // On the strand.
   std::stop_source stopping;
-  asio::steady_timer signal;  // the pause, or the time to the next probe; cut short by stop and by the connection's end
+  asio::steady_timer
+      signal; // the pause, or the time to the next probe; cut short by stop and by the connection's end
   std::list<asio::steady_timer> stop_waiters;
   std::shared_ptr<connection> current;
   bool ended = false;
@@ -66,9 +68,10 @@ struct listener::impl : std::enable_shared_from_this<listener::impl> {
 
 void listener::impl::start() {
   auto done = [self = shared_from_this()](std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);  // nothing is expected: a bug, not an outage
+    if (error) std::rethrow_exception(error); // nothing is expected: a bug, not an outage
     self->ended = true;
-    for (asio::steady_timer& one : self->stop_waiters) one.cancel();
+    for (asio::steady_timer& one : self->stop_waiters)
+      one.cancel();
   };
   auto keeping = keep(shared_from_this());
   asio::co_spawn(strand, std::move(keeping), std::move(done));
@@ -122,9 +125,10 @@ asio::awaitable<std::shared_ptr<connection>> listener::impl::open(self_ptr self)
 // Returns when the connection has closed.
 asio::awaitable<void> listener::impl::watch(self_ptr self, std::shared_ptr<connection> one) {
   const auto closed = std::make_shared<bool>(false);
-  auto on_strand = [self, closed] {
+  // Weak: the listener holds the connection, which holds this.
+  auto on_strand = [weak = std::weak_ptr<impl>(self), closed] {
     *closed = true;
-    self->signal.cancel();
+    if (const auto still = weak.lock()) still->signal.cancel();
   };
   auto on_close = [strand = self->strand, on_strand] { asio::post(strand, on_strand); };
   one->on_close(std::move(on_close));
@@ -163,13 +167,15 @@ void listener::impl::begin_stop() {
 asio::awaitable<void> listener::impl::stop(self_ptr self) {
   self->begin_stop();
   const auto timer = self->stop_waiters.emplace(self->stop_waiters.end(), self->strand, deadline::max());
-  while (!self->ended) co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
+  while (!self->ended)
+    co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
   self->stop_waiters.erase(timer);
 }
 
 listener::listener(asio::any_io_executor executor, connect_options connect, std::string channel,
                    std::function<void()> on_hint)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(connect), std::move(channel), std::move(on_hint))) {
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(connect), std::move(channel),
+                                   std::move(on_hint))) {
   impl_->start();
 }
 
@@ -178,11 +184,13 @@ listener::~listener() {
   asio::post(impl_->strand, std::move(stop_it));
 }
 
-bool listener::connected() const { return impl_->connected; }
+bool listener::connected() const {
+  return impl_->connected;
+}
 
 asio::awaitable<void> listener::stop() {
   auto stopping = impl::stop(impl_);
   return asio::co_spawn(impl_->strand, std::move(stopping), asio::use_awaitable);
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

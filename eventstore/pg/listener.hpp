@@ -1,4 +1,5 @@
-// LISTEN on a connection of its own, reconnected with back-off. A hint, never the truth: callers poll behind it.
+// LISTEN on a connection of its own, reconnected with back-off. A hint, never the truth: callers poll behind
+// it.
 #pragma once
 #include "eventstore/pg/connection.hpp"
 #include <boost/asio/any_io_executor.hpp>
@@ -10,11 +11,12 @@ namespace synclog::eventstore::pg {
 
 class listener {
  public:
-  // `on_hint` runs on the listener's strand: after each NOTIFY on `channel`, and after each (re)connect, because what was
-  // notified while it was away is lost.
-  listener(boost::asio::any_io_executor executor, connect_options connect, std::string channel, std::function<void()> on_hint);
+  // `on_hint` runs on the listener's strand: after each NOTIFY on `channel`, and after each (re)connect,
+  // because what was notified while it was away is lost.
+  listener(boost::asio::any_io_executor executor, connect_options connect, std::string channel,
+           std::function<void()> on_hint);
   ~listener();
-  bool connected() const;  // any thread
+  bool connected() const; // any thread
   boost::asio::awaitable<void> stop();
 
  private:
@@ -22,4 +24,4 @@ class listener {
   std::shared_ptr<impl> impl_;
 };
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

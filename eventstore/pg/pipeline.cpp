@@ -1,5 +1,5 @@
-// One front segment at a time: [result NULL]* SYNC, where after an error every result is `aborted`. An error may also
-// come after the last query, when the commit that the Sync brings fails.
+// One front segment at a time: [result NULL]* SYNC, where after an error every result is `aborted`. An error
+// may also come after the last query, when the commit that the Sync brings fails.
 #include "eventstore/pg/pipeline.hpp"
 
 namespace synclog::eventstore::pg {
@@ -34,12 +34,17 @@ pipeline::action pipeline::received(result_kind kind) {
   stray_nulls_ = 0;
   if (null_due_) return break_now();
   switch (kind) {
-    case result_kind::rows: return on_rows();
-    case result_kind::error: return on_error();
-    case result_kind::aborted: return on_aborted();
-    case result_kind::sync: return on_sync();
-    case result_kind::null:
-    case result_kind::other: break;
+  case result_kind::rows:
+    return on_rows();
+  case result_kind::error:
+    return on_error();
+  case result_kind::aborted:
+    return on_aborted();
+  case result_kind::sync:
+    return on_sync();
+  case result_kind::null:
+  case result_kind::other:
+    break;
   }
   return break_now();
 }
@@ -85,4 +90,4 @@ pipeline::action pipeline::on_sync() {
   return {action::kind::finished};
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -1,4 +1,5 @@
-// Keepers on the pool's strand hold the connections open; run() picks one under a short mutex, from any thread.
+// Keepers on the pool's strand hold the connections open; run() picks one under a short mutex, from any
+// thread.
 #include "eventstore/pg/pool.hpp"
 #include "eventstore/pg/backoff.hpp"
 #include <algorithm>
@@ -25,7 +26,7 @@ struct pool::impl : std::enable_shared_from_this<pool::impl> {
   impl(asio::any_io_executor one, connect_options where, pool_options how);
 
   struct choice {
-    std::shared_ptr<connection> chosen;  // empty: all saturated, or none open
+    std::shared_ptr<connection> chosen; // empty: all saturated, or none open
     bool any_open = false;
     bool stopped = false;
   };
@@ -52,13 +53,13 @@ struct pool::impl : std::enable_shared_from_this<pool::impl> {
   pool_options options;
 
   std::stop_source stopping;
-  std::vector<asio::steady_timer> signals;  // one a keeper: its pause, or the end of its connection
-  std::list<asio::steady_timer> waiters;    // run() calls while nothing is open
+  std::vector<asio::steady_timer> signals; // one a keeper: its pause, or the end of its connection
+  std::list<asio::steady_timer> waiters;   // run() calls while nothing is open
   std::list<asio::steady_timer> stop_waiters;
   std::size_t keepers = 0;
   bool told_down = false;
 
-  mutable std::mutex mutex;  // over what follows
+  mutable std::mutex mutex; // over what follows
   std::vector<std::shared_ptr<connection>> slots;
   std::size_t next_slot = 0;
   bool stopped = false;
@@ -71,7 +72,8 @@ pool::impl::impl(asio::any_io_executor one, connect_options where, pool_options 
     : executor(std::move(one)), strand(asio::make_strand(executor)), connect(std::move(where)), options(how) {
   options.connections = std::max<std::size_t>(options.connections, 1);
   slots.resize(options.connections);
-  for (std::size_t i = 0; i < options.connections; ++i) signals.emplace_back(strand);
+  for (std::size_t i = 0; i < options.connections; ++i)
+    signals.emplace_back(strand);
 }
 
 // The open connection with the least in flight; ties go round.
@@ -126,10 +128,11 @@ namespace {
 
 // Transactions that outlive their segment would leak into the neighbours that share the connection.
 void refuse_transactions(const segment& work) {
-  if (work.explicit_transaction()) throw std::logic_error("explicit transactions need a connection of their own");
+  if (work.explicit_transaction())
+    throw std::logic_error("explicit transactions need a connection of their own");
 }
 
-}  // namespace
+} // namespace
 
 asio::awaitable<segment_result> pool::impl::run(self_ptr self, segment work, deadline until) {
   refuse_transactions(work);
@@ -149,7 +152,8 @@ asio::awaitable<segment_result> pool::impl::run_read(self_ptr self, segment work
   }
   if (lost) {
     // What broke one connection has mostly broken all, and the others may need a moment to notice.
-    asio::steady_timer pause(co_await asio::this_coro::executor, std::min(until, clock::now() + self->options.backoff_min));
+    asio::steady_timer pause(co_await asio::this_coro::executor,
+                             std::min(until, clock::now() + self->options.backoff_min));
     co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     const std::shared_ptr<connection> another = co_await take(self, until);
     out = co_await another->run(std::move(work), until);
@@ -162,9 +166,10 @@ void pool::impl::start() {
   for (std::size_t slot = 0; slot < options.connections; ++slot) {
     ++keepers;
     auto ended = [self = shared_from_this()](std::exception_ptr error) {
-      if (error) std::rethrow_exception(error);  // nothing is expected: a bug, not an outage
+      if (error) std::rethrow_exception(error); // nothing is expected: a bug, not an outage
       if (--self->keepers > 0) return;
-      for (asio::steady_timer& one : self->stop_waiters) one.cancel();
+      for (asio::steady_timer& one : self->stop_waiters)
+        one.cancel();
     };
     auto keeping = keep(shared_from_this(), slot);
     asio::co_spawn(strand, std::move(keeping), std::move(ended));
@@ -200,9 +205,10 @@ asio::awaitable<void> pool::impl::keep(self_ptr self, std::size_t slot) {
 // Returns when the connection has closed.
 asio::awaitable<void> pool::impl::hold(self_ptr self, std::size_t slot, std::shared_ptr<connection> opened) {
   const auto closed = std::make_shared<bool>(false);
-  auto on_strand = [self, slot, closed] {
+  // Weak: the pool holds the connection, which holds this.
+  auto on_strand = [weak = std::weak_ptr<impl>(self), slot, closed] {
     *closed = true;
-    self->signals[slot].cancel();
+    if (const auto still = weak.lock()) still->signals[slot].cancel();
   };
   auto on_close = [strand = self->strand, on_strand] { asio::post(strand, on_strand); };
   opened->on_close(std::move(on_close));
@@ -223,20 +229,22 @@ void pool::impl::publish(std::size_t slot, std::shared_ptr<connection> opened) {
     const std::lock_guard guard(mutex);
     slots[slot] = std::move(opened);
   }
-  for (asio::steady_timer& one : waiters) one.cancel();
+  for (asio::steady_timer& one : waiters)
+    one.cancel();
   if (told_down) spdlog::info("the database is back");
   told_down = false;
 }
 
 void pool::impl::withdraw(std::size_t slot, std::string reason) {
-  std::shared_ptr<connection> old;  // destroyed outside the lock
+  std::shared_ptr<connection> old; // destroyed outside the lock
   bool all_closed = true;
   {
     const std::lock_guard guard(mutex);
     old = std::move(slots[slot]);
     slots[slot] = nullptr;
     last_error = reason;
-    for (const auto& one : slots) all_closed = all_closed && !(one && one->is_open());
+    for (const auto& one : slots)
+      all_closed = all_closed && !(one && one->is_open());
   }
   if (!all_closed || told_down || stopping.stop_requested()) return;
   told_down = true;
@@ -254,14 +262,17 @@ void pool::impl::begin_stop() {
   for (const auto& one : open) {
     if (one) one->close();
   }
-  for (asio::steady_timer& one : signals) one.cancel();
-  for (asio::steady_timer& one : waiters) one.cancel();
+  for (asio::steady_timer& one : signals)
+    one.cancel();
+  for (asio::steady_timer& one : waiters)
+    one.cancel();
 }
 
 asio::awaitable<void> pool::impl::stop(self_ptr self) {
   self->begin_stop();
   const auto timer = self->stop_waiters.emplace(self->stop_waiters.end(), self->strand, deadline::max());
-  while (self->keepers > 0) co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
+  while (self->keepers > 0)
+    co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
   self->stop_waiters.erase(timer);
 }
 
@@ -300,4 +311,4 @@ asio::awaitable<void> pool::stop() {
   return asio::co_spawn(impl_->strand, std::move(stopping), asio::use_awaitable);
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

@@ -1,5 +1,5 @@
-// Names on the server are cut at 63 bytes without a word, so long ones are cut here, before the number that keeps them
-// apart.
+// Names on the server are cut at 63 bytes without a word, so long ones are cut here, before the number that
+// keeps them apart.
 #include "eventstore/pg/prepared_names.hpp"
 
 namespace synclog::eventstore::pg {
@@ -40,4 +40,4 @@ void prepared_names::forget(const std::string& statement_name, std::uint64_t mad
   entries_.erase(place);
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

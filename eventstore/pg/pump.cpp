@@ -1,5 +1,6 @@
-// The traffic of one connection, on its strand. A turn sends what has come in, takes the results that libpq already holds,
-// flushes, and only then waits: a readable wait is always pending, a writable one when the socket would not take all.
+// The traffic of one connection, on its strand. A turn sends what has come in, takes the results that libpq
+// already holds, flushes, and only then waits: a readable wait is always pending, a writable one when the
+// socket would not take all.
 #include "eventstore/pg/connection_impl.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include <algorithm>
@@ -22,13 +23,18 @@ pipeline::result_kind kind_of(const pg_result* result) {
   using kind = pipeline::result_kind;
   if (result == nullptr) return kind::null;
   switch (PQresultStatus(result)) {
-    case PGRES_TUPLES_OK:
-    case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY: return kind::rows;
-    case PGRES_FATAL_ERROR: return kind::error;
-    case PGRES_PIPELINE_ABORTED: return kind::aborted;
-    case PGRES_PIPELINE_SYNC: return kind::sync;
-    default: return kind::other;
+  case PGRES_TUPLES_OK:
+  case PGRES_COMMAND_OK:
+  case PGRES_EMPTY_QUERY:
+    return kind::rows;
+  case PGRES_FATAL_ERROR:
+    return kind::error;
+  case PGRES_PIPELINE_ABORTED:
+    return kind::aborted;
+  case PGRES_PIPELINE_SYNC:
+    return kind::sync;
+  default:
+    return kind::other;
   }
 }
 
@@ -37,8 +43,8 @@ std::string field(const pg_result* result, int which) {
   return text == nullptr ? std::string() : std::string(text);
 }
 
-// The session is over after such an error, whatever it was an answer to. Errors without a SQLSTATE are libpq's own about
-// the connection.
+// The session is over after such an error, whatever it was an answer to. Errors without a SQLSTATE are
+// libpq's own about the connection.
 bool ends_the_session(const pg_result* error) {
   const char* state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
   if (state == nullptr) return true;
@@ -46,7 +52,37 @@ bool ends_the_session(const pg_result* error) {
   return severity == "FATAL" || severity == "PANIC";
 }
 
-}  // namespace
+// Travels in the readable wait, which is pending as long as the connection is open. Destroyed with the wait
+// still in it, it is the io_context that goes down: the waiters held here may own the connection, so the
+// circle is cut.
+class tear_down_guard {
+ public:
+  explicit tear_down_guard(std::shared_ptr<connection::impl> owner) : owner_(std::move(owner)) {}
+  tear_down_guard(tear_down_guard&&) noexcept = default;
+  tear_down_guard& operator=(tear_down_guard&&) = delete;
+  ~tear_down_guard() {
+    if (owner_) owner_->tear_down();
+  }
+  std::shared_ptr<connection::impl> defuse() { return std::move(owner_); }
+
+ private:
+  std::shared_ptr<connection::impl> owner_;
+};
+
+} // namespace
+
+void connection::impl::tear_down() {
+  close_handler = nullptr;
+  notify_handler = nullptr;
+  std::vector<request_ptr> unsent;
+  {
+    const std::lock_guard lock(mutex);
+    closed = true;
+    unsent.swap(incoming);
+  }
+  std::deque<request_ptr> sent;
+  sent.swap(in_flight);
+}
 
 failure failure_from(const pg_result* result, std::size_t query_index) {
   failure out;
@@ -62,7 +98,8 @@ failure failure_from(const pg_result* result, std::size_t query_index) {
 std::string connection::impl::libpq_message() const {
   if (!fatal_notice.empty()) return fatal_notice;
   std::string out = handle ? PQerrorMessage(handle.get()) : "";
-  while (!out.empty() && out.back() == '\n') out.pop_back();
+  while (!out.empty() && out.back() == '\n')
+    out.pop_back();
   std::replace(out.begin(), out.end(), '\n', ' ');
   return out.empty() ? "the server closed it" : out;
 }
@@ -107,12 +144,18 @@ void connection::impl::turn() {
   }
   if (!reading) {
     reading = true;
-    auto readable = [self = shared_from_this()](const boost::system::error_code& error) { self->on_readable(error); };
+    auto readable =
+        [guard = tear_down_guard(shared_from_this())](const boost::system::error_code& error) mutable {
+          const auto self = guard.defuse();
+          self->on_readable(error);
+        };
     descriptor.async_wait(asio::posix::descriptor_base::wait_read, std::move(readable));
   }
   if (flushed == 1 && !writing) {
     writing = true;
-    auto writable = [self = shared_from_this()](const boost::system::error_code& error) { self->on_writable(error); };
+    auto writable = [self = shared_from_this()](const boost::system::error_code& error) {
+      self->on_writable(error);
+    };
     descriptor.async_wait(asio::posix::descriptor_base::wait_write, std::move(writable));
   }
 }
@@ -180,7 +223,8 @@ bool connection::impl::send_query(request& one, std::uint32_t index) {
   const int count = static_cast<int>(what.values.size());
   const int format = what.format == result_format::binary ? 1 : 0;
   values.clear();
-  for (std::size_t i = 0; i < what.values.size(); ++i) values.push_back(what.values.value(i));
+  for (std::size_t i = 0; i < what.values.size(); ++i)
+    values.push_back(what.values.value(i));
   if (one.work.explicit_transaction()) {
     const auto effect = effect_of(what.prepared ? what.prepared->sql : what.sql);
     if (effect == transaction_effect::opens) sent_open_transaction = true;
@@ -190,14 +234,15 @@ bool connection::impl::send_query(request& one, std::uint32_t index) {
   if (what.prepared) {
     const auto name = names.use(what.prepared);
     if (name.fresh) {
-      if (PQsendPrepare(handle.get(), name.server_name, what.prepared->sql.c_str(), 0, nullptr) != 1) return false;
+      if (PQsendPrepare(handle.get(), name.server_name, what.prepared->sql.c_str(), 0, nullptr) != 1)
+        return false;
       machine.sent(pipeline::command_kind::prepare, index);
     }
     sent = PQsendQueryPrepared(handle.get(), name.server_name, count, values.data(), what.values.lengths(),
                                what.values.formats(), format);
   } else {
-    sent = PQsendQueryParams(handle.get(), what.sql.c_str(), count, nullptr, values.data(), what.values.lengths(),
-                             what.values.formats(), format);
+    sent = PQsendQueryParams(handle.get(), what.sql.c_str(), count, nullptr, values.data(),
+                             what.values.lengths(), what.values.formats(), format);
   }
   if (sent != 1) return false;
   machine.sent(pipeline::command_kind::execute, index);
@@ -213,26 +258,31 @@ void connection::impl::send_housekeeping() {
   one->deallocates.swap(names.evicted());
   for (const std::string& name : one->deallocates) {
     std::string quoted;
-    for (const char c : name) quoted.append(c == '"' ? 2 : 1, c);
+    for (const char c : name)
+      quoted.append(c == '"' ? 2 : 1, c);
     one->work.add_sql("DEALLOCATE \"" + quoted + '"');
   }
   ++in_flight_count;
   send(one);
 }
 
-// Names that could not be deallocated wait for the next time: after an error the rest of the segment was skipped.
+// Names that could not be deallocated wait for the next time: after an error the rest of the segment was
+// skipped.
 void connection::impl::mend_housekeeping(const request& one) {
   housekeeping = false;
   housekeeping_from = housekeeping_batch;
   if (!one.result.failed) return;
   const bool unknown = one.result.failed->sqlstate == "26000";
-  const auto first = one.deallocates.begin() + static_cast<std::ptrdiff_t>(one.result.failed->query_index) + (unknown ? 1 : 0);
+  const auto first = one.deallocates.begin() + static_cast<std::ptrdiff_t>(one.result.failed->query_index) +
+                     (unknown ? 1 : 0);
   std::vector<std::string>& evicted = names.evicted();
   if (first < one.deallocates.end()) evicted.insert(evicted.end(), first, one.deallocates.end());
   if (!unknown) housekeeping_from = evicted.size() + housekeeping_batch;
 }
 
-bool connection::impl::has_result() { return machine.outstanding() > 0 && PQisBusy(handle.get()) == 0; }
+bool connection::impl::has_result() {
+  return machine.outstanding() > 0 && PQisBusy(handle.get()) == 0;
+}
 
 // False when the connection was shut.
 bool connection::impl::drain(int& budget) {
@@ -254,25 +304,31 @@ bool connection::impl::accept(result_handle result) {
   request& front = *in_flight.front();
   using what = pipeline::action::kind;
   switch (action.what) {
-    case what::none:
-    case what::prepared: return true;
-    case what::answered: {
-      if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
-        const std::string_view tag = PQcmdStatus(result.get());
-        if (tag == "BEGIN" || tag == "START TRANSACTION") seen_open_transaction = true;
-        if (tag == "COMMIT" || tag == "ROLLBACK") seen_open_transaction = false;
-      }
-      if (!front.abandoned()) front.result.results.emplace_back(result.release());
-      return true;
+  case what::none:
+  case what::prepared:
+    return true;
+  case what::answered: {
+    if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
+      const std::string_view tag = PQcmdStatus(result.get());
+      if (tag == "BEGIN" || tag == "START TRANSACTION") seen_open_transaction = true;
+      if (tag == "COMMIT" || tag == "ROLLBACK") seen_open_transaction = false;
     }
-    case what::unprepared:
-      names.forget(front.work.queries()[action.query_index].prepared->name, front.names_made,
-                   prepared_names::left_behind::nothing);
-      if (action.failed) on_failed(front, result.get(), action.query_index);
-      return true;
-    case what::failed: on_failed(front, result.get(), action.query_index); return true;
-    case what::finished: on_finished(); return true;
-    case what::broken: break;
+    if (!front.abandoned()) front.result.results.emplace_back(result.release());
+    return true;
+  }
+  case what::unprepared:
+    names.forget(front.work.queries()[action.query_index].prepared->name, front.names_made,
+                 prepared_names::left_behind::nothing);
+    if (action.failed) on_failed(front, result.get(), action.query_index);
+    return true;
+  case what::failed:
+    on_failed(front, result.get(), action.query_index);
+    return true;
+  case what::finished:
+    on_finished();
+    return true;
+  case what::broken:
+    break;
   }
   shut("libpq and the server disagree about the pipeline");
   return false;
@@ -284,7 +340,8 @@ void connection::impl::on_failed(request& front, const pg_result* result, std::u
   const bool was_prepared = query_index < queries.size() && queries[query_index].prepared != nullptr;
   if (was_prepared && classify(what.sqlstate) == meaning::stale_plan) {
     // All of the segment's statements: what made one stale may have made its neighbours so.
-    const auto left = what.sqlstate == "26000" ? prepared_names::left_behind::nothing : prepared_names::left_behind::on_server;
+    const auto left = what.sqlstate == "26000" ? prepared_names::left_behind::nothing
+                                               : prepared_names::left_behind::on_server;
     for (const query& one : queries) {
       if (one.prepared) names.forget(one.prepared->name, front.names_made, left);
     }
@@ -341,4 +398,4 @@ void connection::impl::on_notice(void* self, const pg_result* notice) {
   front.result.warnings.push_back(failure_from(notice, front.result.results.size()));
 }
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

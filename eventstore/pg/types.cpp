@@ -1,4 +1,5 @@
-// Parameters to libpq's arrays and back: the binary formats of bigint, timestamptz, bytea and one-dimensional arrays.
+// Parameters to libpq's arrays and back: the binary formats of bigint, timestamptz, bytea and one-dimensional
+// arrays.
 #include "eventstore/pg/types.hpp"
 #include <algorithm>
 #include <array>
@@ -22,9 +23,12 @@ constexpr int binary_format = 1;
 template <class Integer>
 Integer big_endian(Integer value) {
   static_assert(std::endian::native == std::endian::little);
-  if constexpr (sizeof(Integer) == 8) return static_cast<Integer>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
-  if constexpr (sizeof(Integer) == 4) return static_cast<Integer>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
-  if constexpr (sizeof(Integer) == 2) return static_cast<Integer>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
+  if constexpr (sizeof(Integer) == 8)
+    return static_cast<Integer>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
+  if constexpr (sizeof(Integer) == 4)
+    return static_cast<Integer>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
+  if constexpr (sizeof(Integer) == 2)
+    return static_cast<Integer>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
 }
 
 template <class Integer>
@@ -46,9 +50,11 @@ int hex_digit(char c) {
   throw std::logic_error("bytea text is not in hex format");
 }
 
-[[noreturn]] void wrong_type(const char* wanted) { throw std::logic_error(std::string("the column is not ") + wanted); }
+[[noreturn]] void wrong_type(const char* wanted) {
+  throw std::logic_error(std::string("the column is not ") + wanted);
+}
 
-}  // namespace
+} // namespace
 
 void params::begin_value(int format) {
   offsets_.push_back(static_cast<std::int64_t>(buffer_.size()));
@@ -58,7 +64,8 @@ void params::begin_value(int format) {
 
 void params::end_value() {
   const auto length = buffer_.size() - static_cast<std::size_t>(offsets_.back());
-  if (length > static_cast<std::size_t>(std::numeric_limits<int>::max())) throw std::length_error("parameter over 2 GiB");
+  if (length > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+    throw std::length_error("parameter over 2 GiB");
   lengths_.back() = static_cast<int>(length);
 }
 
@@ -70,11 +77,12 @@ params& params::null() {
 }
 
 params& params::text(std::string_view value) {
-  if (value.find('\0') != std::string_view::npos) throw std::invalid_argument("a text parameter holds a NUL byte");
+  if (value.find('\0') != std::string_view::npos)
+    throw std::invalid_argument("a text parameter holds a NUL byte");
   begin_value(text_format);
   buffer_.append(value);
   end_value();
-  buffer_.push_back('\0');  // libpq takes the length of text from here
+  buffer_.push_back('\0'); // libpq takes the length of text from here
   return *this;
 }
 
@@ -92,11 +100,15 @@ params& params::bytea(std::string_view bytes) {
   return *this;
 }
 
-params& params::timestamptz(std::int64_t micros_since_1970) { return int8(micros_since_1970 - epoch_shift_micros); }
+params& params::timestamptz(std::int64_t micros_since_1970) {
+  return int8(micros_since_1970 - epoch_shift_micros);
+}
 
-// Dimensions, has-null flag, element type, then size and lower bound of the one dimension; an empty array has none.
+// Dimensions, has-null flag, element type, then size and lower bound of the one dimension; an empty array has
+// none.
 void params::begin_array(std::size_t count, std::uint32_t element_oid, bool has_null) {
-  if (count > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) throw std::length_error("array too long");
+  if (count > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+    throw std::length_error("array too long");
   begin_value(binary_format);
   append<std::int32_t>(buffer_, count == 0 ? 0 : 1);
   append<std::int32_t>(buffer_, has_null ? 1 : 0);
@@ -116,7 +128,8 @@ params& params::text_array(std::span<const std::string_view> values, std::uint32
   return *this;
 }
 
-params& params::nullable_text_array(std::span<const std::optional<std::string_view>> values, std::uint32_t element_oid) {
+params& params::nullable_text_array(std::span<const std::optional<std::string_view>> values,
+                                    std::uint32_t element_oid) {
   const bool has_null = std::any_of(values.begin(), values.end(), [](const auto& value) { return !value; });
   begin_array(values.size(), element_oid, has_null);
   for (const auto& value : values) {
@@ -137,7 +150,9 @@ params& params::int8_array(std::span<const std::int64_t> values) {
   return *this;
 }
 
-params& params::bytea_array(std::span<const std::string_view> values) { return text_array(values, oid_bytea); }
+params& params::bytea_array(std::span<const std::string_view> values) {
+  return text_array(values, oid_bytea);
+}
 
 params& params::timestamptz_array(std::span<const std::int64_t> micros_since_1970) {
   begin_array(micros_since_1970.size(), oid_timestamptz, false);
@@ -162,7 +177,8 @@ transaction_effect effect_of(std::string_view sql) {
   }
   std::array<char, 10> word{};
   std::size_t length = 0;
-  while (length < sql.size() && length < word.size() && std::isalpha(static_cast<unsigned char>(sql[length])) != 0) {
+  while (length < sql.size() && length < word.size() &&
+         std::isalpha(static_cast<unsigned char>(sql[length])) != 0) {
     word[length] = static_cast<char>(std::toupper(static_cast<unsigned char>(sql[length])));
     ++length;
   }
@@ -173,7 +189,8 @@ transaction_effect effect_of(std::string_view sql) {
   if (first == "ROLLBACK") {
     // ROLLBACK [WORK | TRANSACTION] TO [SAVEPOINT] name stays inside.
     std::string rest(sql.substr(length, 64));
-    std::transform(rest.begin(), rest.end(), rest.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(rest.begin(), rest.end(), rest.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     return rest.find(" TO ") == std::string::npos ? transaction_effect::closes : transaction_effect::inside;
   }
   return transaction_effect::none;
@@ -206,13 +223,20 @@ rows& rows::operator=(rows&& other) noexcept {
   }
   return *this;
 }
-rows::~rows() { PQclear(result_); }
+rows::~rows() {
+  PQclear(result_);
+}
 
-int rows::size() const { return PQntuples(result_); }
-int rows::columns() const { return PQnfields(result_); }
+int rows::size() const {
+  return PQntuples(result_);
+}
+int rows::columns() const {
+  return PQnfields(result_);
+}
 
 bool rows::is_null(int row, int column) const {
-  if (row < 0 || row >= size() || column < 0 || column >= columns()) throw std::out_of_range("no such row or column");
+  if (row < 0 || row >= size() || column < 0 || column >= columns())
+    throw std::out_of_range("no such row or column");
   return PQgetisnull(result_, row, column) != 0;
 }
 
@@ -225,10 +249,14 @@ std::int64_t rows::int8(int row, int column) const {
   const std::string_view bytes = text(row, column);
   if (PQfformat(result_, column) == binary_format) {
     switch (bytes.size()) {
-      case 2: return read<std::int16_t>(bytes);
-      case 4: return read<std::int32_t>(bytes);
-      case 8: return read<std::int64_t>(bytes);
-      default: wrong_type("an integer");
+    case 2:
+      return read<std::int16_t>(bytes);
+    case 4:
+      return read<std::int32_t>(bytes);
+    case 8:
+      return read<std::int64_t>(bytes);
+    default:
+      wrong_type("an integer");
     }
   }
   std::int64_t value = 0;
@@ -260,7 +288,8 @@ std::int64_t rows::timestamptz(int row, int column) const {
   const std::string_view bytes = text(row, column);
   if (PQfformat(result_, column) != binary_format || bytes.size() != 8) wrong_type("a binary timestamptz");
   const std::int64_t micros = read<std::int64_t>(bytes);
-  if (micros == std::numeric_limits<std::int64_t>::max() || micros == std::numeric_limits<std::int64_t>::min()) {
+  if (micros == std::numeric_limits<std::int64_t>::max() ||
+      micros == std::numeric_limits<std::int64_t>::min()) {
     throw std::logic_error("the time is infinite");
   }
   return micros + epoch_shift_micros;
@@ -282,4 +311,4 @@ std::int64_t rows::affected() const {
 query_failed::query_failed(failure what)
     : std::runtime_error("query failed: " + what.sqlstate + " " + what.message), info_(std::move(what)) {}
 
-}  // namespace synclog::eventstore::pg
+} // namespace synclog::eventstore::pg

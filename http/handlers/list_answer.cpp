@@ -30,7 +30,8 @@ class page_sizer {
   explicit page_sizer(std::size_t first_rows) : rows_(first_rows) {}
   std::size_t next() const { return rows_; }
   void saw(std::span<const std::string_view> docs, clock::duration took) {
-    // The largest row seen lately counts, not an average: one page of large records must not follow many small ones.
+    // The largest row seen lately counts, not an average: one page of large records must not follow many
+    // small ones.
     largest_ -= largest_ / 8;
     for (const auto doc : docs)
       largest_ = std::max(largest_, doc.size());
@@ -38,7 +39,8 @@ class page_sizer {
     const auto max_rows = target_bytes_ > usual_target_bytes ? projections::max_list_limit : usual_max_rows;
     const auto grown = std::min(max_rows, rows_ * 4);
     // Round numbers: every number of rows is a prepared statement of its own.
-    rows_ = std::bit_floor(std::clamp<std::size_t>(target_bytes_ / std::max<std::size_t>(1, largest_), 1, grown));
+    rows_ =
+        std::bit_floor(std::clamp<std::size_t>(target_bytes_ / std::max<std::size_t>(1, largest_), 1, grown));
   }
 
  private:

@@ -1,5 +1,5 @@
-// The postgres child is forked by a thread that lives as long as the cluster object, because the parent-death signal
-// goes out when the forking thread ends, not the process.
+// The postgres child is forked by a thread that lives as long as the cluster object, because the parent-death
+// signal goes out when the forking thread ends, not the process.
 #include "support/cluster.hpp"
 #include "support/process.hpp"
 #include <algorithm>
@@ -39,7 +39,9 @@ constexpr auto initdb_timeout = 120s;
 constexpr auto poll_interval = 10ms;
 constexpr std::string_view folder_prefix = "slc-";
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error("test cluster: " + what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error("test cluster: " + what);
+}
 
 // The folder with the highest version that has initdb.
 std::string find_bin_folder() {
@@ -75,7 +77,8 @@ int free_tcp_port() {
   return port;
 }
 
-// Folders whose test process is gone (nobody holds their lock) are left-overs of crashes: removed by the next test.
+// Folders whose test process is gone (nobody holds their lock) are left-overs of crashes: removed by the next
+// test.
 void sweep_left_overs() {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator("/tmp", ignored)) {
@@ -139,7 +142,7 @@ std::string quoted_identifier(const std::string& name) {
   return out + '"';
 }
 
-}  // namespace
+} // namespace
 
 struct test_cluster::impl {
   cluster_options options;
@@ -161,7 +164,8 @@ struct test_cluster::impl {
   void run_to_end(std::vector<std::string> arguments, std::chrono::milliseconds timeout);
   void kill_all();
   std::string log_tail(std::size_t max_bytes) const;
-  std::string conninfo(const std::string& database, const std::string& user_name, const std::string& host) const;
+  std::string conninfo(const std::string& database, const std::string& user_name,
+                       const std::string& host) const;
 };
 
 void test_cluster::impl::choose_user() {
@@ -198,8 +202,8 @@ void test_cluster::impl::run_to_end(std::vector<std::string> arguments, std::chr
 }
 
 void test_cluster::impl::initdb() {
-  run_to_end({bin + "/initdb", "-D", folder + "/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8",
-              "--locale=C.UTF-8", "--no-instructions"},
+  run_to_end({bin + "/initdb", "-D", folder + "/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E",
+              "UTF8", "--locale=C.UTF-8", "--no-instructions"},
              initdb_timeout);
 }
 
@@ -221,7 +225,8 @@ void test_cluster::impl::launch() {
     set("fsync=off");
     set("full_page_writes=off");
   }
-  for (const std::string& setting : options.settings) set(setting);
+  for (const std::string& setting : options.settings)
+    set(setting);
   const spawn_options how{std::move(arguments), as, folder, folder + "/log"};
   postmaster = spawner.run([&how] { return spawn(how); });
   if (postmaster <= 0) fail("cannot fork");
@@ -247,17 +252,19 @@ void test_cluster::impl::wait_until_ready() {
   }
 }
 
-// Stopped first, the postmaster cannot start a child that we would miss. A restart needs all of them gone, or it finds
-// the shared memory in use.
+// Stopped first, the postmaster cannot start a child that we would miss. A restart needs all of them gone, or
+// it finds the shared memory in use.
 void test_cluster::impl::kill_all() {
   if (postmaster == 0) return;
   kill(postmaster, SIGSTOP);
   const std::vector<pid_t> children = children_of(postmaster);
   kill(postmaster, SIGKILL);
-  for (const pid_t child : children) kill(child, SIGKILL);
+  for (const pid_t child : children)
+    kill(child, SIGKILL);
   wait_for_exit(postmaster, stop_timeout);
   const auto until = std::chrono::steady_clock::now() + stop_timeout;
-  while (std::any_of(children.begin(), children.end(), is_alive) && std::chrono::steady_clock::now() < until) {
+  while (std::any_of(children.begin(), children.end(), is_alive) &&
+         std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(1ms);
   }
   postmaster = 0;
@@ -314,19 +321,33 @@ void test_cluster::stop() {
   impl_->postmaster = 0;
 }
 
-void test_cluster::kill9() { impl_->kill_all(); }
+void test_cluster::kill9() {
+  impl_->kill_all();
+}
 
 void test_cluster::restart() {
   stop();
   start();
 }
 
-bool test_cluster::running() const { return impl_->postmaster != 0; }
-pid_t test_cluster::postmaster_pid() const { return impl_->postmaster; }
-int test_cluster::tcp_port() const { return impl_->options.tcp ? impl_->port : 0; }
-const std::string& test_cluster::folder() const { return impl_->folder; }
-const std::string& test_cluster::user_name() const { return impl_->user; }
-std::string test_cluster::log_tail(std::size_t max_bytes) const { return impl_->log_tail(max_bytes); }
+bool test_cluster::running() const {
+  return impl_->postmaster != 0;
+}
+pid_t test_cluster::postmaster_pid() const {
+  return impl_->postmaster;
+}
+int test_cluster::tcp_port() const {
+  return impl_->options.tcp ? impl_->port : 0;
+}
+const std::string& test_cluster::folder() const {
+  return impl_->folder;
+}
+const std::string& test_cluster::user_name() const {
+  return impl_->user;
+}
+std::string test_cluster::log_tail(std::size_t max_bytes) const {
+  return impl_->log_tail(max_bytes);
+}
 
 std::string test_cluster::conninfo(const std::string& database, const std::string& user) const {
   return impl_->conninfo(database, user, impl_->folder);
@@ -344,7 +365,8 @@ std::string test_cluster::url(const std::string& database, const std::string& us
 
 void test_cluster::create_database(const std::string& name, const std::string& template_name) {
   drop_database(name);
-  sql("postgres", "CREATE DATABASE " + quoted_identifier(name) + " TEMPLATE " + quoted_identifier(template_name));
+  sql("postgres",
+      "CREATE DATABASE " + quoted_identifier(name) + " TEMPLATE " + quoted_identifier(template_name));
 }
 
 std::string test_cluster::fresh_database(const std::string& template_name) {
@@ -358,14 +380,16 @@ void test_cluster::drop_database(const std::string& name) {
 }
 
 std::string test_cluster::sql(const std::string& database, const std::string& statements) const {
-  const std::string target = conninfo(database) + " connect_timeout=10 options='-c client_min_messages=warning'";
+  const std::string target =
+      conninfo(database) + " connect_timeout=10 options='-c client_min_messages=warning'";
   const std::unique_ptr<PGconn, decltype(&PQfinish)> session(PQconnectdb(target.c_str()), &PQfinish);
   if (PQstatus(session.get()) != CONNECTION_OK) fail(PQerrorMessage(session.get()));
-  const std::unique_ptr<PGresult, decltype(&PQclear)> answer(PQexec(session.get(), statements.c_str()), &PQclear);
+  const std::unique_ptr<PGresult, decltype(&PQclear)> answer(PQexec(session.get(), statements.c_str()),
+                                                             &PQclear);
   const ExecStatusType status = PQresultStatus(answer.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(PQerrorMessage(session.get()));
   if (PQntuples(answer.get()) == 0 || PQnfields(answer.get()) == 0) return {};
   return PQgetvalue(answer.get(), 0, 0);
 }
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

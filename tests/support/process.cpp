@@ -1,4 +1,5 @@
-// fork/exec with only async-signal-safe calls between the two, so that it is safe in a test with many threads.
+// fork/exec with only async-signal-safe calls between the two, so that it is safe in a test with many
+// threads.
 #include "support/process.hpp"
 #include <cerrno>
 #include <charconv>
@@ -43,16 +44,17 @@ std::optional<process_stat> read_stat(pid_t pid) {
 
 [[noreturn]] void exec_child(char* const* arguments, const spawn_options& options, pid_t parent) {
   if (options.as) {
-    if (setgroups(0, nullptr) != 0 || setgid(options.as->gid) != 0 || setuid(options.as->uid) != 0) _exit(126);
+    if (setgroups(0, nullptr) != 0 || setgid(options.as->gid) != 0 || setuid(options.as->uid) != 0)
+      _exit(126);
   }
-  // After setuid, which clears it. SIGQUIT is PostgreSQL's immediate shutdown: the postmaster ends its children too.
+  // After setuid, which clears it. SIGQUIT is PostgreSQL's immediate shutdown: the postmaster ends its
+  // children too.
   prctl(PR_SET_PDEATHSIG, SIGQUIT);
   if (getppid() != parent) _exit(126);
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) _exit(126);
   const int null = open("/dev/null", O_RDWR);
-  const int log = options.log_path.empty()
-                      ? null
-                      : open(options.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  const int log =
+      options.log_path.empty() ? null : open(options.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   if (null < 0 || log < 0) _exit(126);
   dup2(null, 0);
   dup2(log, 1);
@@ -66,11 +68,12 @@ std::optional<process_stat> read_stat(pid_t pid) {
   _exit(127);
 }
 
-}  // namespace
+} // namespace
 
 pid_t spawn(const spawn_options& options) {
   std::vector<char*> arguments;
-  for (const std::string& argument : options.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : options.arguments)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const pid_t self = getpid();
   const pid_t child = fork();
@@ -85,7 +88,7 @@ std::optional<int> wait_for_exit(pid_t pid, std::chrono::milliseconds timeout) {
     int status = 0;
     const pid_t got = waitpid(pid, &status, WNOHANG);
     if (got == pid) return status;
-    if (got < 0 && errno != EINTR) return 0;  // somebody else reaped it
+    if (got < 0 && errno != EINTR) return 0; // somebody else reaped it
     if (std::chrono::steady_clock::now() >= until) return std::nullopt;
     std::this_thread::sleep_for(poll_interval);
   }
@@ -112,4 +115,4 @@ bool is_alive(pid_t pid) {
   return stat && stat->state != 'Z' && stat->state != 'X';
 }
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

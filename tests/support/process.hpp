@@ -1,5 +1,5 @@
-// Child processes for tests: started as another user when the test is root, and gone when the test process is.
-// Used by cluster; any thread, each object from one thread at a time.
+// Child processes for tests: started as another user when the test is root, and gone when the test process
+// is. Used by cluster; any thread, each object from one thread at a time.
 #pragma once
 #include <chrono>
 #include <optional>
@@ -16,14 +16,14 @@ struct run_as {
 };
 
 struct spawn_options {
-  std::vector<std::string> arguments;  // [0] is the absolute path of the program
+  std::vector<std::string> arguments; // [0] is the absolute path of the program
   std::optional<run_as> as;
-  std::string folder;    // working directory
-  std::string log_path;  // stdout and stderr are appended here; empty = /dev/null
+  std::string folder;   // working directory
+  std::string log_path; // stdout and stderr are appended here; empty = /dev/null
 };
 
-// Forks and execs; stdin is /dev/null, other descriptors are closed, and the child gets SIGQUIT when the calling *thread*
-// ends: call it from one that lives as long as the child should. Throws std::system_error.
+// Forks and execs; stdin is /dev/null, other descriptors are closed, and the child gets SIGQUIT when the
+// calling *thread* ends: call it from one that lives as long as the child should. Throws std::system_error.
 pid_t spawn(const spawn_options& options);
 
 // Reaps `pid`: its wait status, or nothing when it still runs at the deadline.
@@ -33,4 +33,4 @@ std::optional<int> wait_for_exit(pid_t pid, std::chrono::milliseconds timeout);
 std::vector<pid_t> children_of(pid_t pid);
 bool is_alive(pid_t pid);
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

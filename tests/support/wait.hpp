@@ -1,5 +1,5 @@
-// Waiting in tests: for a condition, and for a coroutine. Called from the test's thread; coroutines run on threads of
-// their own, several of them, so that races have a chance to show.
+// Waiting in tests: for a condition, and for a coroutine. Called from the test's thread; coroutines run on
+// threads of their own, several of them, so that races have a chance to show.
 #pragma once
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -36,12 +36,14 @@ template <class Condition>
 class io_threads {
  public:
   explicit io_threads(int threads = 3) : context_(threads), work_(context_.get_executor()) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { context_.run(); });
+    for (int i = 0; i < threads; ++i)
+      threads_.emplace_back([this] { context_.run(); });
   }
   ~io_threads() {
     work_.reset();
     context_.stop();
-    for (std::thread& thread : threads_) thread.join();
+    for (std::thread& thread : threads_)
+      thread.join();
   }
   io_threads(const io_threads&) = delete;
   io_threads& operator=(const io_threads&) = delete;
@@ -49,8 +51,8 @@ class io_threads {
   boost::asio::io_context& context() { return context_; }
   boost::asio::any_io_executor executor() { return context_.get_executor(); }
 
-  // Runs the coroutine to its end and returns its value or throws its exception. Throws std::runtime_error after
-  // `patience`; the coroutine is then destroyed with this object.
+  // Runs the coroutine to its end and returns its value or throws its exception. Throws std::runtime_error
+  // after `patience`; the coroutine is then destroyed with this object.
   template <class T>
   T run(boost::asio::awaitable<T> work, std::chrono::milliseconds patience = 2 * default_patience) {
     auto shared = std::make_shared<outcome<T>>();
@@ -58,7 +60,9 @@ class io_threads {
       auto done = [shared](std::exception_ptr error) { shared->set(std::move(error), true); };
       boost::asio::co_spawn(context_, std::move(work), std::move(done));
     } else {
-      auto done = [shared](std::exception_ptr error, T value) { shared->set(std::move(error), std::move(value)); };
+      auto done = [shared](std::exception_ptr error, T value) {
+        shared->set(std::move(error), std::move(value));
+      };
       boost::asio::co_spawn(context_, std::move(work), std::move(done));
     }
     auto value = shared->take(patience);
@@ -104,4 +108,4 @@ T run_awaitable(boost::asio::awaitable<T> work, std::chrono::milliseconds patien
   return threads.run(std::move(work), patience);
 }
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

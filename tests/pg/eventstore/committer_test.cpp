@@ -16,11 +16,15 @@ using eventstore::write_request;
 
 namespace {
 
-core::command save(const std::string& json_text) { return command_of("clients", command_kind::save, json_text); }
+core::command save(const std::string& json_text) {
+  return command_of("clients", command_kind::save, json_text);
+}
 
-boost::asio::awaitable<void> write_many(eventstore::committer& committer, int writer, int count, std::atomic<int>& acknowledged) {
+boost::asio::awaitable<void> write_many(eventstore::committer& committer, int writer, int count,
+                                        std::atomic<int>& acknowledged) {
   for (int index = 0; index < count; ++index) {
-    auto request = request_of({save(fmt::format(R"({{"id":"C-{}-{}","full_name":"w {}"}})", writer, index % 7, index))});
+    auto request =
+        request_of({save(fmt::format(R"({{"id":"C-{}-{}","full_name":"w {}"}})", writer, index % 7, index))});
     auto done = co_await committer.submit(std::move(request));
     if (done && !done->items.at(0).error) {
       ++acknowledged;
@@ -28,7 +32,7 @@ boost::asio::awaitable<void> write_many(eventstore::committer& committer, int wr
   }
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("committer: many writers get gap-free positions, and the chain and the read tables hold") {
   auto& cluster = test_cluster::shared();
@@ -54,7 +58,8 @@ TEST_CASE("committer: many writers get gap-free positions, and the chain and the
   check_everything(cluster, database);
 }
 
-TEST_CASE("committer: a strict request with one bad item leaves nothing, its lenient twin saves the good ones") {
+TEST_CASE(
+    "committer: a strict request with one bad item leaves nothing, its lenient twin saves the good ones") {
   auto& cluster = test_cluster::shared();
   const auto database = fresh_log(cluster);
   io_threads threads;
@@ -141,7 +146,8 @@ TEST_CASE("committer: two unique values change hands within one request") {
       CHECK(item.status == item_status::updated);
     }
   }
-  CHECK(cluster.sql(database, "SELECT string_agg(id || reference_number, ' ' ORDER BY id) FROM clients") == "C-1R2 C-2R1");
+  CHECK(cluster.sql(database, "SELECT string_agg(id || reference_number, ' ' ORDER BY id) FROM clients") ==
+        "C-1R2 C-2R1");
   check_everything(cluster, database);
 }
 
@@ -170,7 +176,8 @@ TEST_CASE("committer: a record that the database refuses does not fail its neigh
   check_everything(cluster, database);
 }
 
-TEST_CASE("committer: a full queue refuses, and a request without a database is answered within its deadline") {
+TEST_CASE(
+    "committer: a full queue refuses, and a request without a database is answered within its deadline") {
   test_cluster own;
   const auto database = fresh_log(own);
   io_threads threads;
@@ -259,9 +266,11 @@ TEST_CASE("committer: PostgreSQL killed again and again under load loses and dou
     for (const auto& id : acknowledged) {
       values += fmt::format("{}('{}')", values.empty() ? "" : ",", id);
     }
-    return own.sql(database, fmt::format("SELECT count(*) FROM (VALUES {}) a(id) WHERE NOT EXISTS "
-                                         "(SELECT FROM synclog.events e WHERE e.entity = 'clients' AND e.record_id = a.id)",
-                                         values));
+    return own.sql(
+        database,
+        fmt::format("SELECT count(*) FROM (VALUES {}) a(id) WHERE NOT EXISTS "
+                    "(SELECT FROM synclog.events e WHERE e.entity = 'clients' AND e.record_id = a.id)",
+                    values));
   }();
   CHECK(missing == "0");
   check_everything(own, database);

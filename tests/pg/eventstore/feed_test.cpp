@@ -14,7 +14,8 @@ namespace {
 boost::asio::awaitable<void> write(eventstore::committer& committer, std::string prefix, int count) {
   for (int index = 0; index < count; ++index) {
     std::vector<core::command> one;
-    one.push_back(command_of("clients", core::command_kind::save, fmt::format(R"({{"id":"{}-{}","full_name":"x"}})", prefix, index)));
+    one.push_back(command_of("clients", core::command_kind::save,
+                             fmt::format(R"({{"id":"{}-{}","full_name":"x"}})", prefix, index)));
     auto request = request_of(std::move(one));
     co_await committer.submit(std::move(request));
   }
@@ -40,9 +41,10 @@ boost::asio::awaitable<std::vector<std::int64_t>> follow(eventstore::feed& feed,
   co_return seen;
 }
 
-}  // namespace
+} // namespace
 
-TEST_CASE("feed: two servers over one database show each the whole log once and in order, catch-up and live") {
+TEST_CASE(
+    "feed: two servers over one database show each the whole log once and in order, catch-up and live") {
   auto& cluster = test_cluster::shared();
   const auto database = fresh_log(cluster);
   io_threads threads;

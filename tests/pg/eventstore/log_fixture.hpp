@@ -44,7 +44,8 @@ inline eventstore::pg::connect_options connect_to(const test_cluster& cluster, c
 // One server's write side. Several of them over one database are several servers.
 class log_server {
  public:
-  log_server(io_threads& threads, const test_cluster& cluster, const std::string& database, eventstore::committer_options options = {})
+  log_server(io_threads& threads, const test_cluster& cluster, const std::string& database,
+             eventstore::committer_options options = {})
       : threads_(threads), connect_(connect_to(cluster, database)), tables_(entities()),
         reads_(threads.executor(), connect_, {}), log(reads_), feed(threads.executor(), log),
         committer(threads.executor(), connect_, tables_, feed, options) {
@@ -107,4 +108,4 @@ inline void check_everything(const test_cluster& cluster, const std::string& dat
   CHECK_MESSAGE(!report.difference, (report.difference ? report.difference->detail : std::string()));
 }
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

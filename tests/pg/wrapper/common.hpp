@@ -15,7 +15,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using boost::asio::awaitable;
 
-inline pg::deadline in(std::chrono::milliseconds time) { return pg::clock::now() + time; }
+inline pg::deadline in(std::chrono::milliseconds time) {
+  return pg::clock::now() + time;
+}
 
 inline std::shared_ptr<const pg::statement> statement(std::string name, std::string sql) {
   return std::make_shared<pg::statement>(pg::statement{std::move(name), std::move(sql)});
@@ -35,7 +37,9 @@ inline std::shared_ptr<pg::connection> connect(io_threads& threads, const pg::co
   return threads.run(pg::connection::open(threads.executor(), options, in(20s)));
 }
 
-inline std::shared_ptr<pg::connection> connect(io_threads& threads) { return connect(threads, to(test_cluster::shared())); }
+inline std::shared_ptr<pg::connection> connect(io_threads& threads) {
+  return connect(threads, to(test_cluster::shared()));
+}
 
 // One segment from the test's own thread.
 inline pg::segment_result run(io_threads& threads, pg::connection& one, pg::segment work,
@@ -57,4 +61,4 @@ inline bool close_and_wait(const std::shared_ptr<pg::connection>& one) {
   return wait_until([closed] { return closed->load(); });
 }
 
-}  // namespace synclog::tests
+} // namespace synclog::tests

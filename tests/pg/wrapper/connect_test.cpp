@@ -34,7 +34,7 @@ struct mute_server {
   std::string conninfo() const { return "host=127.0.0.1 dbname=x user=x port=" + std::to_string(port); }
 };
 
-}  // namespace
+} // namespace
 
 TEST_CASE("connect: refused, a wrong database, a wrong role and an unreadable URL are unavailable") {
   io_threads threads;
@@ -65,7 +65,7 @@ TEST_CASE("connect: a stop ends an attempt at once") {
   const mute_server mute;
   std::stop_source stop;
   std::thread stopper([&stop] {
-    std::this_thread::sleep_for(100ms);  // long enough to be under way; too early is right as well
+    std::this_thread::sleep_for(100ms); // long enough to be under way; too early is right as well
     stop.request_stop();
   });
   const auto start = pg::clock::now();
@@ -138,7 +138,8 @@ TEST_CASE("connect: many connects and closes leak neither descriptors nor sessio
   io_threads threads;
   test_cluster& cluster = test_cluster::shared();
   const auto sessions = [&cluster] {
-    return cluster.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leaktest'");
+    return cluster.sql("postgres",
+                       "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leaktest'");
   };
   pg::connect_options options = to(cluster);
   options.application_name = "leaktest";
@@ -159,10 +160,12 @@ TEST_CASE("connect: an io_context that stops with a connection and a waiter insi
   {
     io_threads threads;
     one = connect(threads);
-    pg::segment work;
-    work.add_sql("SELECT pg_sleep(20)");
-    auto waiting = one->run(std::move(work), in(20s));
-    asio::co_spawn(threads.context(), std::move(waiting), [](std::exception_ptr, pg::segment_result) {});
+    const auto sleep = [](std::shared_ptr<pg::connection> where) -> awaitable<void> {
+      pg::segment work;
+      work.add_sql("SELECT pg_sleep(20)");
+      co_await where->run(std::move(work), in(20s));
+    };
+    asio::co_spawn(threads.context(), sleep(one), [](std::exception_ptr) {});
     REQUIRE(wait_until([&one] { return one->in_flight() == 1; }));
     one.reset();
   }

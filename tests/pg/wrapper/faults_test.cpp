@@ -39,11 +39,14 @@ std::shared_ptr<pending> launch(io_threads& threads, pg::connection& one, const 
 }
 
 bool all_ended(const std::vector<std::shared_ptr<pending>>& all, std::chrono::milliseconds patience) {
-  return wait_until([&all] { return std::all_of(all.begin(), all.end(), [](const auto& one) { return one->ended.load(); }); },
-                    patience);
+  return wait_until(
+      [&all] {
+        return std::all_of(all.begin(), all.end(), [](const auto& one) { return one->ended.load(); });
+      },
+      patience);
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("deadline: a slow query is abandoned, its answer dropped, and the connection goes on") {
   io_threads threads;
@@ -78,12 +81,14 @@ TEST_CASE("deadline: one that is over already is not waited for, and each of man
   CHECK(sleeper->answered);
 }
 
-TEST_CASE("faults: kill -9 with 100 in flight fails each of them with connection_lost, and a restart is reached again") {
+TEST_CASE("faults: kill -9 with 100 in flight fails each of them with connection_lost, and a restart is "
+          "reached again") {
   test_cluster own;
   io_threads threads;
   const auto one = connect(threads, to(own));
   std::vector<std::shared_ptr<pending>> all;
-  for (int i = 0; i < 100; ++i) all.push_back(launch(threads, *one, "SELECT pg_sleep(30)", 60s));
+  for (int i = 0; i < 100; ++i)
+    all.push_back(launch(threads, *one, "SELECT pg_sleep(30)", 60s));
   REQUIRE(wait_until([&one] { return one->in_flight() == 100; }));
   own.kill9();
   REQUIRE(all_ended(all, 10s));
@@ -132,7 +137,8 @@ TEST_CASE("faults: answers that arrived before the end are not lost with it") {
   io_threads threads;
   const auto one = connect(threads);
   const auto first = launch(threads, *one, "SELECT 1", 20s);
-  const auto second = launch(threads, *one, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(20)", 20s);
+  const auto second =
+      launch(threads, *one, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(20)", 20s);
   REQUIRE(wait_until([&] { return first->ended && second->ended; }));
   CHECK(first->answered);
   CHECK(second->lost);
@@ -144,7 +150,8 @@ TEST_CASE("faults: a frozen backend lets deadlines fire, and the connection clos
   const int backend = one->backend_pid();
   REQUIRE(kill(backend, SIGSTOP) == 0);
   std::vector<std::shared_ptr<pending>> early;
-  for (int i = 0; i < 20; ++i) early.push_back(launch(threads, *one, "SELECT 1", 300ms));
+  for (int i = 0; i < 20; ++i)
+    early.push_back(launch(threads, *one, "SELECT 1", 300ms));
   const auto patient = launch(threads, *one, "SELECT 1", 60s);
   const auto start = pg::clock::now();
   REQUIRE(all_ended(early, 5s));
@@ -161,6 +168,7 @@ TEST_CASE("faults: a long query within its own deadline is not cut off by an imp
   io_threads threads;
   const auto one = connect(threads);
   const auto slow = launch(threads, *one, "SELECT pg_sleep(7)", 30s);
+  REQUIRE(wait_until([&one] { return one->in_flight() == 1; })); // it is the first in line
   const auto impatient = launch(threads, *one, "SELECT 1", 100ms);
   REQUIRE(all_ended({slow, impatient}, 20s));
   CHECK(impatient->expired);

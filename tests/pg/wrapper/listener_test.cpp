@@ -26,7 +26,8 @@ TEST_CASE("notify: arrives on an idle connection and between answers, with its p
   REQUIRE(run_sql(threads, *one, "SELECT pg_notify('news', 'own')").ok());
   REQUIRE(wait_until([&] { return count() == 2; }));
   REQUIRE(run_sql(threads, *one, "NOTIFY unheard").ok());
-  for (int i = 0; i < 100; ++i) test_cluster::shared().sql("postgres", "SELECT pg_notify('news', '" + std::to_string(i) + "')");
+  for (int i = 0; i < 100; ++i)
+    test_cluster::shared().sql("postgres", "SELECT pg_notify('news', '" + std::to_string(i) + "')");
   REQUIRE(wait_until([&] { return count() == 102; }));
   const std::lock_guard guard(mutex);
   CHECK(heard[0] == "news=idle");

@@ -28,7 +28,7 @@ pg::segment sql(const std::string& text) {
 // What became of many requests.
 struct tally {
   std::mutex mutex;
-  std::map<std::string, int> outcomes;  // "ok", or what was thrown
+  std::map<std::string, int> outcomes; // "ok", or what was thrown
   std::map<std::int64_t, int> backends;
   std::chrono::milliseconds longest{0};
   std::atomic<int> running{0};
@@ -43,8 +43,8 @@ struct tally {
   }
 };
 
-awaitable<std::string> attempt(pg::pool* pool, pg::segment work, bool read, std::chrono::milliseconds patience,
-                               std::shared_ptr<tally> all) {
+awaitable<std::string> attempt(pg::pool* pool, pg::segment work, bool read,
+                               std::chrono::milliseconds patience, std::shared_ptr<tally> all) {
   const auto start = pg::clock::now();
   std::string outcome = "ok";
   try {
@@ -68,7 +68,8 @@ awaitable<std::string> attempt(pg::pool* pool, pg::segment work, bool read, std:
   }
   all->add(outcome);
   const std::lock_guard guard(all->mutex);
-  all->longest = std::max(all->longest, std::chrono::duration_cast<std::chrono::milliseconds>(pg::clock::now() - start));
+  all->longest =
+      std::max(all->longest, std::chrono::duration_cast<std::chrono::milliseconds>(pg::clock::now() - start));
   co_return outcome;
 }
 
@@ -84,13 +85,16 @@ void launch(io_threads& threads, awaitable<void> work, const std::shared_ptr<tal
 }
 
 awaitable<void> many_requests(pg::pool* pool, int count, bool read, std::shared_ptr<tally> all) {
-  for (int i = 0; i < count; ++i) co_await request(pool, ask(i), read, 30s, all);
+  for (int i = 0; i < count; ++i)
+    co_await request(pool, ask(i), read, 30s, all);
 }
 
-// Until one does not succeed. Nobody may try again at once: a refusal does not suspend, so that would hold the thread.
+// Until one does not succeed. Nobody may try again at once: a refusal does not suspend, so that would hold
+// the thread.
 awaitable<void> requests_while_ok(pg::pool* pool, std::shared_ptr<tally> all) {
   std::string outcome = "ok";
-  while (outcome == "ok") outcome = co_await attempt(pool, ask(1), true, 30s, all);
+  while (outcome == "ok")
+    outcome = co_await attempt(pool, ask(1), true, 30s, all);
 }
 
 bool all_ended(const std::shared_ptr<tally>& all) {
@@ -101,18 +105,20 @@ bool opened(pg::pool& pool, std::size_t count) {
   return wait_until([&pool, count] { return pool.stats().open == count; });
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("pool: requests share all connections, and nobody starves") {
   io_threads threads(4);
   pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 3});
   REQUIRE(opened(pool, 3));
   const auto all = std::make_shared<tally>();
-  for (int i = 0; i < 48; ++i) launch(threads, many_requests(&pool, 100, false, all), all);
+  for (int i = 0; i < 48; ++i)
+    launch(threads, many_requests(&pool, 100, false, all), all);
   REQUIRE(all_ended(all));
   CHECK(all->count("ok") == 4'800);
   CHECK(all->backends.size() == 3);
-  for (const auto& [pid, answers] : all->backends) CHECK(answers > 480);
+  for (const auto& [pid, answers] : all->backends)
+    CHECK(answers > 480);
   CHECK(all->longest < 10s);
   CHECK(pool.stats().in_flight == 0);
   threads.run(pool.stop());
@@ -142,7 +148,8 @@ TEST_CASE("pool: saturated everywhere it says so at once") {
   pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 1, .max_in_flight_each = 3});
   REQUIRE(opened(pool, 1));
   const auto all = std::make_shared<tally>();
-  for (int i = 0; i < 3; ++i) launch(threads, request(&pool, sql("SELECT pg_sleep(1)"), false, 30s, all), all);
+  for (int i = 0; i < 3; ++i)
+    launch(threads, request(&pool, sql("SELECT pg_sleep(1)"), false, 30s, all), all);
   REQUIRE(wait_until([&pool] { return pool.stats().in_flight == 3; }));
   CHECK_THROWS_WITH_AS(threads.run(pool.run(ask(1), in(20s))), "pool exhausted", pg::unavailable);
   REQUIRE(all_ended(all));
@@ -175,15 +182,18 @@ TEST_CASE("pool: an unreachable database is waited for until the deadline, with 
   threads.run(pool.stop());
 }
 
-TEST_CASE("pool: through a kill -9 and a restart reads succeed, in-flight ones are lost, connections come back") {
+TEST_CASE(
+    "pool: through a kill -9 and a restart reads succeed, in-flight ones are lost, connections come back") {
   test_cluster own;
   io_threads threads;
   pg::pool pool(threads.executor(), to(own), {.connections = 2});
   REQUIRE(opened(pool, 2));
   const auto sleepers = std::make_shared<tally>();
-  for (int i = 0; i < 100; ++i) launch(threads, request(&pool, sql("SELECT pg_sleep(30)"), false, 60s, sleepers), sleepers);
+  for (int i = 0; i < 100; ++i)
+    launch(threads, request(&pool, sql("SELECT pg_sleep(30)"), false, 60s, sleepers), sleepers);
   const auto readers = std::make_shared<tally>();
-  for (int i = 0; i < 20; ++i) launch(threads, request(&pool, ask(i), true, 60s, readers), readers);
+  for (int i = 0; i < 20; ++i)
+    launch(threads, request(&pool, ask(i), true, 60s, readers), readers);
   REQUIRE(wait_until([&pool] { return pool.stats().in_flight == 120; }));
   own.kill9();
   REQUIRE(all_ended(sleepers));
@@ -201,7 +211,8 @@ TEST_CASE("pool: stop under load ends everything in bounded time") {
   io_threads threads(4);
   pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 3});
   const auto all = std::make_shared<tally>();
-  for (int i = 0; i < 50; ++i) launch(threads, requests_while_ok(&pool, all), all);
+  for (int i = 0; i < 50; ++i)
+    launch(threads, requests_while_ok(&pool, all), all);
   REQUIRE(wait_until([&all] { return all->count("ok") > 500; }));
   const auto start = pg::clock::now();
   threads.run(pool.stop());
@@ -222,9 +233,7 @@ TEST_CASE("pool: stop while connecting, and a pool that goes without a stop") {
     threads.run(pool.stop());
     CHECK(pool.stats().open == 0);
   }
-  {
-    pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 4});
-  }
+  { pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 4}); }
   {
     pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 2});
     REQUIRE(opened(pool, 2));

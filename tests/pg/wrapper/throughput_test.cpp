@@ -1,5 +1,5 @@
-// How many small segments one connection carries. Not run by default: `test_pg_wrapper -ns -tc="throughput*"` in a
-// release build.
+// How many small segments one connection carries. Not run by default: `test_pg_wrapper -ns -tc="throughput*"`
+// in a release build.
 #include "common.hpp"
 #include <cstdio>
 #include <ctime>
@@ -21,7 +21,7 @@ awaitable<void> repeat(std::shared_ptr<pg::connection> one, std::shared_ptr<cons
 
 struct rate {
   double per_second;
-  double cpu_micros_each;  // of this process; the server's share is not in it
+  double cpu_micros_each; // of this process; the server's share is not in it
 };
 
 rate measure(int thread_count, int coroutines) {
@@ -33,7 +33,8 @@ rate measure(int thread_count, int coroutines) {
   const std::clock_t cpu = std::clock();
   const auto start = pg::clock::now();
   for (int i = 0; i < coroutines; ++i) {
-    asio::co_spawn(threads.context(), repeat(one, what, start + 3s, &count), [&running](std::exception_ptr) { --running; });
+    asio::co_spawn(threads.context(), repeat(one, what, start + 3s, &count),
+                   [&running](std::exception_ptr) { --running; });
   }
   REQUIRE(wait_until([&running] { return running == 0; }));
   const double seconds = std::chrono::duration<double>(pg::clock::now() - start).count();
@@ -42,14 +43,14 @@ rate measure(int thread_count, int coroutines) {
   return {done / seconds, cpu_seconds / done * 1e6};
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("throughput: SELECT 1 over one connection" * doctest::skip()) {
   for (const int threads : {1, 2}) {
     for (const int coroutines : {1, 64}) {
       const rate got = measure(threads, coroutines);
-      std::printf("%d thread(s), %d coroutine(s): %.0f segments/s, %.1f us of client CPU each\n", threads, coroutines,
-                  got.per_second, got.cpu_micros_each);
+      std::printf("%d thread(s), %d coroutine(s): %.0f segments/s, %.1f us of client CPU each\n", threads,
+                  coroutines, got.per_second, got.cpu_micros_each);
     }
   }
 }

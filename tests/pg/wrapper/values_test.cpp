@@ -23,7 +23,7 @@ pg::segment_result ask(io_threads& threads, pg::connection& one, const std::stri
   return answer;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("values: integers, booleans, bytes and times in both formats") {
   io_threads threads;
@@ -33,9 +33,10 @@ TEST_CASE("values: integers, booleans, bytes and times in both formats") {
     for (const std::int64_t number : {least, std::int64_t{-1}, std::int64_t{0}, most}) {
       pg::params values;
       values.int8(number).bytea(bytes).null().text("naïve ☃");
-      const auto answer = ask(threads, *one,
-                              "SELECT $1::bigint, ($1 % 1000)::int4, ($1 % 100)::int2, $1 < 0, $2::bytea, $3::text, $4::text",
-                              std::move(values), format);
+      const auto answer =
+          ask(threads, *one,
+              "SELECT $1::bigint, ($1 % 1000)::int4, ($1 % 100)::int2, $1 < 0, $2::bytea, $3::text, $4::text",
+              std::move(values), format);
       const pg::rows& row = answer.results[0];
       CHECK(row.int8(0, 0) == number);
       CHECK(row.int8(0, 1) == number % 1000);
@@ -87,11 +88,16 @@ TEST_CASE("values: every array type arrives element by element, empty ones too")
       maybe.push_back(i % 3 == 0 ? std::nullopt : std::optional<std::string_view>(texts[i]));
     }
     pg::params values;
-    values.text_array(views).int8_array(numbers).bytea_array(views).timestamptz_array(times).nullable_text_array(maybe);
-    const auto answer = ask(threads, *one,
-                            "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::timestamptz[], $5::text[])"
-                            " WITH ORDINALITY ORDER BY ordinality",
-                            std::move(values), pg::result_format::binary);
+    values.text_array(views)
+        .int8_array(numbers)
+        .bytea_array(views)
+        .timestamptz_array(times)
+        .nullable_text_array(maybe);
+    const auto answer =
+        ask(threads, *one,
+            "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::timestamptz[], $5::text[])"
+            " WITH ORDINALITY ORDER BY ordinality",
+            std::move(values), pg::result_format::binary);
     const pg::rows& rows = answer.results[0];
     REQUIRE(rows.size() == static_cast<int>(count));
     for (int i = 0; i < rows.size(); ++i) {
@@ -138,7 +144,9 @@ TEST_CASE("values: affected rows and command tags") {
   io_threads threads;
   const auto one = connect(threads);
   pg::segment work;
-  work.add_sql("CREATE TEMP TABLE a (n int)").add_sql("INSERT INTO a SELECT generate_series(1, 7)").add_sql("DELETE FROM a");
+  work.add_sql("CREATE TEMP TABLE a (n int)")
+      .add_sql("INSERT INTO a SELECT generate_series(1, 7)")
+      .add_sql("DELETE FROM a");
   const auto answer = run(threads, *one, std::move(work));
   REQUIRE(answer.ok());
   CHECK(answer.results[0].command_tag() == "CREATE TABLE");

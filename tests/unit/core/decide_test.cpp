@@ -16,14 +16,17 @@ const catalog& entities() {
   return *loaded;
 }
 
-const entity& clients() { return *entities().find("clients"); }
+const entity& clients() {
+  return *entities().find("clients");
+}
 
 // A small log in memory: what the committer does, without a database.
 class bench {
  public:
   decision run(const command& wanted) {
     const auto mark = state.mark();
-    auto made = decide(state, wanted, {position{next_}, timestamp{1'000'000 * next_}, caller, max_record_bytes});
+    auto made =
+        decide(state, wanted, {position{next_}, timestamp{1'000'000 * next_}, caller, max_record_bytes});
     if (made.outcome.status == item_status::rejected) {
       state.roll_back(mark);
     } else if (made.event) {
@@ -71,7 +74,7 @@ std::string field_of(const std::string& doc, const char* name) {
   return std::string(read->fields.get(*clients().field_index(name)));
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("decide: a record that did not exist is created with defaults, version 1 and a made-up id") {
   bench log;
@@ -176,14 +179,16 @@ TEST_CASE("decide: without an id the natural key names the record") {
   CHECK(second.outcome.id == first.outcome.id);
 }
 
-TEST_CASE("decide: a unique value of another record is refused and named, and is free again after a deletion") {
+TEST_CASE(
+    "decide: a unique value of another record is refused and named, and is free again after a deletion") {
   bench log;
   log.save(R"({"id":"CLT-1","full_name":"A","reference_number":"R1"})");
   const auto refused = log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})");
   CHECK(refused.outcome.error->code == problem_code::taken);
   CHECK(refused.outcome.error->errors.at(0).pointer == "/reference_number");
   log.remove("CLT-1");
-  CHECK(log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})").outcome.status == item_status::created);
+  CHECK(log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})").outcome.status ==
+        item_status::created);
 }
 
 TEST_CASE("decide: a rolled back request leaves neither records nor unique values") {
@@ -192,7 +197,8 @@ TEST_CASE("decide: a rolled back request leaves neither records nor unique value
   log.save(R"({"id":"CLT-1","full_name":"A","reference_number":"R1"})");
   log.state.roll_back(mark);
   CHECK(log.state.find(clients(), "CLT-1") == nullptr);
-  CHECK(log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})").outcome.status == item_status::created);
+  CHECK(log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})").outcome.status ==
+        item_status::created);
 }
 
 TEST_CASE("decide: deleting keeps the last state in the event, and versions count on") {

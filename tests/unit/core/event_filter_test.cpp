@@ -17,16 +17,20 @@ TEST_CASE("event filter: names are all of, values are any of") {
 TEST_CASE("event filter: a branch matches before or after a move") {
   event_filter filter;
   filter.branches = {"north"};
-  CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "north", true}) == filter_verdict::show);
+  CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "north", true}) ==
+        filter_verdict::show);
   CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "", false}) == filter_verdict::hide);
 }
 
 TEST_CASE("event filter: a record that leaves the caller's branches arrives as deleted") {
   event_filter filter;
   filter.caller = {"desk", role::viewer, false, {"north"}};
-  CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "north", true}) == filter_verdict::show_as_left);
-  CHECK(apply(filter, {"clients", "1", event_action::updated, "north", "south", true}) == filter_verdict::show);
+  CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "north", true}) ==
+        filter_verdict::show_as_left);
+  CHECK(apply(filter, {"clients", "1", event_action::updated, "north", "south", true}) ==
+        filter_verdict::show);
   CHECK(apply(filter, {"clients", "1", event_action::created, "", "", false}) == filter_verdict::hide);
   filter.actions = {"updated"};
-  CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "north", true}) == filter_verdict::hide);
+  CHECK(apply(filter, {"clients", "1", event_action::updated, "south", "north", true}) ==
+        filter_verdict::hide);
 }

@@ -1,7 +1,7 @@
 // The pipeline grammar: each rule by itself, then random conversations against a model, then random nonsense.
 #include "eventstore/pg/pipeline.hpp"
-#include <doctest/doctest.h>
 #include <array>
+#include <doctest/doctest.h>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,7 +14,8 @@ using what = pipeline::action::kind;
 namespace {
 
 void send_executes(pipeline& machine, std::uint32_t count) {
-  for (std::uint32_t i = 0; i < count; ++i) machine.sent(command::execute, i);
+  for (std::uint32_t i = 0; i < count; ++i)
+    machine.sent(command::execute, i);
   machine.sent_sync(count);
 }
 
@@ -22,7 +23,7 @@ bool is(pipeline::action got, what kind, std::uint32_t query_index = 0, bool fai
   return got.what == kind && got.query_index == query_index && got.failed == failed;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("pipeline: results belong to queries in order, a Sync ends the segment") {
   pipeline machine;
@@ -108,11 +109,13 @@ TEST_CASE("pipeline: an empty segment is a Sync alone") {
 TEST_CASE("pipeline: endless NULLs while a Sync is owed are a broken connection, a few are not") {
   pipeline machine;
   send_executes(machine, 1);
-  for (int i = 0; i < pipeline::max_stray_nulls; ++i) CHECK(is(machine.received(result::null), what::none));
+  for (int i = 0; i < pipeline::max_stray_nulls; ++i)
+    CHECK(is(machine.received(result::null), what::none));
   CHECK_FALSE(machine.broken());
   CHECK(is(machine.received(result::rows), what::answered));
   machine.received(result::null);
-  for (int i = 0; i < pipeline::max_stray_nulls; ++i) CHECK(is(machine.received(result::null), what::none));
+  for (int i = 0; i < pipeline::max_stray_nulls; ++i)
+    CHECK(is(machine.received(result::null), what::none));
   CHECK(is(machine.received(result::null), what::broken));
   CHECK(machine.broken());
   CHECK(is(machine.received(result::sync), what::broken));
@@ -120,7 +123,8 @@ TEST_CASE("pipeline: endless NULLs while a Sync is owed are a broken connection,
 
 TEST_CASE("pipeline: NULLs with nothing owed are harmless, anything else is not") {
   pipeline idle;
-  for (int i = 0; i < 100; ++i) CHECK(is(idle.received(result::null), what::none));
+  for (int i = 0; i < 100; ++i)
+    CHECK(is(idle.received(result::null), what::none));
   for (const result kind : {result::rows, result::error, result::aborted, result::sync, result::other}) {
     pipeline machine;
     CHECK(is(machine.received(kind), what::broken));
@@ -131,18 +135,19 @@ TEST_CASE("pipeline: violations of the grammar") {
   const auto after = [](std::vector<result> before, result last) {
     pipeline machine;
     send_executes(machine, 2);
-    for (const result one : before) machine.received(one);
+    for (const result one : before)
+      machine.received(one);
     REQUIRE_FALSE(machine.broken());
     return machine.received(last).what == what::broken;
   };
-  CHECK(after({}, result::sync));                                                              // too early
-  CHECK(after({result::rows}, result::sync));                                                  //
-  CHECK(after({result::rows}, result::rows));                                                  // no NULL between
-  CHECK(after({result::rows}, result::error));                                                 //
-  CHECK(after({}, result::aborted));                                                           // without an error
-  CHECK(after({result::error, result::null}, result::rows));                                   // rows after an error
-  CHECK(after({result::error, result::null}, result::error));                                  // two errors
-  CHECK(after({result::error, result::null}, result::sync));                                   // a skipped one is missing
+  CHECK(after({}, result::sync));                             // too early
+  CHECK(after({result::rows}, result::sync));                 //
+  CHECK(after({result::rows}, result::rows));                 // no NULL between
+  CHECK(after({result::rows}, result::error));                //
+  CHECK(after({}, result::aborted));                          // without an error
+  CHECK(after({result::error, result::null}, result::rows));  // rows after an error
+  CHECK(after({result::error, result::null}, result::error)); // two errors
+  CHECK(after({result::error, result::null}, result::sync));  // a skipped one is missing
   CHECK(after({result::rows, result::null, result::rows, result::null}, result::rows));        // one too many
   CHECK(after({result::error, result::null, result::aborted, result::null}, result::aborted)); //
   CHECK(after({}, result::other));                                                             // COPY
@@ -157,7 +162,9 @@ struct conversation {
 };
 
 void converse(std::mt19937& random, pipeline& machine, conversation& out) {
-  const auto below = [&random](std::uint32_t n) { return std::uniform_int_distribution<std::uint32_t>(0, n - 1)(random); };
+  const auto below = [&random](std::uint32_t n) {
+    return std::uniform_int_distribution<std::uint32_t>(0, n - 1)(random);
+  };
   const std::uint32_t queries = below(5);
   bool failed = false;
   const bool commit_fails = below(6) == 0;
@@ -188,7 +195,7 @@ void converse(std::mt19937& random, pipeline& machine, conversation& out) {
   out.expected.push_back({what::finished, 0, false});
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("pipeline: any conversation by the rules is understood, however sending and receiving interleave") {
   for (std::uint32_t seed = 1; seed <= 400; ++seed) {
@@ -218,7 +225,8 @@ TEST_CASE("pipeline: any conversation by the rules is understood, however sendin
 }
 
 TEST_CASE("pipeline: nonsense breaks it for good and never finishes more than was sent") {
-  constexpr std::array kinds{result::rows, result::error, result::aborted, result::sync, result::null, result::other};
+  constexpr std::array kinds{result::rows, result::error, result::aborted,
+                             result::sync, result::null,  result::other};
   for (std::uint32_t seed = 1; seed <= 2'000; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);

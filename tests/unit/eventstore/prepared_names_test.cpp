@@ -10,7 +10,7 @@ std::shared_ptr<const statement> make(const std::string& name, const std::string
   return std::make_shared<statement>(statement{name, sql});
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("prepared names: the first use is fresh, the next is not") {
   prepared_names names(2);
