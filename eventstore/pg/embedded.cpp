@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <mutex>
+#include <poll.h>
 #include <thread>
 
 namespace synclog::eventstore::pg {
@@ -158,6 +159,24 @@ embedded_cluster::~embedded_cluster() {
   if (impl_) stop();
 }
 
+namespace {
+
+constexpr int max_attempts = 3;
+
+// True when this postmaster is gone within two seconds.
+bool ends_soon(const embedded::layout& where, pid_t pid) {
+  constexpr int looks = 100;
+  constexpr int between_ms = 20;
+  for (int look = 0; look < looks; ++look) {
+    const auto running = embedded::find_postmaster(where);
+    if (!running || running->pid != pid) return true;
+    poll(nullptr, 0, between_ms);
+  }
+  return false;
+}
+
+} // namespace
+
 core::result<std::unique_ptr<embedded_cluster>> embedded_cluster::start(embedded_options options) {
   auto state = std::make_unique<impl>();
   auto where = embedded::prepare_layout(options.data_dir, options.bin_dir);
@@ -178,17 +197,23 @@ core::result<std::unique_ptr<embedded_cluster>> embedded_cluster::start(embedded
     if (!users) return users.error();
     state->users = std::move(*users);
   }
-  const auto up = bring_up(state->where, state->settings, state->stopping);
-  if (!up) return up.error();
-  state->how = up->how;
-  state->pid = up->server.pid;
-  // One that runs already keeps its socket where it was.
-  if (!up->server.socket_dir.empty()) state->where.socket_dir = up->server.socket_dir;
-  const std::string& socket_dir = state->where.socket_dir;
-  if (const auto ready = embedded::ensure_database(state->where, socket_dir); !ready) {
-    if (up->how != origin::adopted) embedded::stop_postmaster(state->where, up->server.pid);
-    return ready.error();
+  for (int attempt = 1;; ++attempt) {
+    const auto up = bring_up(state->where, state->settings, state->stopping);
+    if (!up) return up.error();
+    state->how = up->how;
+    state->pid = up->server.pid;
+    // One that runs already keeps its socket where it was.
+    if (!up->server.socket_dir.empty()) state->where.socket_dir = up->server.socket_dir;
+    const auto ready = embedded::ensure_database(state->where, state->where.socket_dir);
+    if (ready) break;
+    if (up->how != origin::adopted) {
+      embedded::stop_postmaster(state->where, up->server.pid);
+      return ready.error();
+    }
+    // What was found running may have been at its end: killed a moment ago, and gone in another.
+    if (attempt == max_attempts || !ends_soon(state->where, up->server.pid)) return ready.error();
   }
+  const std::string& socket_dir = state->where.socket_dir;
   const bool as_postgres = state->where.runs_as.name == "postgres" && state->where.invoker.name != "postgres";
   state->urls = {.owner = embedded::conninfo_for(socket_dir, "synclog", "synclog_owner"),
                  .service = embedded::conninfo_for(socket_dir, "synclog", "synclog_app"),
