@@ -10,7 +10,7 @@ namespace {
 [[noreturn]] void usage(const char* program, const std::map<std::string, std::string>& known) {
   fmt::print(stderr, "usage: {}", program);
   for (const auto& [name, value] : known)
-    fmt::print(stderr, value == "no" ? " [--{}]" : " [--{} {}]", name, value.empty() ? "…" : value);
+    fmt::print(stderr, " [--{}{}]", name, value == "no" ? "" : " " + (value.empty() ? "…" : value));
   fmt::print(stderr, "\n");
   std::exit(2);
 }
