@@ -230,7 +230,7 @@ TEST_CASE("sse: many streams see every event of concurrent writers once and in o
   for (auto& thread : threads)
     thread.join();
   for (const auto& error : wrong)
-    CHECK(error.empty());
+    CHECK(error == "");
   CHECK(server.event_count() == writers * each);
 }
 
