@@ -23,6 +23,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <fmt/format.h>
@@ -129,6 +131,12 @@ asio::awaitable<void> start(application& app, http::server& server, bool demo) {
   const auto until = pg::clock::now() + start_deadline;
   co_await app.feed.start(until);
   app.committer.start();
+  // Whoever reads "listening" may ask /readyz at once, so the committer has its connection before that.
+  asio::steady_timer look(co_await asio::this_coro::executor);
+  while (!app.committer.stats().connected && pg::clock::now() < until) {
+    look.expires_after(5ms);
+    co_await look.async_wait(asio::use_awaitable);
+  }
   if (demo) {
     const auto head = app.feed.head().position;
     const auto loaded = co_await load_demo(app.entities, app.committer, head);
