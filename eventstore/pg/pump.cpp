@@ -82,6 +82,10 @@ void connection::impl::tear_down() {
   }
   std::deque<request_ptr> sent;
   sent.swap(in_flight);
+  unsent.insert(unsent.end(), sent.begin(), sent.end());
+  // A waiter's coroutine holds its request, which holds the waiter.
+  for (const request_ptr& one : unsent)
+    one->waiter = {};
 }
 
 failure failure_from(const pg_result* result, std::size_t query_index) {
