@@ -3,7 +3,6 @@
 #include "support/process.hpp"
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -19,7 +18,8 @@ struct ticks {
 
 ticks read_ticks(pid_t pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string text;
+  std::getline(in, text); // not an iterator: a process that ends just now is a read error, which those throw
   const auto close = text.rfind(')');
   unsigned long user = 0, system = 0;
   long children_user = 0, children_system = 0;
@@ -55,6 +55,20 @@ double own_cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double reaped_cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double machine_cpu_seconds() {
+  std::ifstream in("/proc/stat");
+  std::string word;
+  double user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0, soft_interrupts = 0;
+  in >> word >> user >> nice >> system >> idle >> waiting >> interrupts >> soft_interrupts;
+  return (user + nice + system + interrupts + soft_interrupts) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 } // namespace synclog::tests::bench

@@ -1,5 +1,6 @@
 // See pgbench.hpp.
 #include "bench/pgbench.hpp"
+#include "support/wait.hpp"
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -76,6 +77,10 @@ pgbench_result run_pgbench(const pgbench_options& options) {
   while (const std::size_t got = std::fread(piece.data(), 1, piece.size(), pipe))
     output.append(piece.data(), got);
   if (pclose(pipe) != 0) throw std::runtime_error("pgbench: " + output);
+  // Its sessions end a little later, and their processor time belongs to this measurement, not to the next.
+  const auto conninfo = fmt::format("host='{}' port=5432 dbname=synclog user={}", options.host, options.user);
+  const auto sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'";
+  static_cast<void>(wait_until([&] { return run_sql(conninfo, sessions) == "0"; }));
   return {number_after(output, "\ntps = "), number_after(output, "latency average = ")};
 }
 
