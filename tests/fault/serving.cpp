@@ -2,6 +2,7 @@
 #include "fault/serving.hpp"
 #include "support/process.hpp"
 #include "support/wait.hpp"
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -9,7 +10,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
@@ -31,9 +31,15 @@ constexpr auto death_timeout = 10s;
 constexpr std::size_t shown_bytes = 4'000;
 constexpr std::string_view folder_prefix = "slf-";
 
+// What can be read of it. Under /proc a process may end meanwhile: a read error, which stream iterators
+// throw.
 std::string read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string text;
+  std::array<char, 4'096> piece{};
+  while (in.read(piece.data(), piece.size()) || in.gcount() > 0)
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+  return text;
 }
 
 // The live postmaster of a data folder. The number in the file may belong to somebody else by now: it must

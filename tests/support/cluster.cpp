@@ -85,7 +85,12 @@ void sweep_left_overs() {
     if (!entry.path().filename().string().starts_with(folder_prefix)) continue;
     const int lock = open((entry.path() / "lock").c_str(), O_RDWR | O_CLOEXEC);
     if (lock < 0) continue;
-    if (flock(lock, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), ignored);
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
+      // The lock goes last, so that a server still writing while it ends leaves a folder that is swept next
+      // time.
+      fs::remove_all(entry.path() / "data", ignored);
+      if (!ignored) fs::remove_all(entry.path(), ignored);
+    }
     close(lock);
   }
 }
