@@ -198,11 +198,12 @@ TEST_CASE("sse: many streams see every event of concurrent writers once and in o
   const server_fixture server;
   constexpr int writers = 4, each = 100, readers = 6;
   std::vector<std::thread> threads;
-  std::vector<std::string> wrong(readers);
+  std::vector<std::string> wrong(readers + writers);
+  const http_client_options patient{.patience = std::chrono::minutes(1)};
   for (int reader = 0; reader < readers; ++reader) {
-    threads.emplace_back([&server, &wrong, reader] {
+    threads.emplace_back([&server, &wrong, &patient, reader] {
       try {
-        auto client = server.connect();
+        http_client client(server.port(), patient);
         client.send_request("GET", "/api/events?after=0", {{"Accept", "text/event-stream"}});
         sse_reader events(client);
         int expected = 1;
@@ -220,11 +221,18 @@ TEST_CASE("sse: many streams see every event of concurrent writers once and in o
     });
   }
   for (int writer = 0; writer < writers; ++writer) {
-    threads.emplace_back([&server, writer] {
-      auto client = server.connect();
-      for (int i = 0; i < each; ++i)
-        client.request("POST", "/api/clients", {{"Content-Type", "application/json"}},
-                       R"({"full_name":"W)" + std::to_string(writer) + "\"}");
+    threads.emplace_back([&server, &wrong, &patient, writer] {
+      try {
+        http_client client(server.port(), patient);
+        const auto body = R"({"full_name":"W)" + std::to_string(writer) + "\"}";
+        for (int i = 0; i < each; ++i) {
+          const auto saved =
+              client.request("POST", "/api/clients", {{"Content-Type", "application/json"}}, body);
+          if (saved.status != 201) throw std::runtime_error(saved.body);
+        }
+      } catch (const std::exception& error) {
+        wrong[static_cast<std::size_t>(readers + writer)] = error.what();
+      }
     });
   }
   for (auto& thread : threads)
