@@ -122,6 +122,7 @@ encoded_event encode_event(const event& source) {
   tail += R"(,"recorded_at":")";
   append_rfc3339(tail, source.recorded_at);
   tail += R"(","data":)";
+  encoded.data_begin = tail.size();
   tail += source.data;
   tail.push_back('}');
   return encoded;

@@ -51,6 +51,11 @@ std::optional<cursor_text> parse_cursor(std::string_view text);
 struct encoded_event {
   std::string head;
   std::string tail;
+  std::size_t data_begin = 0; // in the tail
+
+  std::string_view data() const { // without the brace that closes the envelope
+    return std::string_view(tail).substr(data_begin, tail.size() - data_begin - 1);
+  }
 };
 encoded_event encode_event(const event& source);
 

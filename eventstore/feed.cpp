@@ -44,12 +44,27 @@ feed_event_ptr make_feed_event(const core::event& source) {
   made->entity = source.entity;
   made->record_id = source.record_id;
   made->branch = source.branch;
+  made->version = source.version;
+  made->known_at = std::chrono::steady_clock::now();
   made->moved = source.previous_branch.has_value();
   made->previous_branch = source.previous_branch.value_or("");
   made->action = source.action;
   made->encoded = core::encode_event(source);
   return made;
 }
+
+namespace {
+
+std::vector<feed_event_ptr> feed_events_of(const std::vector<core::event>& events) {
+  std::vector<feed_event_ptr> made;
+  made.reserve(events.size());
+  for (const auto& event : events) {
+    made.push_back(make_feed_event(event));
+  }
+  return made;
+}
+
+} // namespace
 
 struct feed::impl : std::enable_shared_from_this<feed::impl> {
   impl(asio::any_io_executor executor, log_reader& reader, feed_options bounds)
@@ -64,6 +79,8 @@ struct feed::impl : std::enable_shared_from_this<feed::impl> {
   asio::awaitable<void> tail_loop();
   asio::awaitable<void> expire_loop();
   asio::awaitable<bool> read_tail();
+  asio::awaitable<void> warm_up(pg::deadline until);
+  asio::awaitable<void> change_history(core::cursor known);
   void append(const std::vector<feed_event_ptr>& fresh);
   void wait(core::position after, pg::deadline until, waiter_slot slot);
   void wake_tail();
@@ -86,6 +103,7 @@ struct feed::impl : std::enable_shared_from_this<feed::impl> {
   core::cursor start_head;
   std::map<std::string, core::cursor, std::less<>> last_changes;
   std::vector<waiter> waiters;
+  std::uint64_t generation = 0;
   bool stopped = false;
 };
 
@@ -102,6 +120,7 @@ asio::awaitable<void> feed::start(pg::deadline until) {
     state->head = at;
     state->start_head = at;
   }
+  co_await state->warm_up(until);
   const auto on_end = [state](std::exception_ptr failed) {
     if (failed) {
       core::invariant_broken("a loop of the feed threw");
@@ -176,24 +195,75 @@ asio::awaitable<void> feed::impl::tail_loop() {
 
 // One page from the log behind the head. True when there may be more.
 asio::awaitable<bool> feed::impl::read_tail() {
-  core::position after;
+  core::cursor after;
   {
     const std::lock_guard guard(mutex);
-    after = head.position;
+    after = head;
   }
   ++tail_reads;
   const page_bounds bounds;
-  const auto events = co_await log.page(after, bounds, pg::clock::now() + tail_deadline);
-  if (events.empty()) {
+  const auto events = co_await log.page_continuing(after, bounds, pg::clock::now() + tail_deadline);
+  if (!events) {
+    co_await change_history(after);
+    co_return true;
+  }
+  if (events->empty()) {
     co_return false;
   }
-  std::vector<feed_event_ptr> fresh;
-  fresh.reserve(events.size());
-  for (const auto& event : events) {
-    fresh.push_back(make_feed_event(event));
-  }
-  append(fresh);
+  append(feed_events_of(*events));
   co_return true;
+}
+
+// The newest events, so that whoever comes back after a restart is answered from memory.
+asio::awaitable<void> feed::impl::warm_up(pg::deadline until) {
+  core::cursor at;
+  {
+    const std::lock_guard guard(mutex);
+    at = head;
+  }
+  const auto reach = static_cast<std::int64_t>(options.warm_events);
+  if (reach == 0) {
+    co_return;
+  }
+  const page_bounds bounds{.max_events = options.warm_events, .max_bytes = options.ring_bytes / 2};
+  const auto events =
+      co_await log.page({std::max<std::int64_t>(0, at.position.value - reach)}, bounds, until);
+  const auto fresh = feed_events_of(events);
+  const std::lock_guard guard(mutex);
+  for (const auto& event : fresh) {
+    if (event->at.position > at.position) {
+      break;
+    }
+    ring_bytes += bytes_of(*event);
+    ring.push_back(event);
+  }
+  // Cut short by its bound it would leave a hole behind the newest.
+  if (!ring.empty() && ring.back()->at.position != at.position) {
+    ring.clear();
+    ring_bytes = 0;
+  }
+}
+
+// The log is not the one that was followed: a backup was restored, or a standby took over that lacked the
+// end. Readers hear of it by the generation.
+asio::awaitable<void> feed::impl::change_history(core::cursor known) {
+  const auto now_at = co_await log.head(pg::clock::now() + tail_deadline);
+  spdlog::error("feed: the log has another history than the one followed up to {}: going on from {}",
+                core::to_string(known), core::to_string(now_at));
+  std::vector<waiter> released;
+  {
+    const std::lock_guard guard(mutex);
+    ring.clear();
+    ring_bytes = 0;
+    head = now_at;
+    start_head = now_at;
+    last_changes.clear();
+    ++generation;
+    released.swap(waiters);
+  }
+  for (auto& waiting : released) {
+    waiting.slot->complete(true);
+  }
 }
 
 // Takes what continues the head; what is known already (the committer was faster than the tail, or the
@@ -236,20 +306,17 @@ void feed::publish(const std::vector<core::event>& committed) {
   if (committed.empty()) {
     return;
   }
-  std::vector<feed_event_ptr> fresh;
-  fresh.reserve(committed.size());
-  for (const auto& event : committed) {
-    fresh.push_back(make_feed_event(event));
-  }
-  bool gap = false;
+  bool follows = false;
   {
     const std::lock_guard guard(impl_->mutex);
-    gap = fresh.front()->at.position > impl_->head.position.next();
+    follows = committed.front().position == impl_->head.position.next();
   }
-  if (gap) {
-    hint(); // another server wrote in between: the tail reads all of it in order
+  if (follows) {
+    impl_->append(feed_events_of(committed));
   } else {
-    impl_->append(fresh);
+    // Another server wrote in between, the tail has read it already, or the log's history is another one now:
+    // the tail finds out which.
+    hint();
   }
 }
 
@@ -264,24 +331,41 @@ core::cursor feed::head() const {
   return impl_->head;
 }
 
+std::uint64_t feed::generation() const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->generation;
+}
+
+std::optional<core::cursor> feed::known_cursor(core::position where) const {
+  const std::lock_guard guard(impl_->mutex);
+  if (where == impl_->head.position) {
+    return impl_->head;
+  }
+  if (impl_->ring.empty() || where < impl_->ring.front()->at.position || where > impl_->head.position) {
+    return std::nullopt;
+  }
+  return impl_->ring[static_cast<std::size_t>(where.value - impl_->ring.front()->at.position.value)]->at;
+}
+
 core::cursor feed::last_change(std::string_view entity) const {
   const std::lock_guard guard(impl_->mutex);
   const auto found = impl_->last_changes.find(entity);
   return found == impl_->last_changes.end() ? impl_->start_head : found->second;
 }
 
-asio::awaitable<feed_page> feed::read_after(core::position after, page_bounds bounds, pg::deadline until) {
+asio::awaitable<feed_page> feed::read_after(core::cursor after, page_bounds bounds, pg::deadline until) {
   feed_page page;
   bool in_ring = false;
   {
     const std::lock_guard guard(impl_->mutex);
     page.end = impl_->head;
-    if (after >= impl_->head.position) {
+    if (after.position >= impl_->head.position) {
       co_return page;
     }
-    if (!impl_->ring.empty() && impl_->ring.front()->at.position <= after.next()) {
+    if (!impl_->ring.empty() && impl_->ring.front()->at.position <= after.position.next()) {
       in_ring = true;
-      auto index = static_cast<std::size_t>(after.value + 1 - impl_->ring.front()->at.position.value);
+      auto index =
+          static_cast<std::size_t>(after.position.value + 1 - impl_->ring.front()->at.position.value);
       std::size_t bytes = 0;
       while (index < impl_->ring.size() && page.events.size() < bounds.max_events &&
              bytes < bounds.max_bytes) {
@@ -291,9 +375,12 @@ asio::awaitable<feed_page> feed::read_after(core::position after, page_bounds bo
     }
   }
   if (!in_ring) {
-    const auto events = co_await impl_->log.page(after, bounds, until);
-    for (const auto& event : events) {
-      page.events.push_back(make_feed_event(event));
+    const auto events = co_await impl_->log.page_continuing(after, bounds, until);
+    if (events) {
+      page.events = feed_events_of(*events);
+    } else {
+      page.history_changed = true;
+      hint();
     }
   }
   if (!page.events.empty()) {

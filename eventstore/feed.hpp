@@ -8,8 +8,10 @@
 #include "eventstore/pg/types.hpp"
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +23,9 @@ struct feed_event {
   core::cursor at;
   std::string entity, record_id, branch, previous_branch;
   core::event_action action = core::event_action::created;
-  bool moved = false; // the branch changed: previous_branch counts
+  std::int64_t version = 0;
+  bool moved = false;                             // the branch changed: previous_branch counts
+  std::chrono::steady_clock::time_point known_at; // when this server learnt of it
   core::encoded_event encoded;
 
   core::event_keys keys() const { return {entity, record_id, action, branch, previous_branch, moved}; }
@@ -31,12 +35,15 @@ feed_event_ptr make_feed_event(const core::event& source);
 
 struct feed_options {
   std::size_t ring_bytes = 64u << 20;
+  std::size_t warm_events = 1'000; // of the log's end, read at start: who reconnects needs them
   std::chrono::milliseconds poll_interval{1'000};
 };
 
 struct feed_page {
   std::vector<feed_event_ptr> events; // contiguous, ascending, unfiltered
   core::cursor end;                   // where the reader stands after them
+  // The log no longer has what this reader has read (it was restored from an older state): go on from head().
+  bool history_changed = false;
 };
 
 class feed {
@@ -55,6 +62,10 @@ class feed {
   void hint();
 
   core::cursor head() const;
+  // Grows when the log under the server is found to be of another history: what lay beyond is void.
+  std::uint64_t generation() const;
+  // The cursor of a position that the ring holds, or of the head.
+  std::optional<core::cursor> known_cursor(core::position where) const;
   // The last position at which an entity changed, as far as known: exact when the feed has followed it since
   // start, else the head at start. Never before a change that this server acknowledged or streamed.
   core::cursor last_change(std::string_view entity) const;
@@ -62,7 +73,7 @@ class feed {
   // Up to the bounds, after `after`; from the ring when it reaches back that far, else from the log: one path
   // for catch-up and live. Empty when `after` is the head. Throws pg::unavailable when the log must be read
   // and cannot.
-  boost::asio::awaitable<feed_page> read_after(core::position after, page_bounds bounds, pg::deadline until);
+  boost::asio::awaitable<feed_page> read_after(core::cursor after, page_bounds bounds, pg::deadline until);
 
   // True as soon as the head is beyond `after`; false when `until` passes or the feed stops. Resumes on the
   // caller's executor.

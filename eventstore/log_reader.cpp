@@ -50,24 +50,36 @@ asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
   co_return core::cursor::of({rows.int8(0, 0)}, digest_of(rows.text(0, 1)));
 }
 
-asio::awaitable<std::vector<core::event>> log_reader::page(core::position after, page_bounds bounds,
-                                                           pg::deadline until) {
-  std::vector<core::event> events;
+// False when `checked` and the log does not have `after`. The check travels with the first statement.
+asio::awaitable<bool> log_reader::append_page(std::vector<core::event>& events, core::cursor after,
+                                              page_bounds bounds, bool checked, pg::deadline until) {
   std::size_t bytes = 0;
   std::size_t largest = 0;
+  auto from = after.position;
   auto wanted = std::min(first_rows, bounds.max_events);
   while (events.size() < bounds.max_events && bytes < bounds.max_bytes) {
     pg::segment work;
+    if (checked) {
+      work.add(statements::hash_at, std::move(pg::params().int8(from.value)), pg::result_format::binary);
+    }
     pg::params values;
-    values.int8(after.value).int8(static_cast<std::int64_t>(wanted));
+    values.int8(from.value).int8(static_cast<std::int64_t>(wanted));
     work.add(statements::page_after, std::move(values), pg::result_format::binary);
     const auto answer = co_await reads_->run_read(std::move(work), until);
-    const auto& rows = answer.results.at(0);
+    if (checked) {
+      const auto& known = answer.results.at(0);
+      if (known.size() == 0 ||
+          core::cursor::of(from, digest_of(known.text(0, 0))).fingerprint != after.fingerprint) {
+        co_return false;
+      }
+      checked = false;
+    }
+    const auto& rows = answer.results.back();
     for (int row = 0; row < rows.size(); ++row) {
       auto read = event_of_row(rows, row);
       bytes += read.data.size() + read.meta.size();
       largest = std::max(largest, read.data.size() + read.meta.size());
-      after = read.position;
+      from = read.position;
       events.push_back(std::move(read));
     }
     if (static_cast<std::size_t>(rows.size()) < wanted) {
@@ -81,7 +93,51 @@ asio::awaitable<std::vector<core::event>> log_reader::page(core::position after,
     }
     wanted = std::min({room, wanted * 4, bounds.max_events - events.size()});
   }
+  co_return true;
+}
+
+asio::awaitable<std::vector<core::event>> log_reader::page(core::position after, page_bounds bounds,
+                                                           pg::deadline until) {
+  std::vector<core::event> events;
+  co_await append_page(events, {after, 0}, bounds, false, until);
   co_return events;
+}
+
+asio::awaitable<std::optional<std::vector<core::event>>>
+log_reader::page_continuing(core::cursor after, page_bounds bounds, pg::deadline until) {
+  std::vector<core::event> events;
+  const bool has_hash = after.position.value > 0; // position 0 is before the first event of any history
+  if (!co_await append_page(events, after, bounds, has_hash, until)) {
+    co_return std::nullopt;
+  }
+  co_return events;
+}
+
+asio::awaitable<std::vector<std::optional<std::string>>>
+log_reader::docs_at(std::vector<record_version> wanted, pg::deadline until) {
+  std::vector<std::optional<std::string>> docs(wanted.size());
+  if (wanted.empty()) {
+    co_return docs;
+  }
+  std::vector<std::string_view> entities, ids;
+  std::vector<std::int64_t> versions;
+  for (const auto& one : wanted) {
+    entities.push_back(one.entity);
+    ids.push_back(one.record_id);
+    versions.push_back(one.version);
+  }
+  pg::params values;
+  values.text_array(entities).text_array(ids).int8_array(versions);
+  pg::segment work;
+  work.add(statements::docs_at, std::move(values), pg::result_format::binary);
+  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto& rows = answer.results.at(0);
+  for (int row = 0; row < rows.size(); ++row) {
+    if (!rows.is_null(row, 1)) {
+      docs.at(static_cast<std::size_t>(rows.int8(row, 0) - 1)) = std::string(rows.text(row, 1));
+    }
+  }
+  co_return docs;
 }
 
 asio::awaitable<std::optional<core::event>> log_reader::at(core::position where, pg::deadline until) {

@@ -53,6 +53,12 @@ const statement_ptr page_after = named("page_after", R"(
   SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
   FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint)");
 
+const statement_ptr docs_at = named("docs_at", R"(
+  SELECT k.ordinal, e.data
+  FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS k(entity, record_id, version, ordinal)
+  JOIN synclog.events e ON e.entity = k.entity AND e.record_id = k.record_id AND e.version = k.version
+  WHERE e.action <> 'deleted')");
+
 const statement_ptr event_at = named("event_at", R"(
   SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
   FROM synclog.events WHERE position = $1::bigint)");

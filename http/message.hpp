@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ struct request {
   std::optional<std::string_view> parameter(std::string_view name) const; // the first
 };
 
+struct taken_connection; // http/taken_connection.hpp
+
 struct response {
   unsigned status = 200;
   header_list headers; // Content-Type and the like; Content-Length, Date, Server and CORS are the session's
@@ -61,9 +64,14 @@ class responder {
   // Streams call this once: no request deadline any more, and the connection ends with the stream. Returns
   // false when the bound on concurrent streams is reached.
   virtual bool become_stream() = 0;
-  // For streams: completes when the client has closed its side or sent something it must not; wait with a
-  // deadline through feed.wait_beyond on the same strand.
+  // For streams: the client has closed its side or sent something it must not.
   virtual bool peer_closed() const = 0;
+  // For streams: called on the session's strand when peer_closed() or draining() turns true. Given an empty
+  // function before what it touches ends.
+  virtual void on_change(std::function<void()> hook) = 0;
+  // For a protocol upgrade, after become_stream(): the caller speaks on the connection from now on; write()
+  // sends bytes as they are, with the same progress timeout. It ends when the handler returns.
+  virtual taken_connection take_over() = 0;
 };
 
 } // namespace synclog::http

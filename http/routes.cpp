@@ -4,6 +4,7 @@
 #include "http/handlers/events.hpp"
 #include "http/handlers/meta.hpp"
 #include "http/handlers/records.hpp"
+#include "http/handlers/socket.hpp"
 #include <array>
 
 namespace synclog::http {
@@ -20,6 +21,7 @@ constexpr std::array routes{
     route{get, "/readyz", handlers::readyz, access::none, pace::quick},
     route{get, "/version", handlers::version, access::none, pace::quick},
     route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
+    route{get, "/ws", handlers::socket, access::read, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},
     route{get, "/api/{entity}", handlers::list_or_get, access::read, pace::waits},
     route{post, "/api/{entity}", handlers::save, access::write, pace::waits},

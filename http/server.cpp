@@ -243,7 +243,7 @@ asio::awaitable<void> server::impl::stop(clock::time_point until) {
     };
     asio::post(strand, std::move(close_listeners));
     for (const auto& one : living())
-      one->close_if_idle();
+      one->drain();
   }
   if (!co_await all_ended(until)) {
     const auto left = living();

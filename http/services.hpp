@@ -14,6 +14,9 @@
 namespace synclog::http {
 
 class metrics;
+namespace streams {
+class hub;
+}
 
 struct limits {
   std::size_t max_body_bytes = 64u << 20;
@@ -29,6 +32,9 @@ struct limits {
   std::chrono::seconds idle_timeout{75};     // keep-alive
   std::chrono::seconds progress_timeout{30}; // body reads and response writes must move
   std::size_t event_page_max = 10'000;
+  // Of a stream that is behind: what it takes from the feed or the log at once.
+  eventstore::page_bounds catch_up{.max_events = 1'000, .max_bytes = 1u << 20};
+  std::chrono::seconds slow_reader{60}; // a stream that is never near the head for so long is told `bye`
 };
 
 struct services {
@@ -38,6 +44,7 @@ struct services {
   eventstore::log_reader& log;
   eventstore::pg::pool& reads;
   projections::record_reader& records;
+  streams::hub& streams;
   http::limits limits;
   http::metrics* metrics = nullptr; // what /metrics prints; null = only what the services count
 };

@@ -256,9 +256,10 @@ void session::check_deadline(clock::time_point now) {
   asio::post(socket_.get_executor(), std::move(expire));
 }
 
-void session::close_if_idle() {
+void session::drain() {
   auto close = [self = shared_from_this()] {
     if (self->idle_ && !self->exchange_) self->close_now();
+    if (self->on_change_) self->on_change_();
   };
   asio::post(socket_.get_executor(), std::move(close));
 }
@@ -266,8 +267,8 @@ void session::close_if_idle() {
 void session::cut() {
   auto close = [self = shared_from_this()] {
     self->broken_ = true;
-    self->peer_closed_ = true;
     self->reset_now();
+    self->note_peer_closed();
   };
   asio::post(socket_.get_executor(), std::move(close));
 }

@@ -6,11 +6,13 @@
 #include "http/message.hpp"
 #include "http/request_parser.hpp"
 #include "http/session_context.hpp"
+#include "http/taken_connection.hpp"
 #include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +32,8 @@ class session final : public responder, public std::enable_shared_from_this<sess
 
   // Closes the connection when its deadline has passed. Any thread; called by the server every now and then.
   void check_deadline(std::chrono::steady_clock::time_point now);
-  // Closes it when no request is under way. Any thread.
-  void close_if_idle();
+  // The server drains: closes it when no request is under way, tells a stream. Any thread.
+  void drain();
   // Closes it whatever it is doing. Any thread.
   void cut();
 
@@ -45,15 +47,8 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool draining() const override;
   bool become_stream() override;
   bool peer_closed() const override;
-
-  // For a protocol upgrade: the caller speaks on the socket from now on, beginning with `early_bytes`, until
-  // its handler returns. Deadlines and shutdown: as for streams (become_stream first), with the caller's own
-  // timeouts.
-  struct taken_connection {
-    boost::asio::ip::tcp::socket& socket;
-    std::string early_bytes;
-  };
-  taken_connection take_over();
+  void on_change(std::function<void()> hook) override;
+  taken_connection take_over() override;
 
  private:
   using clock = std::chrono::steady_clock;
@@ -102,6 +97,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   using parts = std::array<boost::asio::const_buffer, 3>;
   bool push(parts& rest);
   void watch_peer();
+  void note_peer_closed();
 
   // deadlines
   void arm(clock::time_point when);
@@ -116,6 +112,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::size_t input_begin_ = 0;
   std::string output_; // heads and small bodies that wait to be written
   std::unique_ptr<exchange> exchange_;
+  std::function<void()> on_change_;
   std::size_t pushed_without_waiting_ = 0;
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;

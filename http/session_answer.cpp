@@ -92,7 +92,12 @@ boost::asio::awaitable<void> session::begin(response head) {
   if (bodiless) current.headless = true;
   // A list's head travels with its first rows; a stream may be silent for long, and its client must know that
   // it is open.
-  if (current.is_stream) co_await flush();
+  if (!current.is_stream) co_return;
+  // Nothing more is read as a request here: thousands of streams need no buffers for it.
+  input_ = {};
+  input_begin_ = 0;
+  watch_peer();
+  co_await flush();
 }
 
 boost::asio::awaitable<void> session::write(std::string_view bytes) {
@@ -205,10 +210,6 @@ bool session::become_stream() {
   current.is_stream = true;
   current.keep_alive = false;
   current.parser.request().until = clock::time_point::max();
-  // Nothing more is read as a request here: thousands of streams need no buffers for it.
-  input_ = {};
-  input_begin_ = 0;
-  watch_peer();
   return true;
 }
 
@@ -216,19 +217,29 @@ bool session::become_stream() {
 // send.
 void session::watch_peer() {
   auto notice = [self = shared_from_this()](error_code) {
-    if (!self->taken_) self->peer_closed_ = true;
+    if (!self->taken_) self->note_peer_closed();
   };
   socket_.async_wait(tcp::socket::wait_read, std::move(notice));
+}
+
+void session::note_peer_closed() {
+  peer_closed_ = true;
+  if (on_change_) on_change_();
+}
+
+void session::on_change(std::function<void()> hook) {
+  on_change_ = std::move(hook);
 }
 
 bool session::peer_closed() const {
   return peer_closed_ || broken_;
 }
 
-session::taken_connection session::take_over() {
+taken_connection session::take_over() {
   taken_ = true;
   exchange_->keep_alive = false;
-  exchange_->begun = exchange_->finished = true;
+  exchange_->begun = true;
+  exchange_->framing = body_framing::until_close; // bytes go out as they are
   exchange_->status = 101;
   std::string early(unread());
   input_ = {};

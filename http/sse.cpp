@@ -8,9 +8,9 @@ namespace synclog::http::sse {
 
 namespace {
 
-// Names and reasons are words of ours: nothing in them needs escaping.
-void append_named(std::string& out, std::string_view name, const core::cursor& id, std::string_view data) {
-  fmt::format_to(std::back_inserter(out), "event: {}\nid: {}\ndata: {}\n\n", name, core::to_string(id), data);
+// Reasons are words of ours: nothing in them needs escaping.
+std::string resync_object(std::string_view reason, const core::cursor& goes_on_at) {
+  return fmt::format(R"({{"reason":"{}","cursor":"{}"}})", reason, core::to_string(goes_on_at));
 }
 
 std::string cursor_object(const core::cursor& at) {
@@ -44,6 +44,18 @@ void append_event(std::string& out, const core::cursor& id, std::string_view dat
   end_event(out);
 }
 
+void append_named(std::string& out, std::string_view name, const core::cursor* id, std::string_view data) {
+  out += "event: ";
+  out += name;
+  if (id != nullptr) {
+    out += "\nid: ";
+    out += core::to_string(*id);
+  }
+  out += "\ndata: ";
+  out += data;
+  out += "\n\n";
+}
+
 void append_retry(std::string& out, std::chrono::milliseconds delay) {
   fmt::format_to(std::back_inserter(out), "retry: {}\n\n", delay.count());
 }
@@ -53,16 +65,20 @@ void append_hello(std::string& out, const core::cursor& starts_at) {
 }
 
 void append_caught_up(std::string& out, const core::cursor& at) {
-  append_named(out, "caught_up", at, cursor_object(at));
+  append_named(out, "caught_up", &at, cursor_object(at));
 }
 
 void append_checkpoint(std::string& out, const core::cursor& at) {
-  append_named(out, "checkpoint", at, cursor_object(at));
+  append_named(out, "checkpoint", &at, cursor_object(at));
 }
 
 void append_resync(std::string& out, std::string_view reason, const core::cursor& goes_on_at) {
-  append_named(out, "resync", goes_on_at,
-               fmt::format(R"({{"reason":"{}","cursor":"{}"}})", reason, core::to_string(goes_on_at)));
+  append_named(out, "resync", &goes_on_at, resync_object(reason, goes_on_at));
+}
+
+void append_resync_from_scratch(std::string& out, std::string_view reason, const core::cursor& goes_on_at) {
+  out += "id:\n";
+  append_named(out, "resync", nullptr, resync_object(reason, goes_on_at));
 }
 
 void append_bye(std::string& out, std::string_view reason, std::chrono::milliseconds retry) {

@@ -18,12 +18,17 @@ void append_event(std::string& out, const core::cursor& id, std::string_view dat
 void begin_event(std::string& out, const core::cursor& id);
 void end_event(std::string& out);
 
+// A named event whose `data` is one line; it moves the client's Last-Event-ID when it has a cursor.
+void append_named(std::string& out, std::string_view name, const core::cursor* id, std::string_view data);
+
 // Control frames. Those that carry an id move the client's Last-Event-ID.
 void append_retry(std::string& out, std::chrono::milliseconds delay);
 void append_hello(std::string& out, const core::cursor& starts_at);
 void append_caught_up(std::string& out, const core::cursor& at);
 void append_checkpoint(std::string& out, const core::cursor& at);
 void append_resync(std::string& out, std::string_view reason, const core::cursor& goes_on_at);
+// The same where nothing may be resumed before a new snapshot is complete: it empties the Last-Event-ID.
+void append_resync_from_scratch(std::string& out, std::string_view reason, const core::cursor& goes_on_at);
 void append_bye(std::string& out, std::string_view reason, std::chrono::milliseconds retry);
 
 // When a client should come back: spread over three seconds, so that a restarted server is not met by all at

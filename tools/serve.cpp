@@ -10,6 +10,7 @@
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
+#include "http/streams/hub.hpp"
 #include "migrations/runner.hpp"
 #include "projections/read_table.hpp"
 #include "projections/record_reader.hpp"
@@ -50,6 +51,8 @@ struct serve_options {
   database_options database;
   http::server_options server;
   http::limits limits;
+  eventstore::feed_options feed;
+  http::streams::hub_options streams;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
   std::string auth = "none";
@@ -64,11 +67,14 @@ struct application {
       : entities(loaded), connect(make_connect(access)), tables(entities),
         short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
         whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
-        feed(context.get_executor(), log), committer(context.get_executor(), connect, tables, feed),
-        records(short_reads, whole_reads, entities),
+        feed(context.get_executor(), log, options.feed),
+        committer(context.get_executor(), connect, tables, feed), records(short_reads, whole_reads, entities),
         listener(context.get_executor(), connect, eventstore::statements::head_channel,
                  [this] { feed.hint(); }),
-        services{entities, committer, feed, log, short_reads, records, options.limits} {}
+        streams(context.get_executor(), feed, log, options.streams), services{entities,    committer,
+                                                                              feed,        log,
+                                                                              short_reads, records,
+                                                                              streams,     options.limits} {}
 
   static pg::connect_options make_connect(const database_access& access) {
     pg::connect_options made;
@@ -93,6 +99,7 @@ struct application {
   eventstore::committer committer;
   projections::record_reader records;
   pg::listener listener;
+  http::streams::hub streams;
   http::services services;
 };
 
@@ -130,6 +137,7 @@ core::result<void> prepare_schema(const database_access& access) {
 asio::awaitable<void> start(application& app, http::server& server, bool demo) {
   const auto until = pg::clock::now() + start_deadline;
   co_await app.feed.start(until);
+  app.streams.start();
   app.committer.start();
   // Whoever reads "listening" may ask /readyz at once, so the committer has its connection before that.
   asio::steady_timer look(co_await asio::this_coro::executor);
@@ -161,6 +169,7 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
   auto drained = app.committer.drain(until - 3s);
   co_await (std::move(stopped) && std::move(drained));
   co_await app.listener.stop();
+  co_await app.streams.stop();
   co_await app.feed.stop();
   co_await app.short_reads.stop();
   co_await app.whole_reads.stop();

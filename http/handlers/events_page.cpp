@@ -1,9 +1,9 @@
 // See events_page.hpp.
 #include "http/handlers/events_page.hpp"
-#include "http/handlers/events_frame.hpp"
 #include "http/handlers/events_request.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
+#include "http/streams/event_envelope.hpp"
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
@@ -66,9 +66,9 @@ class page_scan {
   void append(const eventstore::feed_event& event, core::filter_verdict verdict) {
     if (found_++ != 0) body_.push_back(',');
     if (form_ == event_page_form::json) {
-      append_envelope(body_, event, previous_, verdict);
+      streams::append_envelope(body_, event, previous_, verdict);
     } else {
-      append_cloud_event(body_, event, previous_, verdict);
+      streams::append_cloud_event(body_, event, previous_, verdict);
     }
     previous_ = event.at.position;
   }
@@ -83,11 +83,11 @@ class page_scan {
   std::size_t scanned_ = 0;
 };
 
-response refuse_start(const stream_start& start) {
+response refuse_start(const streams::stream_start& start) {
   const auto head = core::to_string(start.at);
   auto made = problem_answer(core::make_problem(core::problem_code::bad_request,
                                                 fmt::format("after: {}: reload, and go on from {}",
-                                                            start.check == start_check::beyond_head
+                                                            start.check == streams::start_check::beyond_head
                                                                 ? "the log does not reach this cursor"
                                                                 : "this cursor belongs to another history",
                                                             head)));
@@ -102,15 +102,15 @@ asio::awaitable<core::result<response>> event_page(const services& with, const r
   const auto limit = read_limit(asked, with.limits.event_page_max);
   if (!limit) co_return limit.error();
   const std::string after(asked.parameter("after").value_or("0"));
-  const auto start = co_await resolve_start(with, after, asked.until);
+  const auto start = co_await streams::resolve_start(with, after, asked.until);
   if (!start) co_return start.error();
-  if (start->check != start_check::good) co_return refuse_start(*start);
+  if (start->check != streams::start_check::good) co_return refuse_start(*start);
 
   page_scan scan(std::move(filter), form, *limit, start->at);
   const auto stop = std::min<clock::time_point>(asked.until, clock::now() + scan_budget);
   bool at_head = false;
   while (!at_head && !scan.full() && clock::now() < stop) {
-    const auto page = co_await with.feed.read_after(scan.at().position, scan.next_bounds(), asked.until);
+    const auto page = co_await with.feed.read_after(scan.at(), scan.next_bounds(), asked.until);
     at_head = page.events.empty();
     scan.take(page);
   }

@@ -24,18 +24,18 @@ boost::asio::awaitable<void> write(eventstore::committer& committer, std::string
 // Follows a feed to a position and returns what it saw.
 boost::asio::awaitable<std::vector<std::int64_t>> follow(eventstore::feed& feed, std::int64_t upto) {
   std::vector<std::int64_t> seen;
-  core::position at{0};
+  core::cursor at;
   const auto until = eventstore::pg::clock::now() + 30s;
-  while (at.value < upto && eventstore::pg::clock::now() < until) {
+  while (at.position.value < upto && eventstore::pg::clock::now() < until) {
     eventstore::page_bounds bounds;
     bounds.max_events = 37;
     const auto page = co_await feed.read_after(at, bounds, until);
     for (const auto& event : page.events) {
       seen.push_back(event->at.position.value);
     }
-    at = page.end.position;
+    at = page.end;
     if (page.events.empty()) {
-      co_await feed.wait_beyond(at, until);
+      co_await feed.wait_beyond(at.position, until);
     }
   }
   co_return seen;

@@ -2,7 +2,7 @@
 #include "core/event_filter.hpp"
 #include "core/json.hpp"
 #include "eventstore/feed.hpp"
-#include "http/handlers/events_frame.hpp"
+#include "http/streams/event_envelope.hpp"
 #include "http/sse.hpp"
 #include <doctest/doctest.h>
 
@@ -36,7 +36,7 @@ const core::json::value* member(const core::json::document& parsed, std::string_
 TEST_CASE("envelope: head, the subscriber's previous, tail") {
   const auto event = synclog::eventstore::make_feed_event(moved_event());
   std::string out;
-  handlers::append_envelope(out, *event, {4}, core::filter_verdict::show);
+  synclog::http::streams::append_envelope(out, *event, {4}, core::filter_verdict::show);
   const auto parsed = core::json::parse(out);
   REQUIRE(parsed.has_value());
   CHECK(member(*parsed, "previous")->text == "4");
@@ -48,7 +48,7 @@ TEST_CASE("envelope: head, the subscriber's previous, tail") {
 TEST_CASE("envelope: a record that left is deleted, without data and without a word of where it went") {
   const auto event = synclog::eventstore::make_feed_event(moved_event());
   std::string out;
-  handlers::append_envelope(out, *event, {4}, core::filter_verdict::show_as_left);
+  synclog::http::streams::append_envelope(out, *event, {4}, core::filter_verdict::show_as_left);
   const auto parsed = core::json::parse(out);
   REQUIRE(parsed.has_value());
   CHECK(member(*parsed, "action")->text == "deleted");
@@ -64,7 +64,7 @@ TEST_CASE("envelope: a record that left is deleted, without data and without a w
 TEST_CASE("cloud event: the required attributes, and the envelope as data") {
   const auto event = synclog::eventstore::make_feed_event(moved_event());
   std::string out;
-  handlers::append_cloud_event(out, *event, {6}, core::filter_verdict::show);
+  synclog::http::streams::append_cloud_event(out, *event, {6}, core::filter_verdict::show);
   const auto parsed = core::json::parse(out);
   REQUIRE(parsed.has_value());
   CHECK(member(*parsed, "specversion")->text == "1.0");

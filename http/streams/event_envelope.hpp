@@ -6,7 +6,7 @@
 #include "eventstore/feed.hpp"
 #include <string>
 
-namespace synclog::http::handlers {
+namespace synclog::http::streams {
 
 // `verdict` is show or show_as_left.
 void append_envelope(std::string& out, const eventstore::feed_event& event, core::position previous,
@@ -17,4 +17,4 @@ void append_envelope(std::string& out, const eventstore::feed_event& event, core
 void append_cloud_event(std::string& out, const eventstore::feed_event& event, core::position previous,
                         core::filter_verdict verdict);
 
-} // namespace synclog::http::handlers
+} // namespace synclog::http::streams

@@ -1,11 +1,11 @@
-// See events_frame.hpp.
-#include "http/handlers/events_frame.hpp"
+// See event_envelope.hpp.
+#include "http/streams/event_envelope.hpp"
 #include "core/json.hpp"
 #include <fmt/format.h>
 #include <iterator>
 #include <string_view>
 
-namespace synclog::http::handlers {
+namespace synclog::http::streams {
 
 namespace {
 
@@ -74,4 +74,4 @@ void append_cloud_event(std::string& out, const eventstore::feed_event& event, c
   out.push_back('}');
 }
 
-} // namespace synclog::http::handlers
+} // namespace synclog::http::streams

@@ -1,0 +1,64 @@
+// One stream as all its subscribers share it: a view, the ring of its newest frames, and the bells of those
+// who wait. Thread-safe: the hub appends, sessions take.
+#pragma once
+#include "http/streams/bell.hpp"
+#include "http/streams/byte_ring.hpp"
+#include "http/streams/stream_view.hpp"
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace synclog::http::streams {
+
+class channel {
+ public:
+  // `all_bytes` counts what the rings of all channels hold; it outlives them.
+  channel(stream_view_ptr view, core::position base, std::size_t max_bytes,
+          std::atomic<std::int64_t>& all_bytes);
+  ~channel();
+  channel(const channel&) = delete;
+  channel& operator=(const channel&) = delete;
+
+  const stream_view& view() const { return *view_; }
+
+  // The hub's calls, in the order of the log. True when the event belongs to the stream.
+  bool append(const eventstore::feed_event& event, const docs_before& before);
+  void restart(core::position base);
+  bool drop_oldest();
+  // Forgets all frames when none came since the last call: whoever is that far behind finds them in the feed.
+  void rest();
+  std::size_t bytes() const;
+
+  // What follows a position (byte_ring::after).
+  std::optional<byte_ring::slice> after(core::position where) const;
+
+  void add_bell(bell& one);
+  void remove_bell(bell& one);
+  // How many were rung.
+  std::size_t ring_bells() const;
+
+  // The hub's own notes, under its lock.
+  std::size_t members = 0;
+  std::uint64_t last_visit = 0; // of the index
+  bool touched = false;         // frames were appended in this round
+
+ private:
+  // After each change of the ring, under its lock.
+  void count_bytes();
+
+  const stream_view_ptr view_;
+  std::atomic<std::int64_t>& all_bytes_;
+  std::size_t counted_bytes_ = 0;
+  mutable std::mutex mutex_; // guards the ring
+  byte_ring ring_;
+  bool appended_ = false;
+  mutable std::mutex bells_mutex_; // ringing a thousand must not keep readers from the ring
+  std::vector<bell*> bells_;
+};
+
+using channel_ptr = std::shared_ptr<channel>;
+
+} // namespace synclog::http::streams

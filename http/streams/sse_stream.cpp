@@ -1,0 +1,95 @@
+// See sse_stream.hpp.
+#include "http/streams/sse_stream.hpp"
+#include "core/problem.hpp"
+#include "http/sse.hpp"
+#include "http/streams/hub.hpp"
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+namespace synclog::http::streams {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::string_view reason_of(sse_stream::ending why) {
+  switch (why) {
+  case sse_stream::ending::draining:
+    return "restart";
+  case sse_stream::ending::too_slow:
+    return "too_slow";
+  case sse_stream::ending::database_unavailable:
+    return "database_unavailable";
+  case sse_stream::ending::gone:
+  case sse_stream::ending::history_changed:
+    return "history_changed";
+  }
+  core::invariant_broken("ending out of range");
+}
+
+} // namespace
+
+sse_stream::sse_stream(const services& with, responder& answer, stream_kind kind)
+    : with_(with), answer_(answer), bell_(with.streams.sweep()), counted_(with.streams.counters(), kind) {
+  answer_.on_change([this] { bell_.ring(); });
+}
+
+sse_stream::~sse_stream() {
+  answer_.on_change({});
+}
+
+asio::awaitable<void> sse_stream::begin() {
+  co_await answer_.begin(sse::stream_head());
+  std::string retry;
+  sse::append_retry(retry, sse::jittered_retry());
+  co_await answer_.write(retry);
+}
+
+asio::awaitable<void> sse_stream::write(std::string_view bytes) {
+  return answer_.write(bytes);
+}
+
+asio::awaitable<sse_stream::ending> sse_stream::follow(subscription& source, on_new_history policy) {
+  for (;;) {
+    if (answer_.peer_closed()) co_return ending::gone;
+    if (answer_.draining()) co_return ending::draining;
+    if (source.too_slow()) {
+      with_.streams.counters().slow_closes.fetch_add(1, std::memory_order_relaxed);
+      co_return ending::too_slow;
+    }
+    if (policy == on_new_history::stop && source.history_changed()) co_return ending::history_changed;
+    subscription::portion ready;
+    try {
+      ready = co_await source.next();
+    } catch (const eventstore::pg::unavailable&) {
+      co_return ending::database_unavailable; // the client comes back later, here or at another server
+    }
+    if (!ready.bytes.empty()) {
+      co_await answer_.write(ready.bytes);
+      source.count_sent(ready);
+    }
+    if (!ready.more) {
+      ready = {};
+      co_await bell_.wait_until(source.next_control());
+    } else if (ready.bytes.empty()) {
+      // Nothing of a long stretch concerns this stream: other sessions come first.
+      const auto executor = co_await asio::this_coro::executor;
+      co_await asio::post(executor, asio::use_awaitable);
+    }
+  }
+}
+
+asio::awaitable<void> sse_stream::end(ending why) {
+  if (why == ending::gone) {
+    answer_.abort();
+    co_return;
+  }
+  std::string bye;
+  sse::append_bye(bye, reason_of(why), sse::jittered_retry());
+  co_await answer_.write(bye);
+  co_await answer_.finish();
+}
+
+} // namespace synclog::http::streams

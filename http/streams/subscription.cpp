@@ -1,0 +1,160 @@
+// See subscription.hpp.
+#include "http/streams/subscription.hpp"
+#include <algorithm>
+#include <utility>
+
+namespace synclog::http::streams {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto filtered_checkpoint_every = 5s; // while events pass that this stream does not show
+constexpr auto idle_checkpoint_every = 15s;
+constexpr auto read_deadline = 10s;
+constexpr auto docs_deadline = 2s;
+constexpr std::size_t kept_bytes = 1u << 10; // of a buffer that is not in use
+
+} // namespace
+
+subscription::subscription(const services& with, stream_view_ptr view, subscription_start start, bell& rung)
+    : with_(with), view_(std::move(view)), channel_(with.streams.join(view_, rung)), at_(start.at),
+      told_(start.at.position), previous_(start.at.position), generation_(start.generation),
+      pending_resync_(start.needs_resync ? start.reason : std::string_view()), last_frame_(clock::now()),
+      last_fresh_(last_frame_) {}
+
+bool subscription::history_changed() const {
+  return with_.streams.where().generation > generation_;
+}
+
+subscription::clock::time_point subscription::next_control() const {
+  if (!caught_up_) return last_frame_ + filtered_checkpoint_every;
+  const bool filtered = told_ < with_.streams.where().at.position;
+  if (filtered) return last_frame_ + filtered_checkpoint_every;
+  // Events that this stream does not show ring no bell: look now and then whether some have passed.
+  return std::min(last_frame_ + idle_checkpoint_every, clock::now() + filtered_checkpoint_every);
+}
+
+bool subscription::checkpoint_is_due() const {
+  const bool filtered = told_ < at_.position;
+  return clock::now() >= last_frame_ + (filtered ? filtered_checkpoint_every : idle_checkpoint_every);
+}
+
+bool subscription::too_slow() const {
+  return caught_up_ && clock::now() - last_fresh_ > with_.limits.slow_reader;
+}
+
+subscription::portion subscription::own(bool more) {
+  if (!out_.empty()) last_frame_ = clock::now();
+  portion made;
+  made.bytes = out_;
+  made.more = more;
+  made.events = std::exchange(own_events_, 0);
+  return made;
+}
+
+void subscription::note_shown(const core::cursor& at) {
+  at_ = at;
+  told_ = previous_ = at.position;
+}
+
+asio::awaitable<subscription::portion> subscription::next() {
+  out_.clear();
+  if (out_.capacity() > kept_bytes) out_ = {};
+  // Read before the channel: everything up to here is in it.
+  const auto place = with_.streams.where();
+  if (place.generation > generation_) co_return resync(place, "other_history");
+  if (place.generation < generation_) co_return own(false); // the hub is about to change, and rings then
+  if (!pending_resync_.empty()) co_return resync({at_, generation_}, pending_resync_);
+  auto slice = channel_.shared().after(at_.position);
+  if (!slice) co_return co_await catch_up();
+  if (!slice->bytes.empty()) co_return take_ready(std::move(*slice));
+  co_return at_head(place.at);
+}
+
+subscription::portion subscription::take_ready(byte_ring::slice slice) {
+  if (told_ < slice.first_previous) {
+    // The frames' `previous` lies between the client's cursor and ours: it must hold ours first.
+    told_ = at_.position;
+    view_->format().append_checkpoint(out_, at_);
+    return own(true);
+  }
+  note_shown(slice.last);
+  const auto now = clock::now();
+  last_frame_ = now;
+  if (now - slice.known_at < with_.limits.slow_reader) last_fresh_ = now;
+  portion made;
+  made.bytes = slice.bytes;
+  made.more = true;
+  made.holds = std::move(slice.holds);
+  made.events = slice.frames;
+  made.known_at = slice.known_at;
+  return made;
+}
+
+subscription::portion subscription::at_head(const core::cursor& head) {
+  if (head.position > at_.position) at_ = head;
+  last_fresh_ = clock::now();
+  if (!caught_up_) {
+    caught_up_ = true;
+    told_ = at_.position;
+    view_->format().append_caught_up(out_, at_);
+  } else if (checkpoint_is_due()) {
+    told_ = at_.position;
+    view_->format().append_checkpoint(out_, at_);
+  }
+  return own(false);
+}
+
+// Of the log's history only what the hub follows now counts; what the client has beyond it is void.
+subscription::portion subscription::resync(const hub::place& now, std::string_view reason) {
+  generation_ = now.generation;
+  pending_resync_ = {};
+  note_shown(now.at);
+  view_->format().append_resync(out_, reason, at_);
+  return own(true);
+}
+
+asio::awaitable<subscription::portion> subscription::catch_up() {
+  const auto bounds = with_.limits.catch_up;
+  const auto page = co_await with_.feed.read_after(at_, bounds, clock::now() + read_deadline);
+  // The feed has been told; the hub rings when it knows the new history.
+  if (page.history_changed) co_return own(false);
+  auto& counters = with_.streams.counters();
+  counters.catch_up_pages.fetch_add(1, std::memory_order_relaxed);
+  docs_before before;
+  std::vector<eventstore::record_version> wanted;
+  std::vector<std::int64_t> positions;
+  for (const auto& event : page.events) {
+    if (!view_->wants_before(*event)) continue;
+    wanted.push_back({event->entity, event->record_id, event->version - 1});
+    positions.push_back(event->at.position.value);
+  }
+  if (!wanted.empty()) {
+    auto docs = co_await with_.log.docs_at(std::move(wanted), clock::now() + docs_deadline);
+    for (std::size_t i = 0; i < docs.size(); ++i)
+      if (docs[i]) before.emplace(positions[i], std::move(*docs[i]));
+  }
+  for (const auto& event : page.events) {
+    if (!view_->append(out_, *event, previous_, before)) continue;
+    note_shown(event->at);
+    ++own_events_;
+  }
+  if (!page.events.empty()) at_ = page.end;
+  if (out_.empty() && clock::now() >= last_frame_ + filtered_checkpoint_every) {
+    told_ = at_.position;
+    view_->format().append_checkpoint(out_, at_);
+  }
+  co_return own(true);
+}
+
+void subscription::count_sent(const portion& done) const {
+  auto& counters = with_.streams.counters();
+  counters.bytes_sent.fetch_add(done.bytes.size(), std::memory_order_relaxed);
+  if (done.events == 0) return;
+  counters.events_sent.fetch_add(done.events, std::memory_order_relaxed);
+  if (done.known_at != clock::time_point{}) counters.observe_delay(clock::now() - done.known_at);
+}
+
+} // namespace synclog::http::streams
