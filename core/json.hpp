@@ -82,12 +82,37 @@ result<std::string> merge_patch(std::string_view target, std::string_view patch)
 // One segment of an RFC 6901 pointer, escaped (~0, ~1).
 std::string pointer_segment(std::string_view name);
 
-// The top-level members of a canonical object without building a tree: name token still quoted, value as a
-// slice. Returns false when the text is no object.
+// A top-level member of a canonical object, as views into its text.
 struct slice {
   std::string_view name; // quoted token without its quotes, still escaped
   std::string_view value;
 };
+
+// The top-level members one after the other, without building a tree, so that a reader may stop early. The
+// text was written by us: the grammar is trusted, but never read past the end. The text outlives the slices.
+class member_reader {
+ public:
+  explicit member_reader(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
+  // False behind the last member, and as soon as the text turns out to be no object.
+  bool next(slice& out);
+  // After next() gave false: the text was one object and nothing else.
+  bool whole() const { return state_ == state::whole; }
+
+ private:
+  enum class state : std::uint8_t { unopened, open, whole, broken };
+  bool take(char expected);
+  void skip_space();
+  bool skip_string();
+  bool skip_value();
+  bool skip_container();
+  bool close();
+
+  const char* at_;
+  const char* end_;
+  state state_ = state::unopened;
+};
+
+// All members at once. Returns false when the text is no object.
 bool split_object(std::string_view text, std::vector<slice>& out);
 
 } // namespace synclog::core::json

@@ -11,8 +11,6 @@ namespace synclog::core {
 
 namespace {
 
-constexpr char field_separator = '\x1F';
-
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char each) { return static_cast<unsigned char>(each) < 0x80; });
@@ -61,19 +59,25 @@ std::string fold_text(std::string_view text) {
   return folded;
 }
 
+void append_search_part(std::string& out, std::string_view json_text) {
+  if (json_text == "null") return;
+  // Text once kept as a number, by an older definition, has no quotes. Most tokens have no escapes: fold what
+  // stands between the quotes.
+  if (json_text.front() != '"')
+    append_folded(out, json_text);
+  else if (json_text.find('\\') == std::string_view::npos)
+    append_folded(out, json_text.substr(1, json_text.size() - 2));
+  else
+    append_folded(out, json::unquote(json_text));
+}
+
 std::string search_text(const entity& definition, const field_texts& fields) {
   std::string folded;
   bool first = true;
   for (const std::size_t index : definition.search_fields) {
-    if (!first) folded.push_back(field_separator);
+    if (!first) folded.push_back(search_separator);
     first = false;
-    if (!fields.has(index) || fields.is_null(index)) continue;
-    const std::string_view token = fields.get(index);
-    // Most tokens have no escapes: fold what stands between the quotes.
-    if (token.find('\\') == std::string_view::npos)
-      append_folded(folded, token.substr(1, token.size() - 2));
-    else
-      append_folded(folded, json::unquote(token));
+    if (fields.has(index)) append_search_part(folded, fields.get(index));
   }
   return folded;
 }

@@ -412,6 +412,24 @@ TEST_CASE("json: the slices of an object are its members' texts") {
     CHECK_FALSE(json::split_object(bad, slices));
 }
 
+TEST_CASE("json: members are read one by one, and a reader may stop before what is broken") {
+  json::member_reader members(R"({"a":"\\\",","b":"\\","c":[1)");
+  json::slice member;
+  REQUIRE(members.next(member));
+  CHECK(member.value == R"("\\\",")");
+  REQUIRE(members.next(member));
+  CHECK(member.name == "b");
+  CHECK(member.value == R"("\\")");
+  CHECK_FALSE(members.next(member));
+  CHECK_FALSE(members.whole());
+  CHECK_FALSE(members.next(member));
+  json::member_reader empty("{}");
+  CHECK_FALSE(empty.next(member));
+  CHECK(empty.whole());
+  CHECK_FALSE(empty.next(member));
+  CHECK(empty.whole());
+}
+
 TEST_CASE("json: pointer segments escape tilde and slash") {
   CHECK(json::pointer_segment("a~b/c") == "a~0b~1c");
 }

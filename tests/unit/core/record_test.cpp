@@ -174,4 +174,7 @@ TEST_CASE("fold: the search text of a record keeps its fields apart") {
   fields.set(*clients.field_index("phone"), "null");
   fields.set(*clients.field_index("reference_number"), "\"REF-1\"");
   CHECK(search_text(clients, fields) == "emile \"x\"\x1F\x1Fref-1");
+  fields.set(*clients.field_index("phone"), "12.5"); // a number by an older definition
+  CHECK(search_text(clients, fields) == "emile \"x\"\x1F"
+                                        "12.5\x1Fref-1");
 }
