@@ -98,6 +98,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool push(parts& rest);
   void watch_peer();
   void note_peer_closed();
+  bool nothing_to_read();
 
   // deadlines
   void arm(clock::time_point when);

@@ -214,12 +214,21 @@ bool session::become_stream() {
 }
 
 // A stream's client has nothing more to say: whatever becomes readable is its end, or something it must not
-// send.
+// send. Being woken alone proves neither: Asio may deliver late what epoll said of the request's own bytes.
 void session::watch_peer() {
-  auto notice = [self = shared_from_this()](error_code) {
-    if (!self->taken_) self->note_peer_closed();
+  auto notice = [self = shared_from_this()](error_code ec) {
+    if (self->taken_) return;
+    if (!ec && self->nothing_to_read()) return self->watch_peer();
+    self->note_peer_closed();
   };
   socket_.async_wait(tcp::socket::wait_read, std::move(notice));
+}
+
+bool session::nothing_to_read() {
+  char one = 0;
+  error_code ec;
+  socket_.receive(asio::buffer(&one, 1), tcp::socket::message_peek, ec);
+  return ec == asio::error::would_block || ec == asio::error::try_again;
 }
 
 void session::note_peer_closed() {

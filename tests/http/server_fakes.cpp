@@ -125,8 +125,11 @@ asio::awaitable<void> test_server::stream(http::responder& answer) {
   head.headers.emplace_back("Content-Type", "text/event-stream");
   co_await answer.begin(std::move(head));
   ++streaming;
-  while (!answer.peer_closed() && !answer.draining())
+  if (in_stream) in_stream();
+  while (!answer.peer_closed() && !answer.draining()) {
+    ++looks;
     co_await pause(std::chrono::milliseconds(2));
+  }
   if (answer.draining() && !answer.peer_closed()) {
     ++drained;
     co_await answer.write("event: bye\ndata: {}\n\n");

@@ -48,6 +48,9 @@ class test_server {
   std::atomic<std::uint64_t> flooded{0}; // bytes that /flood has written
   std::atomic<int> handled{0};
   std::atomic<int> drained{0}; // streams that ended because the server drains
+  std::atomic<int> looks{0};   // of /stream handlers at whether the client is gone
+  std::function<void()>
+      in_stream; // called by /stream on its strand before the first look; set before the request
 
  private:
   boost::asio::awaitable<void> call(const http::route& target, const http::request& asked,

@@ -1,14 +1,47 @@
 // Stopping: what is idle goes at once, what is under way finishes, what does not is cut. And streams that
 // notice their client.
 #include "server_fakes.hpp"
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <doctest/doctest.h>
 #include <future>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 using namespace synclog;
 using namespace std::chrono_literals;
 using tests::http_reply;
 using tests::test_server;
 using tests::wait_until;
+
+namespace {
+
+// The server's end of the client's connection: it lives in this process.
+int server_side_of(const tests::http_client& client) {
+  constexpr int descriptors = 1'024;
+  sockaddr_in here{};
+  socklen_t bytes = sizeof here;
+  getsockname(client.descriptor(), reinterpret_cast<sockaddr*>(&here), &bytes);
+  for (int fd = 0; fd < descriptors; ++fd) {
+    sockaddr_in peer{};
+    bytes = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) == 0 && peer.sin_port == here.sin_port)
+      return fd;
+  }
+  return -1;
+}
+
+// Returns when the context has taken from epoll all that had come before the call: a later event has been
+// delivered. Needs exactly one thread of the context to be free.
+bool events_delivered(boost::asio::io_context& context) {
+  boost::asio::posix::stream_descriptor later(context, eventfd(1, EFD_CLOEXEC));
+  std::atomic<bool> delivered{false};
+  later.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                   [&delivered](boost::system::error_code) { delivered = true; });
+  return wait_until([&delivered] { return delivered.load(); });
+}
+
+} // namespace
 
 TEST_CASE("server: stop closes idle connections at once and lets requests finish") {
   test_server server;
@@ -76,6 +109,28 @@ TEST_CASE(
     CHECK(wait_until([&] { return server.streaming == 0 && server.metrics().streams == 0; }));
   }
   CHECK(server.drained == 0);
+}
+
+// Asio completes a wait for readable by what epoll said, however long ago: on a busy machine a stream's wait
+// could be completed by the arrival of its own request.
+TEST_CASE("server: a stream that is woken for bytes no longer there goes on, and then notices its client") {
+  test_server::settings with = test_server::quick_settings();
+  with.threads = 2; // one is inside the handler, the other watches
+  test_server server(with);
+  auto client = server.client();
+  server.in_stream = [&] {
+    client.send("x");
+    CHECK(events_delivered(server.io().context()));
+    char gone = 0;
+    CHECK(recv(server_side_of(client), &gone, 1, MSG_DONTWAIT) == 1);
+  };
+  client.send_request("GET", "/stream");
+  CHECK(client.read_head().status == 200);
+  REQUIRE(wait_until([&] { return server.streaming == 1; }));
+  CHECK(wait_until([&] { return server.looks >= 5 || server.streaming == 0; }));
+  CHECK(server.streaming == 1);
+  client.close();
+  CHECK(wait_until([&] { return server.streaming == 0; }));
 }
 
 TEST_CASE("server: idle streams outlive every timeout") {
