@@ -3,12 +3,13 @@
 #include "core/chain.hpp"
 #include "http/handlers/conditions.hpp"
 #include "http/handlers/list_answer_writer.hpp"
+#include "http/handlers/live_query.hpp"
+#include "http/handlers/page_sizer.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
 #include "projections/list_query.hpp"
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -20,38 +21,8 @@ using clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> offers{media_json, media_csv, media_ndjson}; // as list_form
-
-// How many rows to ask for next, so that a page comes near a number of bytes whatever the records' size.
-// Where each page costs the database much (it sorts the table anew for every page when no index has the
-// order), pages grow, within bounds.
-class page_sizer {
- public:
-  explicit page_sizer(std::size_t first_rows) : rows_(first_rows) {}
-  std::size_t next() const { return rows_; }
-  void saw(std::span<const std::string_view> docs, clock::duration took) {
-    // The largest row seen lately counts, not an average: one page of large records must not follow many
-    // small ones.
-    largest_ -= largest_ / 8;
-    for (const auto doc : docs)
-      largest_ = std::max(largest_, doc.size());
-    if (took > costly_page) target_bytes_ = std::min(target_bytes_ * 4, largest_target_bytes);
-    const auto max_rows = target_bytes_ > usual_target_bytes ? projections::max_list_limit : usual_max_rows;
-    const auto grown = std::min(max_rows, rows_ * 4);
-    // Round numbers: every number of rows is a prepared statement of its own.
-    rows_ =
-        std::bit_floor(std::clamp<std::size_t>(target_bytes_ / std::max<std::size_t>(1, largest_), 1, grown));
-  }
-
- private:
-  static constexpr std::size_t usual_target_bytes = 256u << 10;
-  static constexpr std::size_t largest_target_bytes = 4u << 20;
-  static constexpr std::size_t usual_max_rows = 2'000;
-  static constexpr std::chrono::milliseconds costly_page{40};
-  std::size_t rows_;
-  std::size_t target_bytes_ = usual_target_bytes;
-  std::size_t largest_ = 0;
-};
+constexpr std::array<std::string_view, 4> offers{media_json, media_csv, media_ndjson, // as list_form
+                                                 media_sse};                          // a live query
 
 // Everything about one list request.
 struct list_call {
@@ -231,6 +202,10 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
 } // namespace
 
 asio::awaitable<void> answer_list(const services& with, const request& asked, responder& answer) {
+  if (const auto form = negotiate(asked, offers); form && offers[*form] == media_sse) {
+    co_await answer_live_query(with, asked, answer);
+    co_return;
+  }
   auto call = open_list(with, asked);
   if (!call) {
     auto why = call.error();

@@ -30,7 +30,6 @@ constexpr auto look_around_every = 500ms;
 constexpr auto sweep_every = 200ms;
 constexpr auto rest_every = 2s;     // quiet channels give up their blocks
 constexpr auto read_deadline = 10s; // of a slice that is no longer in memory
-constexpr auto docs_deadline = 2s;
 constexpr auto retry_pause = 200ms;
 constexpr auto pause_a_wake = 5us; // what waking and writing one subscriber costs, about
 
@@ -45,7 +44,6 @@ struct hub::impl : std::enable_shared_from_this<hub::impl> {
   asio::awaitable<void> run();
   asio::awaitable<void> sweep_loop();
   asio::awaitable<bool> advance();
-  asio::awaitable<docs_before> read_docs_before(const std::vector<eventstore::feed_event_ptr>& events);
   asio::awaitable<void> wait(clock::duration span);
   void skip_to_head();
   void change_history();
@@ -143,35 +141,6 @@ void hub::impl::bound_bytes() {
   }
 }
 
-// What some view wants to know of records before these events. When the log cannot be read nothing is known,
-// and views say what is safe without it.
-asio::awaitable<docs_before>
-hub::impl::read_docs_before(const std::vector<eventstore::feed_event_ptr>& events) {
-  std::vector<eventstore::record_version> wanted;
-  std::vector<std::int64_t> positions;
-  {
-    const std::lock_guard guard(mutex);
-    for (const auto& event : events) {
-      bool asked = false;
-      const auto ask = [&](const channel_ptr& one) { asked = asked || one->view().wants_before(*event); };
-      index.visit(*event, ask);
-      if (!asked) continue;
-      wanted.push_back({event->entity, event->record_id, event->version - 1});
-      positions.push_back(event->at.position.value);
-    }
-  }
-  docs_before made;
-  if (wanted.empty()) co_return made;
-  try {
-    auto docs = co_await log.docs_at(std::move(wanted), clock::now() + docs_deadline);
-    for (std::size_t i = 0; i < docs.size(); ++i)
-      if (docs[i]) made.emplace(positions[i], std::move(*docs[i]));
-  } catch (const eventstore::pg::unavailable& failed) {
-    spdlog::warn("streams: {}", failed.what());
-  }
-  co_return made;
-}
-
 // One slice. True when more lies ready.
 asio::awaitable<bool> hub::impl::advance() {
   const auto from = current();
@@ -189,7 +158,14 @@ asio::awaitable<bool> hub::impl::advance() {
   if (nobody) co_return false;
   const auto page = co_await feed.read_after(from.at, slice_bounds, clock::now() + read_deadline);
   if (page.events.empty()) co_return false;
-  const auto before = co_await read_docs_before(page.events);
+  const auto wants = [this](const eventstore::feed_event& event) {
+    bool asked = false;
+    const auto ask = [&](const channel_ptr& one) { asked = asked || one->view().wants_before(event); };
+    const std::lock_guard guard(mutex);
+    index.visit(event, ask);
+    return asked;
+  };
+  const auto before = co_await read_docs_before(log, page.events, wants);
   if (feed.generation() != from.generation) co_return true;
   rung_in_round += append(page.events, before, page.end);
   co_return page.events.size() >= slice_bounds.max_events;

@@ -37,6 +37,7 @@ class sse_stream {
 
   // The client has gone, or the server drains.
   bool is_over() const { return answer_.peer_closed() || answer_.draining(); }
+  bool is_draining() const { return answer_.draining(); }
 
  private:
   const services& with_;

@@ -3,7 +3,9 @@
 #pragma once
 #include "eventstore/feed.hpp"
 #include "http/streams/wire_format.hpp"
+#include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,8 +19,17 @@ struct stream_interest {
   std::vector<std::string> resources, branches, ids; // branches: before or after the event
 };
 
-// A record's data before an event, by the event's position. Not there: it did not exist, or is not known.
-using docs_before = std::unordered_map<std::int64_t, std::string>;
+// Records' data before some events.
+struct docs_before {
+  std::unordered_map<std::int64_t, std::string> docs; // by the event's position
+  bool is_complete = true; // what views wanted and is not in `docs` did not exist; otherwise it is not known
+};
+
+class stream_view;
+// Reads from the log what `wants` says of these events. Does not throw: what cannot be read is not known.
+boost::asio::awaitable<docs_before>
+read_docs_before(eventstore::log_reader& log, const std::vector<eventstore::feed_event_ptr>& events,
+                 const std::function<bool(const eventstore::feed_event&)>& wants);
 
 class stream_view {
  public:

@@ -13,7 +13,6 @@ namespace {
 constexpr auto filtered_checkpoint_every = 5s; // while events pass that this stream does not show
 constexpr auto idle_checkpoint_every = 15s;
 constexpr auto read_deadline = 10s;
-constexpr auto docs_deadline = 2s;
 constexpr std::size_t kept_bytes = 1u << 10; // of a buffer that is not in use
 
 } // namespace
@@ -123,19 +122,8 @@ asio::awaitable<subscription::portion> subscription::catch_up() {
   if (page.history_changed) co_return own(false);
   auto& counters = with_.streams.counters();
   counters.catch_up_pages.fetch_add(1, std::memory_order_relaxed);
-  docs_before before;
-  std::vector<eventstore::record_version> wanted;
-  std::vector<std::int64_t> positions;
-  for (const auto& event : page.events) {
-    if (!view_->wants_before(*event)) continue;
-    wanted.push_back({event->entity, event->record_id, event->version - 1});
-    positions.push_back(event->at.position.value);
-  }
-  if (!wanted.empty()) {
-    auto docs = co_await with_.log.docs_at(std::move(wanted), clock::now() + docs_deadline);
-    for (std::size_t i = 0; i < docs.size(); ++i)
-      if (docs[i]) before.emplace(positions[i], std::move(*docs[i]));
-  }
+  const auto wants = [this](const eventstore::feed_event& event) { return view_->wants_before(event); };
+  const auto before = co_await read_docs_before(with_.log, page.events, wants);
   for (const auto& event : page.events) {
     if (!view_->append(out_, *event, previous_, before)) continue;
     note_shown(event->at);

@@ -1,0 +1,225 @@
+// See live_query.hpp. The snapshot is exact though its pages are read one after the other: a row that changed
+// after the first page's position is left out, and as it was at that position it comes from the log, after
+// the pages.
+#include "http/handlers/live_query.hpp"
+#include "core/json.hpp"
+#include "http/handlers/events_request.hpp"
+#include "http/handlers/page_sizer.hpp"
+#include "http/handlers/records_common.hpp"
+#include "http/sse.hpp"
+#include "http/streams/live_view.hpp"
+#include "http/streams/sse_stream.hpp"
+#include "projections/list_query.hpp"
+#include <array>
+#include <boost/system/system_error.hpp>
+#include <charconv>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace synclog::http::handlers {
+
+namespace asio = boost::asio;
+using clock = std::chrono::steady_clock;
+using ending = streams::sse_stream::ending;
+
+namespace {
+
+constexpr std::size_t first_rows = 64;
+constexpr std::chrono::seconds feed_patience{5};
+
+// The position in a record's text; 0 when it has none.
+std::int64_t position_in(std::string_view doc) {
+  core::json::member_reader members(doc);
+  core::json::slice member;
+  while (members.next(member)) {
+    if (member.name != "position") continue;
+    std::int64_t value = 0;
+    std::from_chars(member.value.data(), member.value.data() + member.value.size(), value);
+    return value;
+  }
+  return 0;
+}
+
+class live_query {
+ public:
+  live_query(const services& with, const request& asked, responder& answer, projections::list_query query)
+      : with_(with), asked_(asked), query_(std::move(query)),
+        view_(std::make_shared<const streams::live_view>(query_)),
+        stream_(with, answer, streams::stream_kind::live_query) {}
+
+  // `start` no value: from a snapshot. Throws before anything is sent when the first page cannot be read.
+  asio::awaitable<void> run(std::optional<streams::stream_start> start) {
+    std::optional<projections::list_page> first;
+    std::string out;
+    auto why = ending::history_changed;
+    if (!start || start->check != streams::start_check::good) {
+      if (start) note_resync(out, streams::to_string(start->check), start->at);
+      first = co_await first_page(asked_.until);
+      at_ = first->head;
+    } else {
+      at_ = start->at;
+      generation_ = start->generation;
+    }
+    co_await stream_.begin();
+    sse::append_hello(out, at_);
+    co_await stream_.write(out);
+    if (!first) why = co_await follow();
+    while (why == ending::history_changed) {
+      if (!first) {
+        out.clear();
+        note_resync(out, "other_history", with_.feed.head());
+        co_await stream_.write(out);
+      }
+      const auto cut = co_await write_snapshot(std::move(first));
+      first.reset();
+      why = cut ? *cut : co_await follow();
+    }
+    co_await stream_.end(why);
+  }
+
+ private:
+  asio::awaitable<ending> follow() {
+    streams::subscription source(with_, view_, {at_, generation_}, stream_.wake());
+    co_return co_await stream_.follow(source, streams::sse_stream::on_new_history::stop);
+  }
+
+  // Nothing may be resumed before the snapshot that follows is complete.
+  static void note_resync(std::string& out, std::string_view reason, const core::cursor& at) {
+    sse::append_resync_from_scratch(out, reason, at);
+  }
+
+  asio::awaitable<projections::list_page> first_page(eventstore::pg::deadline until) {
+    generation_ = with_.feed.generation();
+    query_.after.clear();
+    return with_.records.page(query_, first_rows, until);
+  }
+
+  // Ends early with a reason when the client has gone, the server drains or the database is away.
+  asio::awaitable<std::optional<ending>> write_snapshot(std::optional<projections::list_page> page) {
+    try {
+      if (!page) page = co_await first_page(clock::now() + with_.limits.request_deadline);
+      at_ = page->head;
+      const auto read_to = co_await write_pages(std::move(*page));
+      if (stream_.is_over()) co_return ending_of_stream();
+      co_await write_changed_meanwhile(read_to);
+      if (stream_.is_over()) co_return ending_of_stream();
+      if (with_.feed.generation() != generation_) co_return ending::history_changed;
+    } catch (const boost::system::system_error&) {
+      throw; // the client is gone
+    } catch (const std::exception& failed) {
+      spdlog::warn("live query {}, request {}: {}", query_.definition->name, asked_.request_id,
+                   failed.what());
+      co_return ending::database_unavailable;
+    }
+    co_return std::nullopt;
+  }
+
+  ending ending_of_stream() const { return stream_.is_draining() ? ending::draining : ending::gone; }
+
+  // Rows that have not changed since the first page. Returns the head behind the last page.
+  asio::awaitable<core::position> write_pages(projections::list_page page) {
+    page_sizer sizer(first_rows);
+    std::string out;
+    auto read_to = page.head.position;
+    for (auto began = clock::now();; began = clock::now()) {
+      sizer.saw(page.docs, clock::now() - began);
+      for (const auto doc : page.docs)
+        if (position_in(doc) <= at_.position.value) view_->format().append_row(out, "snapshot", nullptr, doc);
+      read_to = std::max(read_to, page.head.position);
+      const bool more = page.more && !page.docs.empty();
+      if (more) query_.after = std::move(page.last_values);
+      page = {}; // given back before a slow reader is waited for
+      if (!out.empty()) co_await stream_.write(out);
+      out.clear();
+      if (!more || stream_.is_over()) co_return read_to;
+      page = co_await with_.records.page(query_, sizer.next(), clock::now() + with_.limits.request_deadline);
+    }
+  }
+
+  // Whatever was touched while the pages were read, as it was at the snapshot's position. A row that was
+  // written already may come again: it is the same.
+  asio::awaitable<void> write_changed_meanwhile(core::position read_to) {
+    if (read_to <= at_.position) co_return;
+    with_.feed.hint();
+    const core::position before_end{read_to.value - 1};
+    co_await with_.feed.wait_beyond(before_end, clock::now() + feed_patience);
+    std::string out;
+    auto at = at_;
+    while (at.position < read_to && !stream_.is_over()) {
+      const auto page = co_await with_.feed.read_after(at, with_.limits.catch_up,
+                                                       clock::now() + with_.limits.request_deadline);
+      if (page.events.empty()) co_return; // another history: the caller looks
+      const auto wants = [this](const eventstore::feed_event& event) {
+        return event.entity == query_.definition->name && event.version > 1;
+      };
+      const auto before = co_await streams::read_docs_before(with_.log, page.events, wants);
+      if (!before.is_complete) throw std::runtime_error("the log cannot be read");
+      for (const auto& [position, doc] : before.docs)
+        if (position_in(doc) <= at_.position.value && view_->filter().matches(doc))
+          view_->format().append_row(out, "snapshot", nullptr, doc);
+      at = page.end;
+      if (!out.empty()) co_await stream_.write(out);
+      out.clear();
+    }
+  }
+
+  const services& with_;
+  const request& asked_;
+  projections::list_query query_;
+  std::shared_ptr<const streams::live_view> view_;
+  streams::sse_stream stream_;
+  core::cursor at_;              // of the snapshot, or where it resumes
+  std::uint64_t generation_ = 0; // of the feed, before `at_` was read
+};
+
+// The list's own parameters, but for those that name an order or a part.
+core::result<projections::list_query> open_query(const services& with, const request& asked) {
+  const auto definition = find_entity(with, asked);
+  if (!definition) return definition.error();
+  parameter_list params;
+  for (const auto& [name, value] : asked.query) {
+    if (name == "limit" || name == "cursor")
+      return core::make_problem(core::problem_code::bad_request,
+                                name +
+                                    ": a live query has all rows of its result, in the client's own order");
+    if (name != "after") params.emplace_back(name, value);
+  }
+  return projections::parse_list_query(**definition, params, asked.caller);
+}
+
+} // namespace
+
+asio::awaitable<void> answer_live_query(const services& with, const request& asked, responder& answer) {
+  auto query = open_query(with, asked);
+  if (!query) {
+    auto why = query.error();
+    co_await send_problem(answer, std::move(why));
+    co_return;
+  }
+  std::optional<streams::stream_start> start;
+  if (!stream_cursor(asked).empty() || asked.parameter("after")) {
+    const auto found = co_await find_stream_start(with, asked);
+    if (!found) {
+      auto why = found.error();
+      co_await send_problem(answer, std::move(why));
+      co_return;
+    }
+    start = *found;
+  } else {
+    streams::count_start(with, streams::start_from_now(with));
+  }
+  if (asked.method == method::head) {
+    auto head = sse::stream_head();
+    co_await answer.send(std::move(head));
+    co_return;
+  }
+  if (!answer.become_stream()) {
+    auto why = too_many_streams();
+    co_await send_problem(answer, std::move(why));
+    co_return;
+  }
+  live_query live(with, asked, answer, std::move(*query));
+  co_await live.run(std::move(start));
+}
+
+} // namespace synclog::http::handlers
