@@ -22,5 +22,7 @@ prometheus::MetricFamily counter(std::string name, std::string help, double valu
 void append_process(std::vector<prometheus::MetricFamily>& out);
 // Committer, feed and pool.
 void append_services(std::vector<prometheus::MetricFamily>& out, const services& with);
+// Streams and their subscribers.
+void append_streams(std::vector<prometheus::MetricFamily>& out, const services& with);
 
 } // namespace synclog::http::families

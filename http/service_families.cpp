@@ -63,6 +63,7 @@ namespace synclog::http {
 std::string metrics::text(const services& with) const {
   std::vector<prometheus::MetricFamily> all = collect();
   families::append_services(all, with);
+  families::append_streams(all, with);
   return serialise(all);
 }
 

@@ -56,6 +56,7 @@ struct serve_options {
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
   std::string auth = "none";
+  int slow_reader_s = 60;
   bool demo = false;
   unsigned threads = 0;
 };
@@ -231,6 +232,7 @@ int run_serve(serve_options options) {
     fmt::print(stderr, "synclog: {}\n", *refused);
     return exit_usage;
   }
+  options.limits.slow_reader = std::chrono::seconds(options.slow_reader_s);
   const auto entities = core::catalog::load(options.entities_dir);
   if (!entities) {
     return report_problem(entities.error());
@@ -322,6 +324,26 @@ void add_serve(CLI::App& app, run_command& chosen) {
   serve->add_option("--max-streams", options->limits.max_streams, "open event streams")
       ->envname("SYNCLOG_MAX_STREAMS")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  serve->add_option("--feed-ring", options->feed.ring_bytes, "bytes of the newest events held in memory")
+      ->envname("SYNCLOG_FEED_RING")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  serve->add_option("--stream-ring", options->streams.ring_bytes, "bytes of ready frames held for streams")
+      ->envname("SYNCLOG_STREAM_RING")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  serve
+      ->add_option("--stream-page", options->limits.catch_up.max_bytes,
+                   "bytes that a stream behind the head takes from the log at once")
+      ->envname("SYNCLOG_STREAM_PAGE")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  serve
+      ->add_option("--slow-reader", options->slow_reader_s,
+                   "seconds that a stream may stay behind before it is told bye")
+      ->envname("SYNCLOG_SLOW_READER")
+      ->check(CLI::Range(1, 86'400))
       ->capture_default_str();
   serve->callback([options, &chosen] { chosen = [options] { return run_serve(*options); }; });
 }

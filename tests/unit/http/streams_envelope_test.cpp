@@ -7,7 +7,6 @@
 #include <doctest/doctest.h>
 
 namespace core = synclog::core;
-namespace handlers = synclog::http::handlers;
 namespace sse = synclog::http::sse;
 
 namespace {

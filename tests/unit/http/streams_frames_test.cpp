@@ -1,0 +1,169 @@
+// Frames of a WebSocket: ours as bytes, the client's as commands; and the bell.
+#include "core/entity.hpp"
+#include "http/streams/bell.hpp"
+#include "http/streams/socket_frames.hpp"
+#include "http/streams/wire_format.hpp"
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <doctest/doctest.h>
+#include <thread>
+
+namespace core = synclog::core;
+namespace streams = synclog::http::streams;
+using namespace std::chrono_literals;
+
+namespace {
+
+const core::catalog& entities() {
+  static const auto loaded = core::catalog::load("");
+  return *loaded;
+}
+
+std::string refusal(std::string_view text) {
+  const auto parsed = streams::parse_client_frame(text, entities());
+  return parsed ? "taken" : std::string(core::to_string(parsed.error().code));
+}
+
+streams::subscribe_frame subscribe(std::string_view text) {
+  auto parsed = streams::parse_client_frame(text, entities());
+  REQUIRE(parsed.has_value());
+  return std::get<streams::subscribe_frame>(*parsed);
+}
+
+} // namespace
+
+TEST_CASE("socket frames: lengths take one, three or nine bytes") {
+  const auto head_of = [](std::size_t length) {
+    std::string out;
+    streams::socket_format::append_frame(out, std::string(length, 'x'));
+    return out.substr(0, out.size() - length);
+  };
+  CHECK(head_of(0) == std::string("\x81\x00", 2));
+  CHECK(head_of(125) == std::string("\x81\x7d", 2));
+  CHECK(head_of(126) == std::string("\x81\x7e\x00\x7e", 4));
+  CHECK(head_of(65'535) == std::string("\x81\x7e\xff\xff", 4));
+  CHECK(head_of(65'536) == std::string("\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00", 10));
+  std::string close;
+  streams::socket_format::append_close(close, 4'413, std::string(200, 'y'));
+  CHECK(close.size() == 2 + 125);
+  CHECK(close.substr(0, 4) == std::string("\x88\x7d\x11\x3d", 4));
+}
+
+TEST_CASE(
+    "socket frames: an event of a named subscription carries the name, others are the envelope itself") {
+  const core::cursor at{{5}, 0xabcdef01};
+  const std::string envelope = R"({"type":"event","data":{"a":1}})";
+  std::string plain, named;
+  streams::socket_format().append_event(plain, at, envelope);
+  streams::socket_format("de\"sk").append_event(named, at, envelope);
+  CHECK(plain.substr(2) == envelope);
+  CHECK(named.substr(2) == R"({"type":"event","data":{"a":1},"subscription":"de\"sk"})");
+  CHECK(static_cast<std::size_t>(static_cast<unsigned char>(named[1])) == named.size() - 2);
+  std::string hello;
+  streams::socket_format("mine").append_caught_up(hello, at);
+  CHECK(hello.substr(2) == R"({"type":"caught_up","cursor":"5-abcdef01","subscription":"mine"})");
+}
+
+TEST_CASE("client frames: subscribe takes lists and single values, and tolerates unknown channels") {
+  const auto plain = subscribe(R"({"type":"subscribe","channels":["clients","orders","clients"]})");
+  CHECK(*plain.channels == std::vector<std::string>{"clients"});
+  CHECK(plain.unknown == std::vector<std::string>{"orders"});
+  CHECK_FALSE(plain.after);
+  CHECK_FALSE(plain.branches);
+  const auto full = subscribe(
+      R"({"type":"subscribe","after":12,"branch":"north","id":["A","B"],"action":"deleted","subscription":"x"})");
+  CHECK_FALSE(full.channels);
+  CHECK(*full.after == "12");
+  CHECK(*full.branches == std::vector<std::string>{"north"});
+  CHECK(full.ids->size() == 2);
+  CHECK(full.subscription == "x");
+  CHECK(subscribe(R"({"type":"subscribe","channels":null,"after":"7-0000ffff"})").after == "7-0000ffff");
+  CHECK(subscribe(R"({"type":"subscribe","branch":[]})").branches->empty());
+}
+
+TEST_CASE("client frames: what is wrong is refused with a code") {
+  CHECK(refusal("{") == "malformed");
+  CHECK(refusal("[]") == "bad_request");
+  CHECK(refusal("7") == "bad_request");
+  CHECK(refusal(R"({"type":"dance"})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","chanels":["clients"]})") ==
+        "bad_request"); // a typo is not everything
+  CHECK(refusal(R"({"type":"subscribe","channels":[1]})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","channels":{}})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","after":"x"})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","after":-1})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","action":"removed"})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","branch":"a\u0000b"})") == "bad_request");
+  CHECK(refusal(R"({"type":"subscribe","subscription":")" + std::string(65, 'x') + "\"}") == "bad_request");
+  CHECK(refusal(R"({"type":"unsubscribe","after":1})") == "bad_request");
+  CHECK(refusal(R"({"type":"ping","anything":1})") == "taken");
+}
+
+TEST_CASE("client frames: answers name channels, what is unknown, and the place") {
+  const core::cursor at{{3}, 1};
+  CHECK(streams::subscribed_text("", std::vector<std::string>{"clients"}, {"o\"rders"}, at, entities()) ==
+        R"({"type":"subscribed","channels":["clients"],"unknown":["o\"rders"],"cursor":"3-00000001"})");
+  const auto all = streams::subscribed_text("me", std::nullopt, {}, at, entities());
+  CHECK(all.find(R"("leave-requests")") != std::string::npos);
+  CHECK(all.ends_with(R"("subscription":"me"})"));
+}
+
+TEST_CASE("bell: a ring before, during and between waits is never lost") {
+  boost::asio::io_context context;
+  streams::bell_sweep sweep;
+  streams::bell one(sweep);
+  std::atomic<int> produced{0};
+  int consumed = 0;
+  constexpr int most = 20'000;
+  const auto far = std::chrono::steady_clock::now() + 1h;
+  auto consume = [](streams::bell* rung, std::atomic<int>* made, int* taken,
+                    std::chrono::steady_clock::time_point until) -> boost::asio::awaitable<void> {
+    while (*taken < most) {
+      *taken = made->load();
+      if (*taken < most) co_await rung->wait_until(until);
+    }
+  };
+  auto consuming = consume(&one, &produced, &consumed, far);
+  boost::asio::co_spawn(context, std::move(consuming), [](std::exception_ptr) {});
+  auto work = boost::asio::make_work_guard(context);
+  std::thread producer([&] {
+    for (int i = 0; i < most; ++i) {
+      ++produced;
+      one.ring();
+    }
+  });
+  std::thread runner([&] { context.run_for(20s); });
+  producer.join();
+  work.reset();
+  runner.join();
+  CHECK(consumed == most);
+}
+
+TEST_CASE("bell: the sweep rings those whose time has come") {
+  boost::asio::io_context context;
+  streams::bell_sweep sweep;
+  streams::bell soon(sweep), late(sweep);
+  int woken = 0;
+  auto wait = [](streams::bell* rung, std::chrono::steady_clock::time_point until,
+                 int* count) -> boost::asio::awaitable<void> {
+    co_await rung->wait_until(until);
+    ++*count;
+  };
+  const auto now = std::chrono::steady_clock::now();
+  auto first = wait(&soon, now + 1s, &woken);
+  auto second = wait(&late, now + 1h, &woken);
+  boost::asio::co_spawn(context, std::move(first), [](std::exception_ptr) {});
+  boost::asio::co_spawn(context, std::move(second), [](std::exception_ptr) {});
+  context.poll();
+  sweep.ring_due(now);
+  context.poll();
+  CHECK(woken == 0);
+  sweep.ring_due(now + 2s);
+  context.restart();
+  context.poll();
+  CHECK(woken == 1);
+  sweep.ring_all();
+  context.restart();
+  context.poll();
+  CHECK(woken == 2);
+}
