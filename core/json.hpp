@@ -100,12 +100,7 @@ class member_reader {
 
  private:
   enum class state : std::uint8_t { unopened, open, whole, broken };
-  bool take(char expected);
-  void skip_space();
-  bool skip_string();
-  bool skip_value();
-  bool skip_container();
-  bool close();
+  bool close(const char* at);
 
   const char* at_;
   const char* end_;

@@ -1,87 +1,45 @@
-// Finds the top-level members of a stored object without parsing what is inside them.
+// Finds the top-level members of a stored object without parsing what is inside them. On the way of every
+// write and of every event that a live query looks at: plain pointers, and no step back.
 #include "core/json.hpp"
 #include <cstring>
 
 namespace synclog::core::json {
 
-bool member_reader::next(slice& out) {
-  if (state_ == state::whole || state_ == state::broken) return false;
-  const bool is_first = state_ == state::unopened;
-  state_ = state::broken; // until it is known better
-  skip_space();
-  if (is_first) {
-    if (!take('{')) return false;
-    skip_space();
-    if (take('}')) return close();
-  } else if (!take(',')) {
-    return take('}') && close();
-  }
-  skip_space();
-  const char* const name = at_;
-  if (!skip_string()) return false;
-  out.name = {name + 1, static_cast<std::size_t>(at_ - name) - 2};
-  skip_space();
-  if (!take(':')) return false;
-  skip_space();
-  const char* const value = at_;
-  if (!skip_value()) return false;
-  out.value = {value, static_cast<std::size_t>(at_ - value)};
-  state_ = state::open;
-  return true;
+namespace {
+
+// Each takes where it starts and the end of the text, and returns where it stopped; nullptr = the text ended
+// too early, or there was nothing.
+
+inline const char* past_space(const char* at, const char* end) {
+  while (at != end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    ++at;
+  return at;
 }
 
-// Behind the closing brace; always false, as next() then is.
-bool member_reader::close() {
-  skip_space();
-  if (at_ == end_) state_ = state::whole;
-  return false;
-}
-
-bool member_reader::take(char expected) {
-  if (at_ == end_ || *at_ != expected) return false;
-  ++at_;
-  return true;
-}
-
-void member_reader::skip_space() {
-  while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-    ++at_;
-}
-
-bool member_reader::skip_string() {
-  if (!take('"')) return false;
-  const char* const start = at_;
-  while (at_ != end_) {
+// Behind the closing quote of the string whose first quote is at `at`.
+inline const char* past_string(const char* at, const char* end) {
+  const char* const start = ++at;
+  while (true) {
+    // Measured: faster than loops of our own over one, or eight, bytes at a time, also for short names.
     const auto* const quote =
-        static_cast<const char*>(std::memchr(at_, '"', static_cast<std::size_t>(end_ - at_)));
-    if (quote == nullptr) return false;
-    at_ = quote + 1;
+        static_cast<const char*>(std::memchr(at, '"', static_cast<std::size_t>(end - at)));
+    if (quote == nullptr) return nullptr;
+    at = quote + 1;
     // Behind an odd number of backslashes it belongs to the string.
     const char* escapes = quote;
     while (escapes != start && escapes[-1] == '\\')
       --escapes;
-    if ((quote - escapes) % 2 == 0) return true;
+    if ((quote - escapes) % 2 == 0) return at;
   }
-  return false;
 }
 
-bool member_reader::skip_value() {
-  if (at_ == end_) return false;
-  if (*at_ == '"') return skip_string();
-  if (*at_ == '{' || *at_ == '[') return skip_container();
-  const char* const start = at_;
-  while (at_ != end_ && *at_ != ',' && *at_ != '}' && *at_ != ' ' && *at_ != '\n' && *at_ != '\r' &&
-         *at_ != '\t')
-    ++at_;
-  return at_ != start;
-}
-
-bool member_reader::skip_container() {
+const char* past_container(const char* at, const char* end) {
   std::size_t depth = 0;
-  while (at_ != end_) {
-    switch (*at_) {
+  while (at != end) {
+    switch (*at) {
     case '"':
-      if (!skip_string()) return false;
+      at = past_string(at, end);
+      if (at == nullptr) return nullptr;
       continue;
     case '{':
     case '[':
@@ -89,16 +47,61 @@ bool member_reader::skip_container() {
       break;
     case '}':
     case ']':
-      if (--depth == 0) {
-        ++at_;
-        return true;
-      }
+      if (--depth == 0) return at + 1;
       break;
     default:
       break;
     }
-    ++at_;
+    ++at;
   }
+  return nullptr;
+}
+
+inline const char* past_value(const char* at, const char* end) {
+  if (at == end) return nullptr;
+  if (*at == '"') return past_string(at, end);
+  if (*at == '{' || *at == '[') return past_container(at, end);
+  const char* const start = at;
+  while (at != end && *at != ',' && *at != '}' && *at != ' ' && *at != '\n' && *at != '\r' && *at != '\t')
+    ++at;
+  return at == start ? nullptr : at;
+}
+
+} // namespace
+
+bool member_reader::next(slice& out) {
+  if (state_ == state::whole || state_ == state::broken) return false;
+  const bool is_first = state_ == state::unopened;
+  state_ = state::broken; // until it is known better
+  const char* at = past_space(at_, end_);
+  if (is_first) {
+    if (at == end_ || *at != '{') return false;
+    at = past_space(at + 1, end_);
+    if (at != end_ && *at == '}') return close(at + 1);
+  } else {
+    if (at == end_) return false;
+    if (*at != ',') return *at == '}' && close(at + 1);
+    at = past_space(at + 1, end_);
+  }
+  if (at == end_ || *at != '"') return false;
+  const char* const name = at + 1;
+  at = past_string(at, end_);
+  if (at == nullptr) return false;
+  out.name = {name, static_cast<std::size_t>(at - name) - 1};
+  at = past_space(at, end_);
+  if (at == end_ || *at != ':') return false;
+  const char* const value = past_space(at + 1, end_);
+  at = past_value(value, end_);
+  if (at == nullptr) return false;
+  out.value = {value, static_cast<std::size_t>(at - value)};
+  at_ = at;
+  state_ = state::open;
+  return true;
+}
+
+// Behind the closing brace; always false, as next() then is.
+bool member_reader::close(const char* at) {
+  if (past_space(at, end_) == end_) state_ = state::whole;
   return false;
 }
 
