@@ -7,6 +7,7 @@
 #include "core/text_fold.hpp"
 #include "projections/live_value.hpp"
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <tuple>
 
@@ -178,12 +179,12 @@ bool live_filter::matches(std::string_view doc) const {
   if (is_empty_) return false;
   if (columns_.empty() && !across_fields_) return true;
   bool found = search_.empty() || across_fields_;
-  std::size_t seen = 0, seen_filtered = 0, seen_not_null = 0, expected = 0;
+  std::array<std::string_view, 8> later; // to be searched when the conditions, which cost less, hold
+  std::size_t later_count = 0, seen = 0, seen_filtered = 0, seen_not_null = 0, expected = 0;
   json::member_reader members(doc);
   for (json::slice member; seen < columns_.size() && !(found && seen_filtered == filtered_);) {
     if (!members.next(member)) {
-      // What the record lacks is null.
-      if (!members.whole() || !found || seen_not_null != not_null_) return false;
+      if (!members.whole() || seen_not_null != not_null_) return false; // what the record lacks is null
       break;
     }
     const column* const asked = find(member.name, expected);
@@ -194,8 +195,14 @@ bool live_filter::matches(std::string_view doc) const {
       ++seen_filtered;
       if (!asked->passes_null) ++seen_not_null;
     }
-    if (!found && asked->is_searched) found = holds_search(member.value);
+    if (found || !asked->is_searched) continue;
+    if (seen_filtered == filtered_ || later_count == later.size())
+      found = holds_search(member.value);
+    else
+      later[later_count++] = member.value;
   }
+  for (std::size_t i = 0; i < later_count && !found; ++i)
+    found = holds_search(later[i]);
   return found && (!across_fields_ || holds_search_across_fields(doc));
 }
 

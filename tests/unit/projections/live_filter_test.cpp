@@ -82,6 +82,7 @@ TEST_CASE("live filter: repeated values are any of, different filters all of") {
   const std::string doc = record_with({{"name", "\"b\""}, {"count", "7"}});
   CHECK(shown({{"name", "b"}}, doc));
   CHECK_FALSE(shown({{"name", "B"}}, doc));
+  CHECK(shown({{"name", "a\\b\n"}}, record_with({{"name", R"("a\\b\n")"}})));
   CHECK(shown({{"name", "a"}, {"name", "c"}, {"name", "b"}}, doc));
   CHECK_FALSE(shown({{"name", "a"}, {"name", "c"}}, doc));
   CHECK(shown({{"name", "b"}, {"count", "7"}}, doc));
