@@ -208,10 +208,7 @@ void session::close_exchange() {
 // reset the connection and take the answer along. So: end our side, then read and throw away for a bounded
 // time.
 boost::asio::awaitable<void> session::hang_up() {
-  if (!socket_.is_open() || taken_) {
-    close_now();
-    co_return;
-  }
+  if (!socket_.is_open()) co_return;
   error_code ec;
   if (!output_.empty() && !broken_) {
     try {
@@ -220,7 +217,8 @@ boost::asio::awaitable<void> session::hang_up() {
       broken_ = true;
     }
   }
-  if ((dirty_ || !unread().empty()) && !broken_) {
+  // Of a connection that was taken over nobody knows what is still unread: a refused frame, for one.
+  if ((dirty_ || taken_ || !unread().empty()) && !broken_) {
     input_ = {};
     input_begin_ = 0;
     socket_.shutdown(tcp::socket::shutdown_send, ec);
