@@ -226,6 +226,7 @@ void request_parser::on_field_impl(beast_http::field known, text name, text valu
       return;
     }
   }
+  if (known == beast_http::field::upgrade && version_ < 11) return; // RFC 9110, 7.8: ignored
   if (known == beast_http::field::transfer_encoding) ++transfer_encodings_;
   if (known == beast_http::field::host) ++hosts_;
   request_.headers.emplace_back(lower_case(std::string_view(name.data(), name.size())),
