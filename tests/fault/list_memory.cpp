@@ -1,11 +1,11 @@
 // See list_memory.hpp.
 #include "fault/list_memory.hpp"
 #include "fault/wire.hpp"
+#include "tests/support/process.hpp"
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fmt/format.h>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,19 +22,6 @@ constexpr auto sample_interval = 5ms;
 
 double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
-
-std::int64_t resident_kb(pid_t pid) {
-  std::ifstream in(fmt::format("/proc/{}/status", pid));
-  std::string word;
-  while (in >> word) {
-    if (word == "VmRSS:") {
-      std::int64_t kb = 0;
-      in >> kb;
-      return kb;
-    }
-  }
-  return 0;
 }
 
 // Counts the objects of a JSON array as its bytes come by.

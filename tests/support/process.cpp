@@ -115,4 +115,16 @@ bool is_alive(pid_t pid) {
   return stat && stat->state != 'Z' && stat->state != 'X';
 }
 
+std::int64_t resident_kb(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+  std::string word;
+  while (in >> word) {
+    if (word != "VmRSS:") continue;
+    std::int64_t kb = 0;
+    in >> kb;
+    return kb;
+  }
+  return 0;
+}
+
 } // namespace synclog::tests

@@ -1,7 +1,8 @@
 // Child processes for tests: started as another user when the test is root, and gone when the test process
-// is. Used by cluster; any thread, each object from one thread at a time.
+// is; and what others can be seen to use. Any thread, each object from one thread at a time.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -32,5 +33,7 @@ std::optional<int> wait_for_exit(pid_t pid, std::chrono::milliseconds timeout);
 // Direct children of `pid` that are alive (zombies are not).
 std::vector<pid_t> children_of(pid_t pid);
 bool is_alive(pid_t pid);
+// VmRSS; 0 when the process is gone.
+std::int64_t resident_kb(pid_t pid);
 
 } // namespace synclog::tests
