@@ -47,7 +47,7 @@ class subscription {
 
   // Where another subscription of the same client may take over: what the client holds, `at` included once it
   // is told that it starts there.
-  subscription_start place() const { return {at_, generation_}; }
+  subscription_start place() const { return {at_, generation_, !pending_resync_.empty(), pending_resync_}; }
 
   const core::cursor& at() const { return at_; } // looked at up to here
   const stream_view& view() const { return *view_; }
