@@ -173,11 +173,12 @@ std::string subscribed_text(const std::string& subscription,
   return text;
 }
 
-std::string unsubscribed_text(const std::string& subscription,
-                              const std::optional<std::vector<std::string>>& left,
-                              const core::catalog& entities) {
+std::string unsubscribed_text(const std::string& subscription, const std::vector<std::string>& left,
+                              const core::cursor& at) {
   std::string text = R"({"type":"unsubscribed","channels":)";
-  append_channels(text, left, entities);
+  append_list(text, left);
+  // What is left counts `previous` from here, which may be beyond what the client has been told so far.
+  if (!left.empty()) text += fmt::format(R"(,"cursor":"{}")", core::to_string(at));
   append_name(text, subscription);
   text.push_back('}');
   return text;

@@ -42,9 +42,9 @@ std::string subscribed_text(const std::string& subscription,
                             const std::optional<std::vector<std::string>>& channels,
                             const std::vector<std::string>& unknown, const core::cursor& at,
                             const core::catalog& entities);
-std::string unsubscribed_text(const std::string& subscription,
-                              const std::optional<std::vector<std::string>>& left,
-                              const core::catalog& entities);
+// `left` are the channels that the subscription goes on with, from `at` on; none: it has ended.
+std::string unsubscribed_text(const std::string& subscription, const std::vector<std::string>& left,
+                              const core::cursor& at);
 std::string error_text(const core::problem& why);
 
 } // namespace synclog::http::streams

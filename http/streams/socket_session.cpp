@@ -226,18 +226,19 @@ class socket_session {
     }
     if (!left || left->empty()) {
       replace(before, nullptr);
-      reply(unsubscribed_text(before->name, text_list(), with_.entities));
+      reply(unsubscribed_text(before->name, {}, {}));
       co_return std::nullopt;
     }
     auto made = std::make_shared<followed>();
     made->name = before->name;
-    made->channels = std::move(left);
+    made->channels = left;
     made->branches = before->branches;
     made->ids = before->ids;
     made->actions = before->actions;
-    open(*made, before->source->place());
+    const auto from = before->source->place();
+    open(*made, from);
     replace(before, made);
-    reply(unsubscribed_text(made->name, made->channels, with_.entities));
+    reply(unsubscribed_text(made->name, *left, from.at));
     co_return std::nullopt;
   }
 
