@@ -43,6 +43,7 @@ segment session_settings(const connect_options& options) {
     sql += ", set_config('role', $2, false)";
     values.text(options.role);
   }
+  if (options.read_only) sql += ", set_config('default_transaction_read_only', 'on', false)";
   segment out;
   out.add_sql(std::move(sql), std::move(values));
   return out;

@@ -25,6 +25,7 @@ struct connect_options {
   std::string application_name = "synclog";
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds statement_timeout{30'000}; // server side; 0 = none
+  bool read_only = false;                              // the server refuses whatever would change something
 };
 
 // A named statement, prepared once a connection on first use. Instances have static storage or live in a

@@ -48,6 +48,18 @@ TEST_CASE("connect: refused, a wrong database, a wrong role and an unreadable UR
   CHECK_THROWS_AS(open(wrong_role), pg::unavailable);
 }
 
+TEST_CASE("connect: a read-only session may look and listen, and change nothing") {
+  io_threads threads;
+  pg::connect_options options = to(test_cluster::shared());
+  options.read_only = true;
+  const auto one = connect(threads, options);
+  CHECK(run_sql(threads, *one, "SELECT 1").ok());
+  CHECK(run_sql(threads, *one, "LISTEN somewhere").ok());
+  const auto refused = run_sql(threads, *one, "CREATE TABLE read_only_session_test ()");
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.failed->sqlstate == "25006");
+}
+
 TEST_CASE("connect: a server that says nothing ends in deadline_exceeded, at the deadline") {
   io_threads threads;
   const mute_server mute;
