@@ -1,6 +1,7 @@
 // See database_access.hpp.
 #include "tools/database_access.hpp"
 
+#include "migrations/runner.hpp"
 #include "tools/exit_codes.hpp"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -94,6 +95,26 @@ void add_database_options(CLI::App& app, database_options& options) {
 
 core::result<database_access> open_database(const database_options& options) {
   return options.database_url.empty() ? open_private(options.data_dir) : open_named(options.database_url);
+}
+
+core::result<void> check_schema(const database_access& access) {
+  const auto state = migrations::check(access.owner_conninfo);
+  if (!state) {
+    return state.error();
+  }
+  switch (*state) {
+  case migrations::schema_state::current:
+    return {};
+  case migrations::schema_state::newer:
+    return core::make_problem(
+        core::problem_code::precondition_failed,
+        "the database was made by a newer synclog; fix: use that version or a later one");
+  default:
+    return core::make_problem(
+        core::problem_code::precondition_failed,
+        fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
+                    *state == migrations::schema_state::empty ? "missing" : "older than this program"));
+  }
 }
 
 int report_problem(const core::problem& why) {

@@ -32,6 +32,9 @@ struct database_access {
 // Problems: database_unavailable, or a sentence that says what to do.
 core::result<database_access> open_database(const database_options& options);
 
+// Whether the log has the schema that this program works with; else a sentence with the fix.
+core::result<void> check_schema(const database_access& access);
+
 // Prints a problem to stderr and returns the exit code that belongs to it.
 int report_problem(const core::problem& why);
 

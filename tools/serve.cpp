@@ -18,9 +18,9 @@
 #include "tools/database_access.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/run_context.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -115,22 +115,8 @@ core::result<void> prepare_schema(const database_access& access) {
       spdlog::info("migrated: {}", name);
     }
   }
-  const auto state = migrations::check(access.owner_conninfo);
-  if (!state) {
-    return state.error();
-  }
-  switch (*state) {
-  case migrations::schema_state::current:
-    break;
-  case migrations::schema_state::newer:
-    return core::make_problem(
-        core::problem_code::precondition_failed,
-        "the database was made by a newer synclog; fix: use that version or a later one");
-  default:
-    return core::make_problem(
-        core::problem_code::precondition_failed,
-        fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
-                    *state == migrations::schema_state::empty ? "missing" : "older than this program"));
+  if (const auto fits = check_schema(access); !fits) {
+    return fits.error();
   }
   return migrations::check_durability(access.service_conninfo);
 }
@@ -191,31 +177,6 @@ asio::awaitable<void> serve_until_signal(application& app, http::server& server,
   signals.cancel();
   signals.clear();
   co_await shut_down(app, server);
-}
-
-int run_context(asio::io_context& context, asio::awaitable<void> work, unsigned threads) {
-  int code = exit_ok;
-  auto on_end = [&](std::exception_ptr failed) {
-    if (failed) {
-      try {
-        std::rethrow_exception(failed);
-      } catch (const pg::unavailable& error) {
-        fmt::print(stderr, "synclog: {}\n", error.what());
-        code = exit_database_unreachable;
-      } catch (const std::exception& error) {
-        fmt::print(stderr, "synclog: {}\n", error.what());
-        code = exit_failure;
-      }
-    }
-    context.stop();
-  };
-  asio::co_spawn(context, std::move(work), on_end);
-  std::vector<std::jthread> others;
-  for (unsigned index = 1; index < threads; ++index) {
-    others.emplace_back([&context] { context.run(); });
-  }
-  context.run();
-  return code;
 }
 
 int run_serve(serve_options options) {
