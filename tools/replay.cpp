@@ -123,7 +123,7 @@ int run_verify(const replay_options& options) {
 } // namespace
 
 void add_replay(CLI::App& app, run_command& chosen) {
-  auto* replay = app.add_subcommand("replay", "Audits and proves the log");
+  auto* replay = app.add_subcommand("replay", "Audits, proves and follows the log");
   replay->require_subcommand(1);
   const auto options = std::make_shared<replay_options>();
   auto* verify = replay->add_subcommand(
@@ -134,6 +134,7 @@ void add_replay(CLI::App& app, run_command& chosen) {
       ->envname("SYNCLOG_ENTITIES");
   verify->add_flag("--json", options->json, "one JSON object instead of sentences");
   verify->callback([options, &chosen] { chosen = [options] { return run_verify(*options); }; });
+  add_replay_tail(*replay, chosen);
 }
 
 } // namespace synclog::tools
