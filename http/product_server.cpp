@@ -1,7 +1,10 @@
 // The server of the product: the whole table over the services. Apart from server.cpp so that tests with a
 // table of their own need no database code.
+#include "http/asyncapi.hpp"
+#include "http/published_text.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
+#include <memory>
 
 namespace synclog::http {
 namespace {
@@ -9,7 +12,10 @@ namespace {
 dispatcher over(const services& with, metrics& counters) {
   services bound = with;
   if (bound.metrics == nullptr) bound.metrics = &counters;
-  return [bound](const route& target, const request& asked, responder& answer) {
+  const auto asyncapi = std::make_shared<const published_text>(
+      published_text::of(asyncapi_text(with.entities, SYNCLOG_VERSION)));
+  bound.asyncapi = asyncapi.get();
+  return [bound, asyncapi](const route& target, const request& asked, responder& answer) {
     return target.run(bound, asked, answer);
   };
 }

@@ -17,6 +17,7 @@ class metrics;
 namespace streams {
 class hub;
 }
+struct published_text;
 
 struct limits {
   std::size_t max_body_bytes = 64u << 20;
@@ -46,7 +47,8 @@ struct services {
   projections::record_reader& records;
   streams::hub& streams;
   http::limits limits;
-  http::metrics* metrics = nullptr; // what /metrics prints; null = only what the services count
+  http::metrics* metrics = nullptr;         // what /metrics prints; null = only what the services count
+  const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
 };
 
 } // namespace synclog::http

@@ -5,7 +5,7 @@
 #include "eventstore/pg/backoff.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include "eventstore/statements.hpp"
-#include "http/handlers/events_frame.hpp"
+#include "http/streams/event_envelope.hpp"
 #include "tools/exit_codes.hpp"
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -119,6 +119,7 @@ asio::awaitable<void> log_tail::follow() {
 }
 
 asio::awaitable<log_tail::going> log_tail::find_start() {
+  generation_ = feed_.generation();
   const auto head = feed_.head();
   last_ = head.position;
   at_ = head;
@@ -143,7 +144,9 @@ asio::awaitable<log_tail::going> log_tail::step() {
     co_return going::on;
   }
   if (options_.end == tail_end::at_head && at_.position >= last_) co_return going::finished;
-  auto page = co_await feed_.read_after(at_.position, read_bounds, pg::clock::now() + read_deadline);
+  auto page = co_await feed_.read_after(at_, read_bounds, pg::clock::now() + read_deadline);
+  if (page.history_changed || feed_.generation() != generation_)
+    co_return refuse_history("the log has another history than the one followed so far");
   // Read after a reconnection: the history is looked at before anything of it is shown.
   if (reads_.stats().reconnects != reconnects_) co_return going::on;
   if (!page.events.empty()) {
@@ -173,7 +176,7 @@ asio::awaitable<log_tail::going> log_tail::show(eventstore::feed_page page) {
 
 asio::awaitable<void> log_tail::append(std::string& out, const eventstore::feed_event& event) {
   std::string envelope;
-  http::handlers::append_envelope(envelope, event, previous_, core::filter_verdict::show);
+  http::streams::append_envelope(envelope, event, previous_, core::filter_verdict::show);
   if (options_.form == tail_form::json) {
     out += output_.is_terminal() ? harmless(envelope) : envelope;
     out += '\n';

@@ -73,9 +73,10 @@ class log_tail {
   std::stop_source stopping_;
   bool ended_ = false;
 
-  core::cursor at_;         // looked at up to here
-  core::position previous_; // the last event shown, or the start: no match lies between it and at_
-  core::position last_;     // tail_end::at_head: where it ends
+  core::cursor at_;              // looked at up to here
+  std::uint64_t generation_ = 0; // of the feed, when the tail began
+  core::position previous_;      // the last event shown, or the start: no match lies between it and at_
+  core::position last_;          // tail_end::at_head: where it ends
   std::uint64_t shown_ = 0;
   recent_records recent_;
   std::size_t lookups_left_ = 0; // of earlier versions, for this page

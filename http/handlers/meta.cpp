@@ -1,8 +1,10 @@
-// Health, version, metrics and the landing page.
+// Health, version, metrics, the event channels and the landing page.
 #include "http/handlers/meta.hpp"
 #include "core/json.hpp"
+#include "http/handlers/conditions.hpp"
 #include "http/metrics.hpp"
 #include "http/problem_response.hpp"
+#include "http/published_text.hpp"
 #include <array>
 
 namespace synclog::http::handlers {
@@ -114,6 +116,24 @@ boost::asio::awaitable<void> version(const services&, const request&, responder&
       page(200, "application/json", R"({"name":"synclog","version":")" SYNCLOG_VERSION R"("})"));
 }
 
+boost::asio::awaitable<void> asyncapi(const services& with, const request& asked, responder& answer) {
+  if (with.asyncapi == nullptr) {
+    co_await answer.send(
+        to_response(core::make_problem(core::problem_code::not_found, "nothing is described here")));
+    co_return;
+  }
+  response made;
+  made.headers.emplace_back("ETag", with.asyncapi->etag);
+  made.headers.emplace_back("Cache-Control", "no-cache");
+  if (not_modified(asked, with.asyncapi->etag)) {
+    made.status = 304;
+  } else {
+    made.headers.emplace_back("Content-Type", "application/json");
+    made.body = with.asyncapi->body;
+  }
+  co_await answer.send(std::move(made));
+}
+
 boost::asio::awaitable<void> metrics_text(const services& with, const request&, responder& answer) {
   if (with.metrics == nullptr) {
     co_await answer.send(
@@ -144,6 +164,8 @@ boost::asio::awaitable<void> index(const services& with, const request&, respond
   append_link(body, "/metrics", "Metrics");
   body += "</li><li>";
   append_link(body, "/version", "Version");
+  body += "</li><li>";
+  append_link(body, "/asyncapi.json", "Event channels, as AsyncAPI");
   body += "</li></ul></body></html>\n";
   response made = page(200, "text/html; charset=utf-8", std::move(body));
   made.headers.emplace_back(

@@ -1,5 +1,5 @@
-// What the server says about itself: the page at /, health, version and metrics. Never waits for the
-// database.
+// What the server says about itself: the page at /, health, version, metrics and its event channels. Never
+// waits for the database.
 #pragma once
 #include "http/message.hpp"
 #include "http/services.hpp"
@@ -15,6 +15,8 @@ boost::asio::awaitable<void> livez(const services& with, const request& asked, r
 boost::asio::awaitable<void> readyz(const services& with, const request& asked, responder& answer);
 // GET /version
 boost::asio::awaitable<void> version(const services& with, const request& asked, responder& answer);
+// GET /asyncapi.json: the event channels (http/asyncapi.hpp), with a tag for revalidation.
+boost::asio::awaitable<void> asyncapi(const services& with, const request& asked, responder& answer);
 // GET /metrics: Prometheus text.
 boost::asio::awaitable<void> metrics_text(const services& with, const request& asked, responder& answer);
 

@@ -2,7 +2,10 @@
 #include "records_support.hpp"
 #include "tests/support/server_fixture.hpp"
 #include "tests/support/wait.hpp"
+#include <cstdlib>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
 
 using namespace synclog::tests;
 
@@ -43,6 +46,39 @@ TEST_CASE("meta: the landing page links the tables and may run nothing") {
   CHECK(page.body.find("/api/stock-requests") != std::string::npos);
   CHECK(page.body.find("<script") == std::string::npos);
   CHECK(page.body.find("style=") == std::string::npos);
+}
+
+TEST_CASE("meta: the event channels are described, and revalidated by their tag") {
+  const server_fixture& server = server_fixture::shared();
+  const auto got = server.get("/asyncapi.json");
+  CHECK(got.status == 200);
+  CHECK(got.header("content-type") == "application/json");
+  CHECK(got.header("cache-control") == "no-cache");
+  CHECK(at(got.body, "/asyncapi") == "3.0.0");
+  CHECK(at(got.body, "/info/version") == at(server.get("/version").body, "/version"));
+  CHECK(at(got.body, "/channels/live.stock-requests/address") == "/api/stock-requests");
+  const auto tag = got.header("etag");
+  REQUIRE(tag.size() > 2);
+  const auto same = server.get("/asyncapi.json", {{"If-None-Match", tag}});
+  CHECK(same.status == 304);
+  CHECK(same.body.empty());
+  CHECK(same.header("etag") == tag);
+  CHECK(server.get("/asyncapi.json", {{"If-None-Match", "\"other\""}}).status == 200);
+  CHECK(server.request("POST", "/asyncapi.json", {}, "{}").status == 405);
+}
+
+TEST_CASE("meta: a further definition has event channels too") {
+  auto folder = (std::filesystem::temp_directory_path() / "synclog-entities-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  std::ofstream(folder + "/orders.json")
+      << R"({"title":"Orders","type":"object","additionalProperties":false,"x-prefix":"ORD",)"
+      << R"("properties":{"name":{"type":"string"}}})";
+  const server_fixture server({.arguments = {"--entities", folder}});
+  const auto described = server.get("/asyncapi.json").body;
+  CHECK(at(described, "/channels/live.orders/address") == "/api/orders");
+  CHECK(at(described, "/components/schemas/record.orders/title") == "Orders");
+  CHECK(at(described, "/channels/live.clients/address") == "/api/clients");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("meta: readiness follows the database") {

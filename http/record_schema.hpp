@@ -1,0 +1,22 @@
+// An entity's record as JSON Schema (draft 7, the vocabulary of AsyncAPI), made from its definition. Pure;
+// any thread.
+#pragma once
+#include "core/entity.hpp"
+#include <cstdint>
+#include <string>
+
+namespace synclog::http {
+
+// The record as events, lists and answers carry it: bookkeeping, then every field. A field that the
+// definition does not require may be null. Required are the members that no record is without: an event keeps
+// the bytes of its day, so a field that came later may be absent in it.
+void append_record_schema(std::string& out, const core::entity& definition);
+
+enum class nullable : std::uint8_t { no, yes };
+
+// One value of a column, without title and description.
+void append_value_schema(std::string& out, const core::field& field, nullable may_be_null);
+// The same for a column that may be one of bookkeeping.
+void append_column_schema(std::string& out, const core::entity& definition, const core::column_ref& column);
+
+} // namespace synclog::http
