@@ -10,12 +10,21 @@ using namespace synclog::tests;
 namespace {
 
 const auto one_row = statement("one_row", "SELECT $1::bigint, pg_backend_pid()");
+// Answers once nobody holds the lock of the backend's number.
+const auto gated =
+    statement("gated", "SELECT pg_advisory_xact_lock_shared(pg_backend_pid()), pg_backend_pid()");
 
 pg::segment ask(std::int64_t number) {
   pg::params values;
   values.int8(number);
   pg::segment work;
   work.add(one_row, std::move(values));
+  return work;
+}
+
+pg::segment ask_gated() {
+  pg::segment work;
+  work.add(gated);
   return work;
 }
 
@@ -107,7 +116,49 @@ bool opened(pg::pool& pool, std::size_t count) {
 
 } // namespace
 
-TEST_CASE("pool: requests share all connections, and nobody starves") {
+// Not how many answers each connection gives: that is how much processor the kernel gives each backend, and
+// one has been seen runnable and not run for five seconds. What the pool decides is where the next request
+// goes.
+TEST_CASE("pool: requests share all connections evenly, and go where the least is in flight") {
+  constexpr int each = 16;
+  io_threads threads(4);
+  pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 3});
+  REQUIRE(opened(pool, 3));
+  const auto first = std::make_shared<tally>();
+  launch(threads, many_requests(&pool, 30, false, first), first);
+  REQUIRE(all_ended(first));
+  REQUIRE(first->backends.size() == 3); // one after the other: ties go round
+  const auto gates = connect(threads);
+  for (const auto& [pid, answers] : first->backends)
+    REQUIRE(run_sql(threads, *gates, "SELECT pg_advisory_lock(" + std::to_string(pid) + ")").ok());
+  const auto open_gate = [&](std::int64_t pid) {
+    return run_sql(threads, *gates, "SELECT pg_advisory_unlock(" + std::to_string(pid) + ")").ok();
+  };
+
+  const auto all = std::make_shared<tally>();
+  for (std::size_t i = 0; i < 3 * each; ++i) {
+    launch(threads, request(&pool, ask_gated(), false, 30s, all), all);
+    REQUIRE(wait_until([&pool, i] { return pool.stats().in_flight == i + 1; }));
+  }
+  const std::int64_t freed = first->backends.begin()->first;
+  REQUIRE(open_gate(freed));
+  REQUIRE(wait_until([&] { return all->count("ok") == each; }));
+  const auto next = std::make_shared<tally>();
+  launch(threads, many_requests(&pool, 3 * each, false, next), next);
+  REQUIRE(all_ended(next));
+  CHECK(next->backends == std::map<std::int64_t, int>{{freed, 3 * each}});
+  CHECK(all->running == 2 * each);
+  for (const auto& [pid, answers] : first->backends) {
+    if (pid != freed) REQUIRE(open_gate(pid));
+  }
+  REQUIRE(all_ended(all));
+  for (const auto& [pid, answers] : first->backends)
+    CHECK(all->backends[pid] == each);
+  CHECK(pool.stats().in_flight == 0);
+  threads.run(pool.stop());
+}
+
+TEST_CASE("pool: many requests at once are all answered, and none waits long") {
   io_threads threads(4);
   pg::pool pool(threads.executor(), to(test_cluster::shared()), {.connections = 3});
   REQUIRE(opened(pool, 3));
@@ -117,8 +168,6 @@ TEST_CASE("pool: requests share all connections, and nobody starves") {
   REQUIRE(all_ended(all));
   CHECK(all->count("ok") == 4'800);
   CHECK(all->backends.size() == 3);
-  for (const auto& [pid, answers] : all->backends)
-    CHECK(answers > 480);
   CHECK(all->longest < 10s);
   CHECK(pool.stats().in_flight == 0);
   threads.run(pool.stop());
