@@ -24,6 +24,7 @@ class column_block {
 
   // `doc` must outlive the block's contents. False (and nothing added) when it is no record.
   bool add(std::string_view doc);
+  bool add(std::string&& doc) = delete; // it would not
   void clear();
 
   std::size_t size() const { return docs_.size(); }
