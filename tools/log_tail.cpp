@@ -146,7 +146,7 @@ asio::awaitable<log_tail::going> log_tail::step() {
   if (options_.end == tail_end::at_head && at_.position >= last_) co_return going::finished;
   auto page = co_await feed_.read_after(at_, read_bounds, pg::clock::now() + read_deadline);
   if (page.history_changed || feed_.generation() != generation_)
-    co_return refuse_history("the log has another history than the one followed so far");
+    co_return refuse_history("the database came back with another history");
   // Read after a reconnection: the history is looked at before anything of it is shown.
   if (reads_.stats().reconnects != reconnects_) co_return going::on;
   if (!page.events.empty()) {
