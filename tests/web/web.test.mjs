@@ -1,0 +1,13 @@
+// All tests of this folder, in one process with one browser.
+import { describe } from 'node:test';
+import { eventSourceTests } from './event_source.mjs';
+import { pageSocketTests } from './page_socket.mjs';
+import { wsClientTests } from './ws_client.mjs';
+
+const atOnce = 4; // they mostly wait for a server or a page to come back
+
+describe('web', { concurrency: atOnce }, () => {
+  eventSourceTests();
+  pageSocketTests();
+  wsClientTests();
+});
