@@ -115,7 +115,7 @@ TEST_CASE(
     FAIL_CHECK(sentence);
   const auto log = copy_log(conninfo);
   CHECK(static_cast<std::int64_t>(log.size()) == head);
-  for (const auto& sentence : subscribers.differences_from(log))
+  for (const auto& sentence : subscribers.differences_from(log, head))
     FAIL_CHECK(sentence);
   // Nothing of the history has changed: nobody was told so.
   for (const auto& one : subscribers.members())

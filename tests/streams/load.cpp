@@ -94,7 +94,7 @@ bool load::rest_until(clock::time_point when) {
 }
 
 load::planned load::plan(writer& self) {
-  const auto resource = load_resources[self.below(load_resources.size())];
+  const std::string_view resource = options_.resources[self.below(options_.resources.size())];
   const auto dice = self.below(100);
   const bool is_bulk = dice < 20;
   const auto key = fmt::format("{}-{}-{}", is_bulk ? "many" : "one", self.prefix, ++self.keys);

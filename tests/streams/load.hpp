@@ -26,11 +26,12 @@ inline constexpr std::uint64_t hot_ids = 12; // of each resource
 struct load_options {
   int writers = 6;
   std::uint64_t seed = 1;
-  std::string prefix = "w";       // of keys and ids: another for each load of a database
-  std::size_t events = 1'000;     // about so many, then it ends
-  double events_a_second = 500;   // at most
-  std::size_t usual_bytes = 200;  // of a record's payload, about
-  std::uint64_t large_one_in = 0; // a record of 70 KB now and then; 0 = never
+  std::string prefix = "w";      // of keys and ids: another for each load of a database
+  std::size_t events = 1'000;    // about so many, then it ends
+  double events_a_second = 500;  // at most
+  std::size_t usual_bytes = 200; // of a record's payload, about
+  std::vector<std::string> resources{load_resources.begin(), load_resources.end()};
+  std::uint64_t large_one_in = 0;                        // a record of 70 KB now and then; 0 = never
   std::function<std::uint16_t(std::size_t server)> port; // 0 while it does not run; all threads call it
   std::size_t servers = 1;
 };

@@ -92,9 +92,8 @@ bool swarm::all_resynced() const {
   });
 }
 
-std::vector<std::string> swarm::differences_from(const std::vector<logged>& log) const {
+std::vector<std::string> swarm::differences_from(const std::vector<logged>& log, std::int64_t reached) const {
   std::vector<std::string> found;
-  const auto head = static_cast<std::int64_t>(log.size());
   for (std::size_t number = 0; number < members_.size() && found.size() < max_sentences; ++number) {
     const auto& one = *members_[number];
     const auto note = [&](const std::string& sentence) {
@@ -102,8 +101,8 @@ std::vector<std::string> swarm::differences_from(const std::vector<logged>& log)
     };
     if (one.broken()) note(one.problem());
     for (const auto& book : one.ledgers()) {
-      if (!one.broken() && book->cursor() < head)
-        note(fmt::format("holds {}, the head is {}", book->cursor(), head));
+      if (!one.broken() && book->cursor() < reached)
+        note(fmt::format("holds {}, not {}", book->cursor(), reached));
       for (const auto& stretch : book->spans())
         if (!stretch.voided)
           for (const auto& sentence : differences(stretch, log))

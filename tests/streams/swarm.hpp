@@ -29,9 +29,9 @@ class swarm {
   // Ends all threads and connections; then the members may be looked into.
   void stop();
   const std::vector<std::unique_ptr<subscriber>>& members() const { return members_; }
-  // After stop(): every subscription against the log: its last span, which must reach the head; at most 20
-  // sentences.
-  std::vector<std::string> differences_from(const std::vector<logged>& log) const;
+  // After stop(): every subscription against the log, but for what a resync has voided; each must have got to
+  // `reached`. At most 20 sentences.
+  std::vector<std::string> differences_from(const std::vector<logged>& log, std::int64_t reached) const;
   std::string summary() const;
 
  private:
