@@ -125,11 +125,15 @@ bool stops_at_a_defect(rapidjson::ParseErrorCode code) {
          code == rapidjson::kParseErrorNumberTooBig;
 }
 
+// RapidJSON takes the three bytes behind a leading byte of UTF-8 before it looks at them, the end of the text
+// or not.
+constexpr std::size_t end_bytes = 3;
+
 } // namespace
 
 struct document::state {
   explicit state(std::size_t text_size)
-      : buffer(std::make_unique_for_overwrite<char[]>(text_size + 1)),
+      : buffer(std::make_unique_for_overwrite<char[]>(text_size + end_bytes)),
         arena(std::max<std::size_t>(1024, text_size)) {}
 
   std::unique_ptr<char[]> buffer; // the text, parsed in place: strings and numbers point into it
@@ -167,7 +171,7 @@ result<document> parse(std::string_view text, limits bounds) {
   // At most twice: the second time over a text without the spots that stop RapidJSON.
   for (bool patched = false;; patched = true) {
     if (!body.empty()) std::memcpy(buffer, body.data(), body.size());
-    buffer[body.size()] = '\0';
+    std::memset(buffer + body.size(), '\0', end_bytes);
     if (patched) patches = spot_patcher(body, buffer).run();
     rapidjson::InsituStringStream stream(buffer);
     tree_builder builder(work, made->arena, made->defects, bounds, buffer, body, has_escapes, patches);
