@@ -2,6 +2,7 @@
 // PostgreSQL with the same settings, in interleaved rounds. Prints a table, and JSON with --json FILE. Run by
 // tools/bench-post.
 #include "bench/cpu_time.hpp"
+#include "bench/durable_server.hpp"
 #include "bench/options.hpp"
 #include "bench/pgbench.hpp"
 #include "bench/post_load.hpp"
@@ -19,9 +20,6 @@ namespace {
 using namespace synclog::tests;
 using namespace synclog::tests::bench;
 
-constexpr const char* settings[] = {"ALTER SYSTEM SET shared_buffers = '512MB'",
-                                    "ALTER SYSTEM SET max_wal_size = '4GB'", "ALTER SYSTEM SET fsync = on",
-                                    "ALTER SYSTEM SET synchronous_commit = on"};
 constexpr double warm_seconds = 1;
 constexpr double quiet_cores = 0.15;
 
@@ -33,15 +31,6 @@ struct round_figures {
 
   double ratio() const { return inserts.rate > 0 ? posts.rate() / inserts.rate : 0; }
 };
-
-// Restarted once, because shared_buffers is read at the start.
-void start_with_settings(fault::serving& server) {
-  server.start();
-  for (const char* statement : settings)
-    run_sql(server.conninfo("postgres"), statement);
-  if (server.stop() != 0) throw std::runtime_error("the server did not stop: " + server.output_tail());
-  server.start();
-}
 
 round_figures measure_round(const fault::serving& server, const post_load_options& load,
                             const pgbench_options& inserts) {

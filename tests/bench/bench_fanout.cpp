@@ -1,0 +1,217 @@
+// Events delivered a second to many subscribers while 99 of 100 come in time: synclog over WebSocket and SSE,
+// and broadcast servers in Node, with the same load, in interleaved rounds. --rate N measures one rate
+// instead of looking for the highest. Run by tools/bench-streams.
+#include "bench/durable_server.hpp"
+#include "bench/fanout_search.hpp"
+#include "bench/live_servers.hpp"
+#include "bench/options.hpp"
+#include "bench/rounds.hpp"
+#include <algorithm>
+#include <exception>
+#include <fmt/format.h>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+namespace {
+
+using namespace synclog::tests;
+using namespace synclog::tests::bench;
+using wire = subscriber_plan::wire;
+
+constexpr branch_count filtered_branches = 40;
+constexpr std::size_t filtered_batch = 100; // one event in 40 concerns a subscriber: more must be written
+constexpr double next_search_share = 0.6;   // of the best rate so far, where the next search begins
+constexpr double quiet_cores = 0.15;
+
+struct contender {
+  const live_server* server = nullptr;
+  branch_count branches = 0;
+  std::vector<fanout_step> rounds;
+
+  std::string name() const { return server->name() + (branches > 0 ? "-filtered" : ""); }
+  std::string key() const {
+    std::string made = name();
+    std::ranges::replace(made, '-', '_');
+    return made;
+  }
+  template <class Figure>
+  spread over(Figure figure) const {
+    std::vector<double> values;
+    for (const auto& one : rounds)
+      values.push_back(figure(one));
+    return spread_of(std::move(values));
+  }
+};
+
+struct ratio {
+  std::string key, of, to;
+};
+const std::vector<ratio> ratios{
+    {"fanout_vs_node_ws", "synclog-ws", "node-ws"},
+    {"fanout_vs_node_ws_corked", "synclog-ws", "node-ws-corked"},
+    {"fanout_sse_vs_node_sse", "synclog-sse", "node-sse"},
+    {"fanout_filtered_vs_node_ws", "synclog-ws-filtered", "node-ws"},
+    {"fanout_filtered_vs_node_ws_filtered", "synclog-ws-filtered", "node-ws-filtered"},
+};
+
+const contender* find(const std::vector<contender>& all, const std::string& name) {
+  const auto found = std::ranges::find_if(all, [&](const contender& one) { return one.name() == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// Round by round, so that what slows the machine for a while slows both sides.
+std::vector<std::pair<std::string, spread>> measured_ratios(const std::vector<contender>& all) {
+  std::vector<std::pair<std::string, spread>> made;
+  for (const auto& wanted : ratios) {
+    const auto *of = find(all, wanted.of), *to = find(all, wanted.to);
+    if (of == nullptr || to == nullptr) continue;
+    std::vector<double> values;
+    for (std::size_t i = 0; i < std::min(of->rounds.size(), to->rounds.size()); ++i)
+      if (to->rounds[i].delivered > 0) values.push_back(of->rounds[i].delivered / to->rounds[i].delivered);
+    if (!values.empty()) made.emplace_back(wanted.key, spread_of(std::move(values)));
+  }
+  return made;
+}
+
+void print_table(const std::vector<contender>& all) {
+  fmt::print("{:<20} {:>11} {:>23} {:>8} {:>7} {:>7} {:>8} {:>6}   {}\n", "server", "delivered/s",
+             "lowest–highest", "events/s", "p50 ms", "p99 ms", "POST p99", "bytes",
+             "cores: generator, server, PostgreSQL, others");
+  double others = 0;
+  for (const auto& one : all) {
+    const auto delivered = one.over([](const auto& step) { return step.delivered; });
+    const auto median = [&](auto figure) { return one.over(figure).median; };
+    fmt::print(
+        "{:<20} {:>11.0f} {:>11.0f}–{:<11.0f} {:>8.0f} {:>7.2f} {:>7.2f} {:>8.2f} {:>6.0f}   {:.2f}, {:.2f}, "
+        "{:.2f}, {:.2f}\n",
+        one.name(), delivered.median, delivered.lowest, delivered.highest,
+        median([](const auto& step) { return step.reached; }),
+        median([](const auto& step) { return step.p50_ms; }),
+        median([](const auto& step) { return step.p99_ms; }),
+        median([](const auto& step) { return step.answered_p99_ms; }),
+        median([](const auto& step) { return step.event_bytes; }),
+        median([](const auto& step) { return step.generator_cores; }),
+        median([](const auto& step) { return step.serving_cores; }),
+        median([](const auto& step) { return step.database_cores; }),
+        median([](const auto& step) { return step.others_cores; }));
+    others = std::max(others, one.over([](const auto& step) { return step.others_cores; }).highest);
+  }
+  for (const auto& [key, value] : measured_ratios(all))
+    fmt::print("{}: median {:.2f} (lowest {:.2f}, highest {:.2f})\n", key, value.median, value.lowest,
+               value.highest);
+  if (others > quiet_cores)
+    fmt::print("other processes took up to {:.2f} cores: repeat on a quiet machine\n", others);
+}
+
+void write_json(const std::string& path, const std::vector<contender>& all) {
+  std::ofstream out(path);
+  out << "{\"fanout_rounds\":" << (all.empty() ? 0 : all.front().rounds.size());
+  for (const auto& [key, value] : measured_ratios(all))
+    out << ",\n \"" << key << "\":" << json_of(value);
+  for (const auto& one : all) {
+    const auto figure = [&](const char* name, auto read) {
+      out << ",\n \"" << one.key() << "_" << name << "\":" << json_of(one.over(read));
+    };
+    figure("delivered_per_s", [](const auto& step) { return step.delivered; });
+    figure("p99_ms", [](const auto& step) { return step.p99_ms; });
+    figure("event_bytes", [](const auto& step) { return step.event_bytes; });
+    figure("generator_cores", [](const auto& step) { return step.generator_cores; });
+    figure("serving_cores", [](const auto& step) { return step.serving_cores; });
+    figure("database_cores", [](const auto& step) { return step.database_cores; });
+    figure("others_cores", [](const auto& step) { return step.others_cores; });
+  }
+  out << "}\n";
+  if (!out.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+fanout_options options_for(const options& given, const contender& one) {
+  fanout_options made;
+  made.subscribers = static_cast<std::size_t>(given.number("subscribers"));
+  made.branches = one.branches;
+  made.batch = one.branches > 0 ? filtered_batch : static_cast<std::size_t>(given.number("batch"));
+  made.step_seconds = given.number("seconds");
+  made.p99_bound_ms = given.number("p99-ms");
+  made.verbose = given.flag("verbose");
+  double best = 0;
+  for (const auto& step : one.rounds)
+    best = std::max(best, step.rate);
+  made.first_rate = best > 0 ? best * next_search_share : one.branches > 0 ? 1'000 : 100;
+  return made;
+}
+
+void measure_round(const options& given, std::vector<contender>& all, std::uint64_t& next_number) {
+  for (auto& one : all) {
+    fanout_measurement measurement(*one.server, options_for(given, one), next_number);
+    if (given.text("rate").empty())
+      one.rounds.push_back(measurement.search());
+    else
+      one.rounds.push_back(measurement.step(given.number("rate")));
+  }
+}
+
+int measure(const options& given) {
+  fault::serving server(
+      {.program = given.text("synclog"), .arguments = {"--entities", SYNCLOG_BENCH_DIR "/entities"}});
+  start_with_settings(server);
+  std::vector<std::unique_ptr<live_server>> servers;
+  servers.push_back(make_synclog(server, wire::websocket));
+  servers.push_back(make_synclog(server, wire::sse));
+  for (const auto& [mode, speaks] : std::vector<std::pair<std::string, wire>>{
+           {"ws", wire::websocket}, {"ws-corked", wire::websocket}, {"sse", wire::sse}}) {
+    std::string missing;
+    if (auto peer = start_node_peer(mode, speaks, missing))
+      servers.push_back(std::move(peer));
+    else
+      fmt::print("skipped: node-{}: {}\n", mode, missing);
+  }
+  std::vector<contender> all;
+  for (const auto& one : servers)
+    all.push_back({one.get(), 0, {}});
+  for (const auto& one : servers)
+    if (one->name().ends_with("-ws")) all.push_back({one.get(), filtered_branches, {}});
+  if (const auto& only = given.text("only"); !only.empty())
+    std::erase_if(all, [&](const contender& one) {
+      return ("," + only + ",").find("," + one.name() + ",") == std::string::npos;
+    });
+  for (const auto& one : servers)
+    fmt::print("{}: {}\n", one->name(), one->version());
+  fmt::print("{} subscribers, {} events a POST ({} filtered by {} branches), p99 at most {} ms from sending "
+             "the POST\n",
+             given.number("subscribers"), given.number("batch"), filtered_batch, filtered_branches,
+             given.number("p99-ms"));
+  std::fflush(stdout);
+  std::uint64_t next_number = 1;
+  for (int round = 0; round < given.number("rounds"); ++round)
+    measure_round(given, all, next_number);
+  print_table(all);
+  if (!given.text("json").empty()) write_json(given.text("json"), all);
+  servers.clear();
+  const int code = server.stop();
+  if (code != 0)
+    throw std::runtime_error(fmt::format("the server ended with {}: {}", code, server.output_tail()));
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const options given(argc, argv,
+                      {{"synclog", SYNCLOG_BINARY},
+                       {"rounds", "3"},
+                       {"seconds", "2"},
+                       {"subscribers", "1000"},
+                       {"batch", "10"},
+                       {"p99-ms", "15"},
+                       {"rate", ""},
+                       {"only", ""},
+                       {"json", ""},
+                       {"verbose", "no"}});
+  try {
+    return measure(given);
+  } catch (const std::exception& failed) {
+    fmt::print(stderr, "bench_fanout: {}\n", failed.what());
+    return 1;
+  }
+}
