@@ -36,6 +36,7 @@ struct cursor {
   std::uint32_t fingerprint = 0; // first four bytes of the chain hash, big-endian
 
   static cursor of(core::position position, const sha256_digest& hash);
+  bool operator==(const cursor&) const = default;
 };
 std::string to_string(const cursor& at);
 // Also accepts a bare position ("0", "1042"): then `fingerprint` is empty.

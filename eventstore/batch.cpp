@@ -160,12 +160,12 @@ void batch::load(const pg::segment_result& answers) {
 void batch::load_head(const pg::rows& rows) {
   if (rows.size() == 0) {
     end_hash_ = hasher_->genesis();
-    end_ = core::cursor::of({0}, end_hash_);
+    begin_ = end_ = core::cursor::of({0}, end_hash_);
     last_recorded_at_ = {};
     return;
   }
   end_hash_ = digest_of(rows.text(0, 1));
-  end_ = core::cursor::of({rows.int8(0, 0)}, end_hash_);
+  begin_ = end_ = core::cursor::of({rows.int8(0, 0)}, end_hash_);
   last_recorded_at_ = {rows.timestamptz(0, 2)};
 }
 

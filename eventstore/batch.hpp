@@ -45,6 +45,7 @@ class batch {
   pg::segment writes(batch_ending ending) const;
 
   const std::vector<core::event>& events() const { return events_; }
+  core::cursor begin() const { return begin_; } // the head that the batch was decided on
   core::cursor end() const { return end_; }
 
   // Replayed answers need their records from the log: positions asked, and what came (position -> data).
@@ -97,7 +98,7 @@ class batch {
   std::vector<std::pair<std::string_view, std::string_view>> wanted_answers_; // actor, key
 
   core::decision_state state_;
-  core::cursor end_;
+  core::cursor begin_, end_;
   core::sha256_digest end_hash_{};
   core::timestamp recorded_at_;
   core::timestamp last_recorded_at_;

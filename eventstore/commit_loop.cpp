@@ -363,7 +363,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(pend
   counted.events += work.events().size();
   counted.last_commit_us =
       std::chrono::duration_cast<std::chrono::microseconds>(pg::clock::now() - began).count();
-  out.publish(work.events());
+  out.publish(work.begin(), work.events());
   co_await load_replayed(work);
   answer_all(work, requests);
   co_return attempt_end::answered;

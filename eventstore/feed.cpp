@@ -302,14 +302,14 @@ void feed::impl::wake_tail() {
   asio::post(strand, std::move(ring_it));
 }
 
-void feed::publish(const std::vector<core::event>& committed) {
+void feed::publish(core::cursor after, const std::vector<core::event>& committed) {
   if (committed.empty()) {
     return;
   }
   bool follows = false;
   {
     const std::lock_guard guard(impl_->mutex);
-    follows = committed.front().position == impl_->head.position.next();
+    follows = after == impl_->head;
   }
   if (follows) {
     impl_->append(feed_events_of(committed));
@@ -359,13 +359,21 @@ asio::awaitable<feed_page> feed::read_after(core::cursor after, page_bounds boun
   {
     const std::lock_guard guard(impl_->mutex);
     page.end = impl_->head;
+    // Before the first event every history is the same.
+    const bool from_first = after.position.value == 0;
     if (after.position >= impl_->head.position) {
+      page.history_changed = !from_first && after.position == impl_->head.position && after != impl_->head;
       co_return page;
     }
-    if (!impl_->ring.empty() && impl_->ring.front()->at.position <= after.position.next()) {
+    // The ring must hold the reader's own place too, so that its history can be told.
+    const auto needed = from_first ? after.position.next() : after.position;
+    if (!impl_->ring.empty() && impl_->ring.front()->at.position <= needed) {
       in_ring = true;
-      auto index =
-          static_cast<std::size_t>(after.position.value + 1 - impl_->ring.front()->at.position.value);
+      auto index = static_cast<std::size_t>(needed.value - impl_->ring.front()->at.position.value);
+      if (!from_first && impl_->ring[index++]->at != after) {
+        page.history_changed = true;
+        co_return page;
+      }
       std::size_t bytes = 0;
       while (index < impl_->ring.size() && page.events.size() < bounds.max_events &&
              bytes < bounds.max_bytes) {

@@ -55,9 +55,10 @@ class feed {
   boost::asio::awaitable<void> start(pg::deadline until);
   boost::asio::awaitable<void> stop();
 
-  // The committer's call after its commit: events contiguous among themselves. When they do not follow the
-  // feed's head (another server wrote in between) the tail fetches what lies between, in order.
-  void publish(const std::vector<core::event>& committed);
+  // The committer's call after its commit: events contiguous among themselves, the first of them behind
+  // `after`. When that is not the feed's head (another server wrote in between, or the log has another
+  // history now) the tail fetches what lies between, in order.
+  void publish(core::cursor after, const std::vector<core::event>& committed);
   // "There may be more in the log."
   void hint();
 

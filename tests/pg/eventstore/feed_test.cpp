@@ -72,6 +72,30 @@ TEST_CASE(
   check_everything(cluster, database);
 }
 
+TEST_CASE("feed: a log with another event at the head's position is another history, also to the next local "
+          "write") {
+  auto& cluster = test_cluster::shared();
+  const auto database = fresh_log(cluster);
+  io_threads threads;
+  log_server first(threads, cluster, database, {}, {.poll_interval = 1h}); // it must notice by itself
+  threads.run(write(first.committer, "a", 5));
+  const auto known = first.feed.head();
+  REQUIRE(known.position == core::position{5});
+  // The newest event is lost, as in a failover to a standby that lacked it, and another takes its place.
+  cluster.sql(database, R"(ALTER TABLE synclog.events DISABLE TRIGGER append_only;
+                           DELETE FROM synclog.events WHERE position = 5;
+                           ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only)");
+  {
+    log_server second(threads, cluster, database);
+    threads.run(write(second.committer, "b", 1));
+  }
+  threads.run(write(first.committer, "c", 1));
+  CHECK(wait_until(
+      [&] { return first.feed.generation() == 1 && first.feed.head().position == core::position{6}; }));
+  const auto page = threads.run(first.feed.read_after(known, {}, eventstore::pg::clock::now() + 20s));
+  CHECK(page.history_changed);
+}
+
 TEST_CASE("feed: a waiter is released by a deadline and by stop") {
   auto& cluster = test_cluster::shared();
   const auto database = fresh_log(cluster);

@@ -45,9 +45,9 @@ inline eventstore::pg::connect_options connect_to(const test_cluster& cluster, c
 class log_server {
  public:
   log_server(io_threads& threads, const test_cluster& cluster, const std::string& database,
-             eventstore::committer_options options = {})
+             eventstore::committer_options options = {}, eventstore::feed_options following = {})
       : threads_(threads), connect_(connect_to(cluster, database)), tables_(entities()),
-        reads_(threads.executor(), connect_, {}), log(reads_), feed(threads.executor(), log),
+        reads_(threads.executor(), connect_, {}), log(reads_), feed(threads.executor(), log, following),
         committer(threads.executor(), connect_, tables_, feed, options) {
     threads_.run(feed.start(eventstore::pg::clock::now() + std::chrono::seconds(20)));
     committer.start();
