@@ -75,10 +75,11 @@ void swarm::run(std::size_t thread) {
   close(poll);
 }
 
-bool swarm::all_at(std::int64_t position) const {
-  return std::all_of(members_.begin(), members_.end(), [position](const auto& one) {
+std::size_t swarm::count_at(std::int64_t position) const {
+  const auto is_there = [position](const auto& one) {
     return one->broken() || one->lowest_cursor() >= position;
-  });
+  };
+  return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), is_there));
 }
 
 bool swarm::any_broken() const {
@@ -93,6 +94,15 @@ bool swarm::all_resynced() const {
 }
 
 std::vector<std::string> swarm::differences_from(const std::vector<logged>& log, std::int64_t reached) const {
+  return judge(log, false, reached);
+}
+
+std::vector<std::string> swarm::voided_differences_from(const std::vector<logged>& old_log) const {
+  return judge(old_log, true, 0);
+}
+
+std::vector<std::string> swarm::judge(const std::vector<logged>& log, bool voided,
+                                      std::int64_t reached) const {
   std::vector<std::string> found;
   for (std::size_t number = 0; number < members_.size() && found.size() < max_sentences; ++number) {
     const auto& one = *members_[number];
@@ -104,7 +114,7 @@ std::vector<std::string> swarm::differences_from(const std::vector<logged>& log,
       if (!one.broken() && book->cursor() < reached)
         note(fmt::format("holds {}, not {}", book->cursor(), reached));
       for (const auto& stretch : book->spans())
-        if (!stretch.voided)
+        if (stretch.voided == voided)
           for (const auto& sentence : differences(stretch, log))
             note(sentence);
     }

@@ -21,7 +21,8 @@ class swarm {
   // Every subscription has its first answer.
   bool all_begun() const { return all_at(0); }
   // Every subscription has a cursor at this position or beyond.
-  bool all_at(std::int64_t position) const;
+  bool all_at(std::int64_t position) const { return count_at(position) == members_.size(); }
+  std::size_t count_at(std::int64_t position) const; // broken ones count too: nothing more comes of them
   bool any_broken() const;
   // Every subscription has been told to resync at least once.
   bool all_resynced() const;
@@ -32,10 +33,13 @@ class swarm {
   // After stop(): every subscription against the log, but for what a resync has voided; each must have got to
   // `reached`. At most 20 sentences.
   std::vector<std::string> differences_from(const std::vector<logged>& log, std::int64_t reached) const;
+  // After stop(): what a resync has voided against the log as it was then.
+  std::vector<std::string> voided_differences_from(const std::vector<logged>& old_log) const;
   std::string summary() const;
 
  private:
   void run(std::size_t thread);
+  std::vector<std::string> judge(const std::vector<logged>& log, bool voided, std::int64_t reached) const;
 
   swarm_settings& shared_;
   std::size_t thread_count_;
