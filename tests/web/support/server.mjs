@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const maxOutputBytes = 64 * 1024; // the end of it is kept
 const portTries = 50;
 const eventsPerPage = 1_000;
+const requestTimeoutMs = 30_000;
 
 function binary() {
   const built = [path.join(root, 'build/release/bin/synclog'), path.join(root, 'build/synclog')];
@@ -174,7 +175,7 @@ export class Server {
 
   // A request by fetch; a body that is no string is sent as JSON.
   async request(method, target, { body, headers = {} } = {}) {
-    const options = { method, headers: { ...headers }, signal: AbortSignal.timeout(10_000) };
+    const options = { method, headers: { ...headers }, signal: AbortSignal.timeout(requestTimeoutMs) };
     if (body !== undefined) {
       options.headers['Content-Type'] ??= 'application/json';
       options.body = typeof body === 'string' ? body : JSON.stringify(body);
