@@ -147,6 +147,33 @@ TEST_CASE("server: idle streams outlive every timeout") {
   CHECK_FALSE(client.readable(300ms));
 }
 
+// The reactor may report a stream's request after it has been read: that is no end of the client. Rare: many
+// streams at once, on several threads.
+TEST_CASE("server: of many streams opened at once none is taken for left") {
+  constexpr int openers = 4, batches = 60, streams_a_batch = 50;
+  test_server server;
+  for (int batch = 0; batch < batches; ++batch) {
+    std::vector<std::vector<tests::http_client>> clients(openers);
+    std::vector<std::thread> threads;
+    for (auto& own : clients) {
+      threads.emplace_back([&server, &own] {
+        for (int i = 0; i < streams_a_batch; ++i) {
+          own.push_back(server.client());
+          own.back().send_request("GET", "/stream");
+        }
+      });
+    }
+    for (std::thread& each : threads)
+      each.join();
+    const int all = openers * streams_a_batch;
+    REQUIRE(wait_until([&] { return server.handled == all * (batch + 1); }));
+    REQUIRE(wait_until([&] { return server.streaming + server.metrics().aborted_answers % all == all; }));
+    CHECK(server.metrics().aborted_answers == static_cast<std::uint64_t>(all * batch));
+    clients.clear();
+    REQUIRE(wait_until([&] { return server.streaming == 0 && server.metrics().streams == 0; }));
+  }
+}
+
 TEST_CASE("server: stop while clients come and go ends") {
   test_server server;
   std::atomic<bool> over{false};
