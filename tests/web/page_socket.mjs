@@ -1,6 +1,5 @@
 // The live socket in Chromium, word for word as existing pages use it.
 import assert from 'node:assert/strict';
-import { skipWithoutSocket } from './support/socket.mjs';
 import { assertLogHolds, assertSawExactly } from './support/stream_checks.mjs';
 import { lookAtPageMs, until } from './support/wait.mjs';
 import { onOneServer, webTest } from './support/web_test.mjs';
@@ -30,10 +29,9 @@ const foreignTab = (scope, host) => scope.tab(`${host.origin}/socket.html`);
 const telling = (frames) => frames.filter(({ type }) => type !== 'checkpoint');
 
 export function pageSocketTests() {
-  webTest('socket in a page: it asks for what it missed, over a restart and a kill -9', async (scope, t) => {
+  webTest('socket in a page: it asks for what it missed, over a restart and a kill -9', async (scope) => {
     const host = await scope.pageHost();
     const server = await scope.server({ arguments: ['--cors-origin', host.origin] });
-    if (await skipWithoutSocket(t, server)) return;
     const writers = scope.writers(server);
     const tabs = [await foreignTab(scope, host), await foreignTab(scope, host), await ownTab(scope, server)];
     for (const tab of tabs) await connect(tab, server, { channels: ['clients'], after: 0, follow: true });
@@ -61,11 +59,8 @@ export function pageSocketTests() {
   });
 
   onOneServer((add) => {
-    const socketTest = (name, body) =>
-      add(name, async (given) => (await skipWithoutSocket(given.t, given.server)) || body(given));
-
     for (const place of ['another origin', 'the server itself']) {
-      socketTest(`socket in a page: the exchange of existing pages, from ${place}`, async (given) => {
+      add(`socket in a page: the exchange of existing pages, from ${place}`, async (given) => {
         const { scope, host, server, start } = given;
         const tab = place === 'another origin' ? await foreignTab(scope, host) : await ownTab(scope, server);
         await connect(tab, server, { channels: ['clients', 'orders'] });
@@ -88,7 +83,7 @@ export function pageSocketTests() {
       });
     }
 
-    socketTest('socket in a page: an origin that is not on the list is refused', async ({ scope, server }) => {
+    add('socket in a page: an origin that is not on the list is refused', async ({ scope, server }) => {
       const tab = await foreignTab(scope, await scope.pageHost());
       await connect(tab, server, { channels: ['clients'], after: 0 });
       await untilTab('refused', tab, ({ closes }) => closes.length > 0);

@@ -1,6 +1,6 @@
 // The live socket through an ordinary WebSocket client library.
 import assert from 'node:assert/strict';
-import { FrameSocket, SocketFollower, skipWithoutSocket, upgradeStatus } from './support/socket.mjs';
+import { FrameSocket, SocketFollower, upgradeStatus } from './support/socket.mjs';
 import { assertLogHolds, assertSawExactly } from './support/stream_checks.mjs';
 import { until } from './support/wait.mjs';
 import { freshId, onOneServer, webTest } from './support/web_test.mjs';
@@ -8,9 +8,8 @@ import { freshId, onOneServer, webTest } from './support/web_test.mjs';
 const recordsBetween = 60; // acknowledged before and after each disturbance
 
 export function wsClientTests() {
-  webTest('ws: who comes back with `after` sees every event once, over restarts and kill -9', async (scope, t) => {
+  webTest('ws: who comes back with `after` sees every event once, over restarts and kill -9', async (scope) => {
     const server = await scope.server();
-    if (await skipWithoutSocket(t, server)) return;
     const writers = scope.writers(server);
     const all = { channels: ['clients'], after: 0 };
     const follow = (asked) => scope.keep(new SocketFollower(server.socketUrl, asked));
@@ -38,8 +37,7 @@ export function wsClientTests() {
   onOneServer((add) => {
     // A test on a server with /ws. open() opens a socket that is closed with the test, and takes its hello.
     const socketTest = (name, body) =>
-      add(name, async ({ scope, t, ...given }) => {
-        if (await skipWithoutSocket(t, given.server)) return;
+      add(name, async ({ scope, ...given }) => {
         const open = async () => {
           const socket = scope.keep(await FrameSocket.open(given.server.socketUrl));
           const { cursor } = await socket.expect('hello');

@@ -145,10 +145,3 @@ export class SocketFollower {
     this.#socket.terminate();
   }
 }
-
-// Tests of /ws do not run against a server that has none.
-export async function skipWithoutSocket(t, server) {
-  const missing = (await upgradeStatus(server.socketUrl)) === 404;
-  if (missing) t.skip('this server has no /ws');
-  return missing;
-}
