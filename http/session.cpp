@@ -89,7 +89,7 @@ boost::asio::awaitable<session::intake> session::receive() {
     input_.erase(0, input_begin_);
     input_begin_ = 0;
   }
-  if (input_.empty() && input_.capacity() > 4 * first_read_bytes) input_ = {};
+  if (input_.empty() && input_.capacity() > 4 * first_read_bytes) std::string().swap(input_);
   const std::size_t held = input_.size();
   input_.resize(held + first_read_bytes);
   error_code ec;
@@ -219,7 +219,7 @@ boost::asio::awaitable<void> session::hang_up() {
   }
   // Of a connection that was taken over nobody knows what is still unread: a refused frame, for one.
   if ((dirty_ || taken_ || !unread().empty()) && !broken_) {
-    input_ = {};
+    std::string().swap(input_);
     input_begin_ = 0;
     socket_.shutdown(tcp::socket::shutdown_send, ec);
     const auto latest = clock::now() + linger_total;

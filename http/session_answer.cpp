@@ -94,7 +94,7 @@ boost::asio::awaitable<void> session::begin(response head) {
   // it is open.
   if (!current.is_stream) co_return;
   // Nothing more is read as a request here: thousands of streams need no buffers for it.
-  input_ = {};
+  std::string().swap(input_);
   input_begin_ = 0;
   watch_peer();
   co_await flush();
@@ -173,7 +173,7 @@ boost::asio::awaitable<void> session::flush(std::string_view body, std::string_v
   }
   output_.clear();
   const bool is_stream = exchange_ && exchange_->is_stream;
-  if (output_.capacity() > (is_stream ? stream_buffer_bytes : held_back_bytes)) output_ = {};
+  if (output_.capacity() > (is_stream ? stream_buffer_bytes : held_back_bytes)) std::string().swap(output_);
   if (pushed_without_waiting_ > fair_share_bytes) {
     pushed_without_waiting_ = 0;
     co_await asio::post(socket_.get_executor(), asio::use_awaitable);
@@ -251,7 +251,7 @@ taken_connection session::take_over() {
   exchange_->framing = body_framing::until_close; // bytes go out as they are
   exchange_->status = 101;
   std::string early(unread());
-  input_ = {};
+  std::string().swap(input_);
   input_begin_ = 0;
   return {socket_, std::move(early)};
 }

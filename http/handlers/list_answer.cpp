@@ -184,7 +184,7 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
   if (asked.method != method::head) {
     try {
       co_await answer.write(chunk);
-      chunk = {};
+      std::string().swap(chunk);
       co_await write_rest(with, answer, call, writer, sizer);
     } catch (const boost::system::system_error&) {
       throw; // the client is gone

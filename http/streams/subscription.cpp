@@ -60,7 +60,7 @@ void subscription::note_shown(const core::cursor& at) {
 
 asio::awaitable<subscription::portion> subscription::next() {
   out_.clear();
-  if (out_.capacity() > kept_bytes) out_ = {};
+  if (out_.capacity() > kept_bytes) std::string().swap(out_);
   // Read before the channel: everything up to here is in it.
   const auto place = with_.streams.where();
   if (place.generation > generation_) co_return resync(place, "other_history");
