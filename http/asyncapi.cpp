@@ -22,7 +22,7 @@ constexpr std::string_view description =
     "nothing: an event comes once, in order, across reconnections.";
 
 // Whether a server-sent event of that name moves the client's Last-Event-ID.
-enum class id_line : std::uint8_t { never, may_come, always };
+enum class id_line : std::uint8_t { never, always };
 
 struct named_frame {
   std::string_view name;
@@ -34,8 +34,8 @@ constexpr std::array<named_frame, 8> named_frames{{{"hello", id_line::never},
                                                    {"resync", id_line::always},
                                                    {"bye", id_line::never},
                                                    {"snapshot", id_line::never},
-                                                   {"upsert", id_line::may_come},
-                                                   {"remove", id_line::may_come}}};
+                                                   {"upsert", id_line::always},
+                                                   {"remove", id_line::always}}};
 
 std::string reference(std::string_view pointer) {
   return fmt::format(R"({{"$ref":"#/{}"}})", pointer);

@@ -42,8 +42,8 @@ inline constexpr std::string_view socket_client_messages = R"json(
 "unsubscribe":{"$ref":"#/components/messages/socket.unsubscribe"},
 "ping":{"$ref":"#/components/messages/socket.ping"}
 )json";
-inline constexpr std::string_view socket_server_frames[] = {"hello",  "subscribed", "caught_up", "checkpoint",
-                                                            "resync", "bye",        "pong",      "error"};
+inline constexpr std::string_view socket_server_frames[] = {
+    "hello", "subscribed", "unsubscribed", "caught_up", "checkpoint", "resync", "bye", "pong", "error"};
 
 inline constexpr std::string_view socket_requests = R"json(
 "subscribe":{"action":"receive","title":"Follow channels",
@@ -54,7 +54,9 @@ inline constexpr std::string_view socket_requests = R"json(
   "messages":[{"$ref":"#/channels/socket/messages/subscribed"},{"$ref":"#/channels/socket/messages/error"}]}},
 "unsubscribe":{"action":"receive","title":"Follow them no longer",
  "channel":{"$ref":"#/channels/socket"},
- "messages":[{"$ref":"#/channels/socket/messages/unsubscribe"}]},
+ "messages":[{"$ref":"#/channels/socket/messages/unsubscribe"}],
+ "reply":{"channel":{"$ref":"#/channels/socket"},
+  "messages":[{"$ref":"#/channels/socket/messages/unsubscribed"},{"$ref":"#/channels/socket/messages/error"}]}},
 "ping":{"action":"receive","title":"Is anybody there?",
  "channel":{"$ref":"#/channels/socket"},
  "messages":[{"$ref":"#/channels/socket/messages/ping"}],
@@ -97,6 +99,9 @@ inline constexpr std::string_view messages = R"json(
 "socket.subscribed":{"name":"subscribed","title":"What is followed from where","contentType":"application/json",
  "payload":{"$ref":"#/components/schemas/socket.subscribed"},
  "examples":[{"payload":{"type":"subscribed","channels":["clients"],"unknown":["orders"],"cursor":"1042-9f3a6c1e"}}]},
+"socket.unsubscribed":{"name":"unsubscribed","title":"What is still followed","contentType":"application/json",
+ "payload":{"$ref":"#/components/schemas/socket.unsubscribed"},
+ "examples":[{"payload":{"type":"unsubscribed","channels":[]}}]},
 "socket.caught_up":{"name":"caught_up","title":"The subscription has reached the head","contentType":"application/json",
  "payload":{"allOf":[{"$ref":"#/components/schemas/at"},
   {"required":["type"],"properties":{"type":{"const":"caught_up"}}}]}},
@@ -168,6 +173,11 @@ inline constexpr std::string_view schemas = R"json(
 "socket.unsubscribe":{"type":"object","required":["type"],
  "properties":{"type":{"const":"unsubscribe"},
   "channels":{"$ref":"#/components/schemas/socket.channels"},
+  "subscription":{"type":"string"}}},
+"socket.unsubscribed":{"type":"object","required":["type","channels"],
+ "properties":{"type":{"const":"unsubscribed"},
+  "channels":{"$ref":"#/components/schemas/socket.channels"},
+  "cursor":{"type":"string","description":"Where what is left goes on; not there when nothing is left."},
   "subscription":{"type":"string"}}},
 "socket.subscribed":{"type":"object","required":["type","channels"],
  "properties":{"type":{"const":"subscribed"},
