@@ -76,5 +76,5 @@ TEST_CASE("streams: a thousand subscribes and unsubscribes a second during write
   CHECK(static_cast<double>(changes) > 300 * took.count());
   CHECK(counts.lost == 0);
   CHECK(counts.refused == 0);
-  CHECK(wait_until([&] { return metric(server, "synclog_http_streams") == 0; }));
+  CHECK(wait_until([&] { return metric(server.port(), "synclog_http_streams") == 0; }));
 }

@@ -28,7 +28,8 @@ struct span {
 class ledger {
  public:
   // `from` is what the first request asks for: a cursor, a position, "" = from now.
-  ledger(interest wanted, std::string from) : wanted_(std::move(wanted)), cursor_text_(std::move(from)) {}
+  ledger(interest wanted, std::string from, envelope_depth depth = envelope_depth::whole)
+      : wanted_(std::move(wanted)), cursor_text_(std::move(from)), depth_(depth) {}
 
   // What the next request resumes from; "" = from now.
   const std::string& cursor_text() const { return cursor_text_; }
@@ -53,6 +54,7 @@ class ledger {
 
   interest wanted_;
   std::string cursor_text_;
+  envelope_depth depth_;
   std::atomic<std::int64_t> cursor_{-1};
   std::atomic<std::uint64_t> resyncs_{0};
   bool expects_resync_ = false; // the answer began elsewhere: only this explains it

@@ -27,15 +27,16 @@ std::vector<logged> copy_log(const std::string& conninfo);
 
 bool matches(const interest& wanted, const logged& event);
 
-// The digest of an event's envelope. Throws std::runtime_error when a member is missing.
+// An event as a client gets it. Throws std::runtime_error when a member is missing.
 struct envelope {
   std::int64_t position = 0, previous = 0;
   std::string_view cursor;      // without quotes
   std::string_view recorded_at; // the same
-  std::uint64_t digest = 0;
+  std::uint64_t digest = 0;     // 0: not taken
 };
+enum class envelope_depth : std::uint8_t { whole, places }; // places: no digest, for loads that must be cheap
 // The views are of `text`.
-envelope read_envelope(std::string_view text);
+envelope read_envelope(std::string_view text, envelope_depth depth = envelope_depth::whole);
 
 // "1042-9f3a6c1e" -> 1042; throws std::runtime_error when it is no cursor.
 std::int64_t position_of(std::string_view cursor);

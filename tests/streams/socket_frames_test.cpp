@@ -194,5 +194,5 @@ TEST_CASE("socket: a client that goes in the middle of a frame leaves nothing be
     else
       socket.wire().close();
   }
-  CHECK(wait_until([&] { return metric(server, "synclog_http_streams") == 0; }));
+  CHECK(wait_until([&] { return metric(server.port(), "synclog_http_streams") == 0; }));
 }

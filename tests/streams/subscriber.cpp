@@ -57,7 +57,7 @@ std::string subscribe_text(const std::string& name, const interest& wanted, cons
 subscriber::subscriber(subscriber_options options, std::uint64_t seed, swarm_settings& shared)
     : options_(std::move(options)), shared_(shared), random_(seed) {
   for (const auto& one : options_.interests)
-    ledgers_.push_back(std::make_unique<ledger>(one, options_.from));
+    ledgers_.push_back(std::make_unique<ledger>(one, options_.from, options_.depth));
   subscribed_.resize(ledgers_.size());
   changing_.resize(ledgers_.size());
 }
@@ -265,7 +265,7 @@ void subscriber::take(const told& what) {
   if (!subscribed_[index]) throw std::runtime_error("a frame before its subscription: " + what.text);
   ledgers_[index]->take(what);
   if (what.name != "event" || !shared_.on_event) return;
-  shared_.on_event(read_envelope(what.text).recorded_at);
+  shared_.on_event(read_envelope(what.text, envelope_depth::places).recorded_at);
 }
 
 void subscriber::take_answer(std::size_t index, const told& what) {

@@ -25,6 +25,7 @@ struct subscriber_options {
   std::string from{};                            // a cursor, a position, "" = from now
   bool restless = false;                         // reconnects at random while the swarm is restless …
   std::chrono::milliseconds longest_life{4'000}; // … after this time at the latest
+  envelope_depth depth = envelope_depth::whole;
   // WebSocket: changes its filters in mid-stream now and then, and opens and ends further subscriptions.
   bool fickle = false;
 };
