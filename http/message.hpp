@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,18 @@ struct response {
   std::string body;
 };
 
+// A stream while nothing of it runs: an object in the place of a suspended coroutine, because thousands of
+// subscribers wait most of the time. Its session owns it, from responder::rest() to its end.
+class resting_stream {
+ public:
+  virtual ~resting_stream() = default;
+  // What can be done without waiting, with responder::write_now(). False: work() must go on. On any thread,
+  // one at a time, and never while work() runs.
+  virtual bool step() = 0;
+  // Goes on until there is nothing to do (true) or the stream is over (false). On the session's strand.
+  virtual boost::asio::awaitable<bool> work() = 0;
+};
+
 // Answers exactly one request. Calls throw boost::system::system_error when the client is gone: handlers let
 // it pass.
 class responder {
@@ -69,8 +82,17 @@ class responder {
   // For streams: called on the session's strand when peer_closed() or draining() turns true. Given an empty
   // function before what it touches ends.
   virtual void on_change(std::function<void()> hook) = 0;
+  // For streams that have begun: once the handler has returned, the stream goes on without it, beginning with
+  // work(). The request is gone by then.
+  virtual void rest(std::unique_ptr<resting_stream> stream) = 0;
+  // There may be something to do for the resting stream: has it done by step(), here and now, or by work().
+  // Any thread, while the stream lives.
+  virtual void wake() = 0;
+  // For step(): false when the socket does not take all of it now; the next write() begins with the rest.
+  virtual bool write_now(std::string_view bytes) = 0;
   // For a protocol upgrade, after become_stream(): the caller speaks on the connection from now on; write()
-  // sends bytes as they are, with the same progress timeout. It ends when the handler returns.
+  // sends bytes as they are, with the same progress timeout. It ends when the handler returns, or the stream
+  // that it left behind; a resting one goes on with work() when there is something to read.
   virtual taken_connection take_over() = 0;
 };
 

@@ -89,8 +89,8 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::awaitable<void> stop(clock::time_point until);
   asio::awaitable<bool> all_ended(clock::time_point until);
   std::vector<std::shared_ptr<session>> living();
-  template <class Work>
-  void spawn(asio::any_io_executor where, Work work, std::shared_ptr<session> owner);
+  void spawn(asio::any_io_executor where, asio::awaitable<session::ending> work,
+             std::shared_ptr<session> owner);
 
   asio::any_io_executor io;
   asio::any_io_executor strand; // of acceptors and the sweep
@@ -123,6 +123,13 @@ void server::impl::start() {
   listeners = std::move(opened);
   for (const auto& from : listeners)
     bound.push_back(from->acceptor.local_endpoint());
+  context->resume = [owner = weak_from_this()](std::shared_ptr<session> one) {
+    const auto self = owner.lock();
+    if (!self) return;
+    auto go_on = [self, one] { self->spawn(one->executor(), one->resume(), one); };
+    // Posted: whoever wakes a stream may hold what the stream's end must take.
+    asio::post(one->executor(), std::move(go_on));
+  };
   const auto ended = [self = shared_from_this()](std::exception_ptr) { self->coroutines.fetch_sub(1); };
   for (const auto& from : listeners) {
     coroutines.fetch_add(1);
@@ -165,10 +172,11 @@ asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
   backoff = std::min(backoff * 2, backoff_max);
 }
 
-template <class Work>
-void server::impl::spawn(asio::any_io_executor where, Work work, std::shared_ptr<session> owner) {
-  auto ended = [self = shared_from_this(), owner](std::exception_ptr failed) {
+void server::impl::spawn(asio::any_io_executor where, asio::awaitable<session::ending> work,
+                         std::shared_ptr<session> owner) {
+  auto ended = [self = shared_from_this(), owner](std::exception_ptr failed, session::ending how) {
     if (failed) spdlog::error("a session ended with an exception");
+    if (!failed && how == session::ending::at_rest) return;
     const std::lock_guard guard(self->mutex);
     self->sessions.erase(owner);
   };

@@ -41,10 +41,15 @@ session::session(tcp::socket socket, std::shared_ptr<session_context> context)
   context_->stats.connections.fetch_add(1, std::memory_order_relaxed);
 }
 
-boost::asio::awaitable<void> session::run() {
+boost::asio::awaitable<session::ending> session::run() {
   try {
     while (co_await read_head()) {
       co_await serve();
+      if (stream_) {
+        exchange_->parser.reset();
+        if (co_await go_on()) co_return ending::at_rest;
+        break;
+      }
       const bool goes_on = exchange_->keep_alive && !broken_;
       close_exchange();
       if (!goes_on) break;
@@ -55,12 +60,11 @@ boost::asio::awaitable<void> session::run() {
     spdlog::error("session ended by: {}", unexpected.what());
     dirty_ = true;
   }
-  close_exchange();
-  co_await hang_up();
-  context_->stats.connections.fetch_sub(1, std::memory_order_relaxed);
+  co_await close();
+  co_return ending::over;
 }
 
-boost::asio::awaitable<void> session::refuse() {
+boost::asio::awaitable<session::ending> session::refuse() {
   const response answer =
       to_response(core::make_problem(code::overloaded, "too many connections: try again"));
   append_answer_head(output_, answer, {.body_bytes = answer.body.size(), .closes = true});
@@ -71,6 +75,13 @@ boost::asio::awaitable<void> session::refuse() {
   } catch (const boost::system::system_error&) {
     // Then it was not told.
   }
+  co_await close();
+  co_return ending::over;
+}
+
+boost::asio::awaitable<void> session::close() {
+  stream_.reset();
+  close_exchange();
   co_await hang_up();
   context_->stats.connections.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -148,18 +159,19 @@ boost::asio::awaitable<bool> session::read_head() {
 bool session::open_exchange(std::string_view head, std::optional<core::problem>& refusal) {
   exchange_ = std::make_unique<exchange>(*context_, context_->bodies);
   exchange_->began = clock::now();
-  refusal = exchange_->parser.read_head(head);
+  refusal = exchange_->parser->read_head(head);
+  request& asked = exchange_->parser->request();
+  exchange_->verb = asked.method;
   if (refusal) return false;
-  request& asked = exchange_->parser.request();
-  exchange_->keep_alive = exchange_->parser.wants_keep_alive() && !context_->draining;
-  exchange_->headless = asked.method == method::head && exchange_->parser.unknown_method().empty();
+  exchange_->keep_alive = exchange_->parser->wants_keep_alive() && !context_->draining;
+  exchange_->headless = asked.method == method::head && exchange_->parser->unknown_method().empty();
   asked.request_id = choose_request_id(asked.header("x-request-id"));
   return true;
 }
 
 // Reads the body to its end. A client that goes away in the middle ends the session by system_error.
 boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
-  request_parser& parser = exchange_->parser;
+  request_parser& parser = *exchange_->parser;
   bool continue_wanted =
       parser.is_http_1_1() && equals_ignoring_case(parser.request().header("expect"), "100-continue");
   std::size_t since_progress = progress_bytes;
@@ -196,7 +208,7 @@ void session::close_exchange() {
   if (exchange_->status != 0) {
     context_->stats.answered(
         {.route = exchange_->target.found != nullptr ? exchange_->target.index : metrics::no_route,
-         .verb = exchange_->parser.request().method,
+         .verb = exchange_->verb,
          .status = exchange_->status,
          .took = clock::now() - exchange_->began,
          .body_bytes = exchange_->body_bytes});
@@ -258,14 +270,18 @@ void session::drain() {
   auto close = [self = shared_from_this()] {
     if (self->idle_ && !self->exchange_) self->close_now();
     if (self->on_change_) self->on_change_();
+    self->wake();
   };
   asio::post(socket_.get_executor(), std::move(close));
 }
 
 void session::cut() {
   auto close = [self = shared_from_this()] {
-    self->broken_ = true;
-    self->reset_now();
+    {
+      const std::lock_guard guard(self->rest_mutex_);
+      self->broken_ = true;
+      self->reset_now();
+    }
     self->note_peer_closed();
   };
   asio::post(socket_.get_executor(), std::move(close));

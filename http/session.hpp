@@ -14,6 +14,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,10 +26,17 @@ class session final : public responder, public std::enable_shared_from_this<sess
   // `socket` is bound to a strand (or to a context with one thread).
   session(boost::asio::ip::tcp::socket socket, std::shared_ptr<session_context> context);
 
-  // Ends when the connection does; does not throw.
-  boost::asio::awaitable<void> run();
+  // How a coroutine of the session ends: with the connection, or with a stream at rest, whose session lives
+  // on until resume() has ended the other way.
+  enum class ending : std::uint8_t { over, at_rest };
+
+  // Do not throw.
+  boost::asio::awaitable<ending> run();
   // For a connection over the bound: answers 503 and closes.
-  boost::asio::awaitable<void> refuse();
+  boost::asio::awaitable<ending> refuse();
+  // Goes on with the stream at rest; what session_context::resume runs.
+  boost::asio::awaitable<ending> resume();
+  boost::asio::any_io_executor executor() { return socket_.get_executor(); }
 
   // Closes the connection when its deadline has passed. Any thread; called by the server every now and then.
   void check_deadline(std::chrono::steady_clock::time_point now);
@@ -48,6 +56,9 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool become_stream() override;
   bool peer_closed() const override;
   void on_change(std::function<void()> hook) override;
+  void rest(std::unique_ptr<resting_stream> stream) override;
+  void wake() override;
+  bool write_now(std::string_view bytes) override;
   taken_connection take_over() override;
 
  private:
@@ -56,12 +67,13 @@ class session final : public responder, public std::enable_shared_from_this<sess
   // The request under way and how far its answer is.
   struct exchange {
     explicit exchange(const session_context& context, body_budget& bodies)
-        : parser(context.limits.max_body_bytes, bodies) {}
-    request_parser parser;
+        : parser(std::make_unique<request_parser>(context.limits.max_body_bytes, bodies)) {}
+    std::unique_ptr<request_parser> parser; // null once a stream has left its handler
     router::match target;
     const std::string* cors_origin = nullptr;
     clock::time_point began;
     std::size_t body_bytes = 0;
+    method verb = method::get;
     unsigned status = 0; // of the answer, once begun
     body_framing framing = body_framing::sized;
     bool keep_alive = false;
@@ -100,6 +112,11 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void note_peer_closed();
   bool nothing_to_read();
 
+  // a stream without its handler (session_rest.cpp)
+  boost::asio::awaitable<bool> go_on();
+  boost::asio::awaitable<void> close();
+  void watch_input();
+
   // deadlines
   void arm(clock::time_point when);
   void arm_in(clock::duration span) { arm(clock::now() + span); }
@@ -117,6 +134,14 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::size_t pushed_without_waiting_ = 0;
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;
+  // While the stream is at rest the mutex guards it and all that its step() touches: the socket, output_,
+  // broken_, peer_closed_. Otherwise they belong to the strand.
+  std::mutex rest_mutex_;
+  std::unique_ptr<resting_stream> stream_;
+  bool at_rest_ = false;
+  bool woken_ = false;     // while it was not at rest
+  bool has_input_ = false; // of a connection taken over
+  bool watching_ = false;
   bool idle_ = true;    // between requests, nothing received
   bool dirty_ = false;  // bytes of the client may be unread when we close
   bool broken_ = false; // no more writing

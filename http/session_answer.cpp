@@ -40,10 +40,10 @@ void session::append_head(const response& answer, body_framing framing, std::siz
       .framing = framing,
       .body_bytes = body_bytes,
       .closes = !current.keep_alive,
-      .says_keep_alive = current.keep_alive && !current.parser.is_http_1_1(),
+      .says_keep_alive = current.keep_alive && !current.parser->is_http_1_1(),
       .varies_by_origin = context_->guard.varies_by_origin(),
       .is_preflight = current.is_preflight,
-      .request_id = current.parser.request().request_id,
+      .request_id = current.parser->request().request_id,
       .cors_origin =
           current.cors_origin != nullptr ? std::string_view(*current.cors_origin) : std::string_view(),
   };
@@ -85,9 +85,9 @@ boost::asio::awaitable<void> session::begin(response head) {
   if (current.begun) core::invariant_broken("a request is answered once");
   current.begun = true;
   const bool bodiless = has_no_body(head.status);
-  const body_framing framing = bodiless                       ? body_framing::none
-                               : current.parser.is_http_1_1() ? body_framing::chunked
-                                                              : body_framing::until_close;
+  const body_framing framing = bodiless                        ? body_framing::none
+                               : current.parser->is_http_1_1() ? body_framing::chunked
+                                                               : body_framing::until_close;
   append_head(head, framing, 0);
   if (bodiless) current.headless = true;
   // A list's head travels with its first rows; a stream may be silent for long, and its client must know that
@@ -209,7 +209,7 @@ bool session::become_stream() {
   context_->stats.streams.fetch_add(1, std::memory_order_relaxed);
   current.is_stream = true;
   current.keep_alive = false;
-  current.parser.request().until = clock::time_point::max();
+  current.parser->request().until = clock::time_point::max();
   return true;
 }
 
@@ -232,8 +232,12 @@ bool session::nothing_to_read() {
 }
 
 void session::note_peer_closed() {
-  peer_closed_ = true;
+  {
+    const std::lock_guard guard(rest_mutex_);
+    peer_closed_ = true;
+  }
   if (on_change_) on_change_();
+  wake();
 }
 
 void session::on_change(std::function<void()> hook) {

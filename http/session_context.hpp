@@ -10,8 +10,11 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <memory>
 
 namespace synclog::http {
+
+class session;
 
 // Calls the handler of a route; in the product it adds the services.
 using dispatcher = std::function<boost::asio::awaitable<void>(const route&, const request&, responder&)>;
@@ -36,6 +39,8 @@ struct session_context {
   std::atomic<bool> draining{false};
   body_budget bodies;
   std::atomic<std::size_t> streams{0};
+  // Runs session::resume() on its strand, later. Set before the first session; any thread.
+  std::function<void(std::shared_ptr<session>)> resume;
 };
 
 } // namespace synclog::http

@@ -42,13 +42,13 @@ core::problem problem_of_exception(const std::exception& caught, std::string_vie
 // Everything that can be said before the body, in this order: target, Host, Origin, route.
 std::optional<core::problem> session::examine() {
   exchange& current = *exchange_;
-  request& asked = current.parser.request();
-  if (current.parser.target().size() > context_->limits.max_target_bytes) {
+  request& asked = current.parser->request();
+  if (current.parser->target().size() > context_->limits.max_target_bytes) {
     return core::make_problem(code::uri_too_long, "the URL is longer than " +
                                                       std::to_string(context_->limits.max_target_bytes) +
                                                       " bytes");
   }
-  auto target = parse_target(current.parser.target());
+  auto target = parse_target(current.parser->target());
   if (!target) return target.error();
   asked.path = std::move(target->path);
   asked.segments = std::move(target->segments);
@@ -63,7 +63,7 @@ std::optional<core::problem> session::examine() {
     host = target->authority;
   }
   // Only HTTP/1.0 may come without; no browser does.
-  if (!host.empty() || current.parser.is_http_1_1()) {
+  if (!host.empty() || current.parser->is_http_1_1()) {
     if (auto refused = context_->guard.check_host(host)) {
       current.keep_alive = false;
       return refused;
@@ -79,8 +79,8 @@ std::optional<core::problem> session::examine() {
 
 std::optional<core::problem> session::locate() {
   exchange& current = *exchange_;
-  const request& asked = current.parser.request();
-  const bool unknown_method = !current.parser.unknown_method().empty();
+  const request& asked = current.parser->request();
+  const bool unknown_method = !current.parser->unknown_method().empty();
   if (asked.path == "*") {
     if (!unknown_method && asked.method == method::options) return std::nullopt;
     return core::make_problem(code::bad_request, "'*' is for OPTIONS alone");
@@ -99,12 +99,12 @@ std::optional<core::problem> session::locate() {
 
 std::optional<core::problem> session::examine_body_headers() const {
   const exchange& current = *exchange_;
-  const request& asked = current.parser.request();
+  const request& asked = current.parser->request();
   const std::string_view coding = asked.header("content-encoding");
   if (!coding.empty() && !equals_ignoring_case(coding, "identity")) {
     return core::make_problem(code::unsupported_media, "bodies are taken without Content-Encoding");
   }
-  const auto declared = current.parser.declared_bytes();
+  const auto declared = current.parser->declared_bytes();
   if (declared && *declared > context_->limits.max_body_bytes) {
     return core::make_problem(code::too_large, "the body is larger than " +
                                                    std::to_string(context_->limits.max_body_bytes) +
@@ -127,7 +127,7 @@ boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
       current.target.found->access == access::none) {
     co_return std::nullopt;
   }
-  request& asked = current.parser.request();
+  request& asked = current.parser->request();
   try {
     auto caller = co_await context_->authenticate(asked, current.target.found->access);
     if (!caller) co_return caller.error();
@@ -142,11 +142,11 @@ boost::asio::awaitable<void> session::serve() {
   exchange& current = *exchange_;
   auto refusal = examine();
   if (!refusal) refusal = co_await authenticate();
-  if (refusal && !current.parser.done()) {
+  if (refusal && !current.parser->done()) {
     // Reading on is worth it only for a small body that is on its way anyway.
-    const auto declared = current.parser.declared_bytes();
+    const auto declared = current.parser->declared_bytes();
     const bool small =
-        declared && *declared <= discarded_body_bytes && current.parser.request().header("expect").empty();
+        declared && *declared <= discarded_body_bytes && current.parser->request().header("expect").empty();
     if (!small || !current.keep_alive) {
       current.keep_alive = false;
       dirty_ = true;
@@ -154,7 +154,7 @@ boost::asio::awaitable<void> session::serve() {
       co_return;
     }
   }
-  if (!current.parser.done()) {
+  if (!current.parser->done()) {
     auto failed = co_await read_body();
     if (failed) {
       current.keep_alive = false;
@@ -162,7 +162,7 @@ boost::asio::awaitable<void> session::serve() {
       if (!refusal) refusal = std::move(failed);
     }
   }
-  current.body_bytes = current.parser.request().body.size();
+  current.body_bytes = current.parser->request().body.size();
   if (refusal)
     co_await refuse_request(std::move(*refusal));
   else
@@ -172,8 +172,8 @@ boost::asio::awaitable<void> session::serve() {
 boost::asio::awaitable<void> session::refuse_request(core::problem why) {
   disarm();
   exchange& current = *exchange_;
-  if (current.parser.request().request_id.empty())
-    current.parser.request().request_id = choose_request_id({});
+  if (current.parser->request().request_id.empty())
+    current.parser->request().request_id = choose_request_id({});
   response answer = to_response(why);
   if (why.code == code::method_not_allowed)
     answer.headers.emplace_back("Allow", allow_header(current.target.allowed));
@@ -183,7 +183,7 @@ boost::asio::awaitable<void> session::refuse_request(core::problem why) {
 boost::asio::awaitable<void> session::call_handler() {
   disarm();
   exchange& current = *exchange_;
-  request& asked = current.parser.request();
+  request& asked = current.parser->request();
   asked.until = clock::now() + context_->limits.request_deadline;
   if (asked.method == method::options) {
     response answer{.status = 204, .headers = {}, .body = {}};
@@ -202,7 +202,7 @@ boost::asio::awaitable<void> session::call_handler() {
     if (broken_ || taken_) throw;
     failed = problem_of_exception(caught, asked.request_id);
   }
-  if (taken_ || current.finished) {
+  if (taken_ || stream_ || current.finished) {
     if (failed && !taken_) current.keep_alive = false;
     co_return;
   }

@@ -10,6 +10,36 @@ namespace synclog::http::handlers {
 
 namespace asio = boost::asio;
 
+namespace {
+
+class followed_events final : public resting_stream {
+ public:
+  followed_events(const services& with, responder& answer, core::event_filter filter,
+                  const streams::stream_start& start)
+      : stream_(with, answer, streams::stream_kind::sse, streams::sse_stream::pausing::at_rest),
+        source_(with,
+                std::make_shared<const streams::event_view>(std::move(filter), streams::shared_sse_format()),
+                streams::subscription_start_of(start), stream_.wake()) {}
+
+  bool step() override { return stream_.step(source_, policy); }
+  asio::awaitable<bool> work() override {
+    const auto why = co_await stream_.advance(source_, policy);
+    if (!why) {
+      stream_.wake().set_due(source_.next_control());
+      co_return true;
+    }
+    co_await stream_.end(*why);
+    co_return false;
+  }
+
+ private:
+  static constexpr auto policy = streams::sse_stream::on_new_history::resync;
+  streams::sse_stream stream_;
+  streams::subscription source_;
+};
+
+} // namespace
+
 asio::awaitable<void> event_stream(const services& with, const request& asked, responder& answer,
                                    core::event_filter filter) {
   const auto start = co_await find_stream_start(with, asked);
@@ -28,15 +58,12 @@ asio::awaitable<void> event_stream(const services& with, const request& asked, r
     co_await send_problem(answer, std::move(why));
     co_return;
   }
-  streams::sse_stream stream(with, answer, streams::stream_kind::sse);
-  auto view = std::make_shared<const streams::event_view>(std::move(filter), streams::shared_sse_format());
-  streams::subscription source(with, std::move(view), streams::subscription_start_of(*start), stream.wake());
-  co_await stream.begin();
-  std::string hello;
-  sse::append_hello(hello, start->at);
-  co_await stream.write(hello);
-  const auto why = co_await stream.follow(source, streams::sse_stream::on_new_history::resync);
-  co_await stream.end(why);
+  co_await answer.begin(sse::stream_head());
+  std::string first;
+  sse::append_retry(first, sse::jittered_retry());
+  sse::append_hello(first, start->at);
+  co_await answer.write(first);
+  answer.rest(std::make_unique<followed_events>(with, answer, std::move(filter), *start));
 }
 
 } // namespace synclog::http::handlers

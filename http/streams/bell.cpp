@@ -6,33 +6,55 @@ namespace synclog::http::streams {
 namespace asio = boost::asio;
 
 void bell_sweep::ring_due(bell::clock::time_point now) {
-  const std::lock_guard guard(mutex_);
-  for (bell* one : bells_)
-    if (one->due_.load(std::memory_order_relaxed) <= now.time_since_epoch().count()) one->ring();
+  for (part& each : parts_) {
+    const std::lock_guard guard(each.mutex);
+    for (bell* one : each.bells)
+      if (one->due_.load(std::memory_order_relaxed) <= now.time_since_epoch().count()) one->ring();
+  }
 }
 
 void bell_sweep::ring_all() {
-  const std::lock_guard guard(mutex_);
-  for (bell* one : bells_)
-    one->ring();
+  for (part& each : parts_) {
+    const std::lock_guard guard(each.mutex);
+    for (bell* one : each.bells)
+      one->ring();
+  }
 }
 
 std::size_t bell_sweep::size() const {
-  const std::lock_guard guard(mutex_);
-  return bells_.size();
+  std::size_t bells = 0;
+  for (const part& each : parts_) {
+    const std::lock_guard guard(each.mutex);
+    bells += each.bells.size();
+  }
+  return bells;
 }
 
-bell::bell(bell_sweep& sweep) : sweep_(sweep) {
-  const std::lock_guard guard(sweep_.mutex_);
-  sweep_.bells_.insert(this);
+bell::bell(bell_sweep& sweep) : bell(sweep, nullptr) {}
+bell::bell(bell_sweep& sweep, responder& stream) : bell(sweep, &stream) {}
+
+bell::bell(bell_sweep& sweep, responder* rests)
+    : sweep_(sweep), rests_(rests), part_(sweep.next_part_++ % bell_sweep::part_count) {
+  auto& part = sweep_.parts_[part_];
+  const std::lock_guard guard(part.mutex);
+  index_ = static_cast<std::uint32_t>(part.bells.size());
+  part.bells.push_back(this);
 }
 
 bell::~bell() {
-  const std::lock_guard guard(sweep_.mutex_);
-  sweep_.bells_.erase(this);
+  auto& part = sweep_.parts_[part_];
+  const std::lock_guard guard(part.mutex);
+  bell* const last = part.bells.back();
+  part.bells[index_] = last;
+  last->index_ = index_;
+  part.bells.pop_back();
 }
 
 void bell::ring() {
+  if (rests_ != nullptr) {
+    rests_->wake();
+    return;
+  }
   if (state_.exchange(rung) != parked) return;
   // Once completed, the waiter may run, end and destroy this bell at any moment.
   const auto slot = std::move(slot_);

@@ -68,24 +68,50 @@ std::optional<byte_ring::slice> channel::after(core::position where) const {
   return ring_.after(where);
 }
 
-void channel::add_bell(bell& one) {
-  const std::lock_guard guard(bells_mutex_);
-  bells_.push_back(&one);
+channel::bell_group& channel::group_at(std::size_t index) const {
+  const std::lock_guard guard(groups_mutex_);
+  return *groups_[index];
 }
 
-void channel::remove_bell(bell& one) {
-  const std::lock_guard guard(bells_mutex_);
-  const auto found = std::find(bells_.begin(), bells_.end(), &one);
-  if (found == bells_.end()) return;
-  *found = bells_.back();
-  bells_.pop_back();
+std::size_t channel::add_bell(bell& one) {
+  std::size_t index = 0;
+  {
+    const std::lock_guard guard(groups_mutex_);
+    if (with_room_.empty()) {
+      with_room_.push_back(groups_.size());
+      groups_.push_back(std::make_unique<bell_group>());
+      taken_.push_back(0);
+    }
+    index = with_room_.back();
+    if (++taken_[index] == bells_a_group) with_room_.pop_back();
+  }
+  bell_group& group = group_at(index);
+  const std::lock_guard guard(group.mutex);
+  group.bells.push_back(&one);
+  return index;
 }
 
-std::size_t channel::ring_bells() const {
-  const std::lock_guard guard(bells_mutex_);
-  for (bell* one : bells_)
+void channel::remove_bell(bell& one, std::size_t index) {
+  bell_group& group = group_at(index);
+  {
+    const std::lock_guard guard(group.mutex);
+    std::erase(group.bells, &one);
+  }
+  const std::lock_guard guard(groups_mutex_);
+  if (taken_[index]-- == bells_a_group) with_room_.push_back(index);
+}
+
+std::size_t channel::bell_groups() const {
+  const std::lock_guard guard(groups_mutex_);
+  return groups_.size();
+}
+
+std::size_t channel::ring_bells(std::size_t index) const {
+  bell_group& group = group_at(index);
+  const std::lock_guard guard(group.mutex);
+  for (bell* one : group.bells)
     one->ring();
-  return bells_.size();
+  return group.bells.size();
 }
 
 } // namespace synclog::http::streams

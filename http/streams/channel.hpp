@@ -1,5 +1,6 @@
-// One stream as all its subscribers share it: a view, the ring of its newest frames, and the bells of those
-// who wait. Thread-safe: the hub appends, sessions take.
+// One stream as all its subscribers share it: a view, the ring of its newest frames, and the bells of its
+// subscribers, in groups: ringing is also writing for those at rest, and whoever joins or leaves waits for
+// one group at most. Thread-safe: the hub appends, sessions take.
 #pragma once
 #include "http/streams/bell.hpp"
 #include "http/streams/byte_ring.hpp"
@@ -35,10 +36,12 @@ class channel {
   // What follows a position (byte_ring::after).
   std::optional<byte_ring::slice> after(core::position where) const;
 
-  void add_bell(bell& one);
-  void remove_bell(bell& one);
+  // In which group it is.
+  std::size_t add_bell(bell& one);
+  void remove_bell(bell& one, std::size_t group);
+  std::size_t bell_groups() const;
   // How many were rung.
-  std::size_t ring_bells() const;
+  std::size_t ring_bells(std::size_t group) const;
 
   // The hub's own notes, under its lock.
   std::size_t members = 0;
@@ -55,8 +58,18 @@ class channel {
   mutable std::mutex mutex_; // guards the ring
   byte_ring ring_;
   bool appended_ = false;
-  mutable std::mutex bells_mutex_; // ringing a thousand must not keep readers from the ring
-  std::vector<bell*> bells_;
+
+  static constexpr std::size_t bells_a_group = 64;
+  struct bell_group {
+    std::mutex mutex;
+    std::vector<bell*> bells;
+  };
+  bell_group& group_at(std::size_t index) const;
+
+  mutable std::mutex groups_mutex_;                 // guards what follows, not what is in a group
+  std::vector<std::unique_ptr<bell_group>> groups_; // they stay once made
+  std::vector<std::size_t> taken_;                  // places in each
+  std::vector<std::size_t> with_room_;
 };
 
 using channel_ptr = std::shared_ptr<channel>;

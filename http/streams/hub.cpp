@@ -5,6 +5,7 @@
 #include "http/streams/hub.hpp"
 #include "core/problem.hpp"
 #include "http/streams/interest_index.hpp"
+#include "http/streams/ringing.hpp"
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
@@ -14,6 +15,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -33,13 +35,18 @@ constexpr auto read_deadline = 10s; // of a slice that is no longer in memory
 constexpr auto retry_pause = 200ms;
 constexpr auto pause_a_wake = 5us; // what waking and writing one subscriber costs, about
 
+// The other cores belong to requests and to the database.
+std::size_t lanes_of(const hub_options& options) {
+  return options.lanes > 0 ? options.lanes : std::max(1u, std::thread::hardware_concurrency() / 2);
+}
+
 } // namespace
 
 struct hub::impl : std::enable_shared_from_this<hub::impl> {
   impl(asio::any_io_executor executor, eventstore::feed& followed, eventstore::log_reader& reader,
        hub_options bounds)
-      : strand(asio::make_strand(executor)), feed(followed), log(reader), options(bounds), pause(strand),
-        sweep_timer(strand) {}
+      : io(executor), strand(asio::make_strand(executor)), lanes(lanes_of(bounds)), feed(followed),
+        log(reader), options(bounds), pause(strand), sweep_timer(strand) {}
 
   asio::awaitable<void> run();
   asio::awaitable<void> sweep_loop();
@@ -47,8 +54,8 @@ struct hub::impl : std::enable_shared_from_this<hub::impl> {
   asio::awaitable<void> wait(clock::duration span);
   void skip_to_head();
   void change_history();
-  std::size_t append(const std::vector<eventstore::feed_event_ptr>& events, const docs_before& before,
-                     core::cursor end);
+  std::vector<channel_ptr> append(const std::vector<eventstore::feed_event_ptr>& events,
+                                  const docs_before& before, core::cursor end);
   void bound_bytes();
   void rest();
 
@@ -61,7 +68,9 @@ struct hub::impl : std::enable_shared_from_this<hub::impl> {
     at = next;
   }
 
+  asio::any_io_executor io;
   asio::strand<asio::any_io_executor> strand;
+  const std::size_t lanes;
   eventstore::feed& feed;
   eventstore::log_reader& log;
   const hub_options options;
@@ -73,6 +82,7 @@ struct hub::impl : std::enable_shared_from_this<hub::impl> {
   std::atomic<std::uint64_t> rounds{0};
   std::atomic<std::int64_t> ring_bytes{0}; // of all channels; declared before them
   std::size_t rung_in_round = 0;           // strand
+  clock::duration ringing_in_round{};      // strand
 
   mutable std::mutex mutex; // guards the channels
   std::unordered_map<std::string, channel_ptr> channels;
@@ -101,10 +111,10 @@ void hub::impl::change_history() {
   bells.ring_all();
 }
 
-// Encodes events into every channel that they belong to; then the place moves, then bells ring. How many
-// rang.
-std::size_t hub::impl::append(const std::vector<eventstore::feed_event_ptr>& events,
-                              const docs_before& before, core::cursor end) {
+// Encodes events into every channel that they belong to; then the place moves, then bells may ring. The
+// channels with new frames.
+std::vector<channel_ptr> hub::impl::append(const std::vector<eventstore::feed_event_ptr>& events,
+                                           const docs_before& before, core::cursor end) {
   std::vector<channel_ptr> touched;
   {
     const std::lock_guard guard(mutex);
@@ -121,10 +131,7 @@ std::size_t hub::impl::append(const std::vector<eventstore::feed_event_ptr>& eve
     bound_bytes();
     move_to({end, current().generation});
   }
-  std::size_t rung = 0;
-  for (const auto& one : touched)
-    rung += one->ring_bells();
-  return rung;
+  return touched;
 }
 
 // The largest rings give way first: they belong to the busiest streams, which the feed's ring serves as well.
@@ -167,7 +174,10 @@ asio::awaitable<bool> hub::impl::advance() {
   };
   const auto before = co_await read_docs_before(log, page.events, wants);
   if (feed.generation() != from.generation) co_return true;
-  rung_in_round += append(page.events, before, page.end);
+  auto touched = append(page.events, before, page.end);
+  const auto ring_from = clock::now();
+  rung_in_round += co_await ring_channels(io, std::move(touched), lanes);
+  ringing_in_round += clock::now() - ring_from;
   co_return page.events.size() >= slice_bounds.max_events;
 }
 
@@ -188,6 +198,7 @@ asio::awaitable<void> hub::impl::run() {
     if (now < next_round) co_await wait(next_round - now);
     const auto began = clock::now();
     rung_in_round = 0;
+    ringing_in_round = {};
     bool failed = false;
     try {
       bool more = true;
@@ -198,7 +209,9 @@ asio::awaitable<void> hub::impl::run() {
       failed = true;
     }
     if (rung_in_round > 0) ++rounds;
-    next_round = began + std::min<clock::duration>(options.longest_pause, rung_in_round * pause_a_wake);
+    // Whatever the load, a part of the time is left for those who write.
+    const auto pace = std::max<clock::duration>(rung_in_round * pause_a_wake, ringing_in_round * 3 / 2);
+    next_round = began + std::min<clock::duration>(options.longest_pause, pace);
     if (failed && !stopping) co_await wait(retry_pause);
   }
 }
@@ -278,16 +291,15 @@ hub::membership hub::join(stream_view_ptr view, bell& rung) {
 }
 
 hub::membership::membership(hub& owner, channel_ptr joined, bell& rung)
-    : hub_(&owner), channel_(std::move(joined)), bell_(&rung) {
-  channel_->add_bell(rung);
-}
+    : hub_(&owner), channel_(std::move(joined)), bell_(&rung), group_(channel_->add_bell(rung)) {}
 
 hub::membership::~membership() {
   leave();
 }
 
 hub::membership::membership(membership&& other) noexcept
-    : hub_(std::exchange(other.hub_, nullptr)), channel_(std::move(other.channel_)), bell_(other.bell_) {}
+    : hub_(std::exchange(other.hub_, nullptr)), channel_(std::move(other.channel_)), bell_(other.bell_),
+      group_(other.group_) {}
 
 hub::membership& hub::membership::operator=(membership&& other) noexcept {
   if (this == &other) return *this;
@@ -295,12 +307,13 @@ hub::membership& hub::membership::operator=(membership&& other) noexcept {
   hub_ = std::exchange(other.hub_, nullptr);
   channel_ = std::move(other.channel_);
   bell_ = other.bell_;
+  group_ = other.group_;
   return *this;
 }
 
 void hub::membership::leave() {
   if (hub_ == nullptr) return;
-  channel_->remove_bell(*bell_);
+  channel_->remove_bell(*bell_, group_);
   auto& state = *hub_->impl_;
   const std::lock_guard guard(state.mutex);
   --state.subscribers;

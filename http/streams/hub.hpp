@@ -15,9 +15,11 @@
 namespace synclog::http::streams {
 
 struct hub_options {
-  std::size_t ring_bytes = 64u << 20;         // of ready frames, all streams together
-  std::size_t channel_bytes = 4u << 20;       // of one stream
-  std::chrono::milliseconds longest_pause{5}; // between two rounds, with many subscribers under load
+  std::size_t ring_bytes = 64u << 20;   // of ready frames, all streams together
+  std::size_t channel_bytes = 4u << 20; // of one stream
+  // Under load: from the beginning of one round to the next, unless writing to all takes longer.
+  std::chrono::milliseconds longest_pause{8};
+  std::size_t lanes = 0; // threads that write to subscribers at rest at the same time; 0 = half of the cores
 };
 
 class hub {
@@ -55,6 +57,7 @@ class hub {
     hub* hub_ = nullptr;
     channel_ptr channel_;
     bell* bell_ = nullptr;
+    std::size_t group_ = 0; // of the channel's bells
   };
   // The channel of this view, made when nobody has it yet. `rung`, which outlives the membership, rings
   // whenever it has new frames.

@@ -31,9 +31,14 @@ std::string_view reason_of(sse_stream::ending why) {
 
 } // namespace
 
-sse_stream::sse_stream(const services& with, responder& answer, stream_kind kind)
-    : with_(with), answer_(answer), bell_(with.streams.sweep()), counted_(with.streams.counters(), kind) {
-  answer_.on_change([this] { bell_.ring(); });
+sse_stream::sse_stream(const services& with, responder& answer, stream_kind kind, pausing how)
+    : with_(with), answer_(answer), counted_(with.streams.counters(), kind) {
+  if (how == pausing::at_rest) {
+    bell_.emplace(with.streams.sweep(), answer_);
+    return;
+  }
+  bell_.emplace(with.streams.sweep());
+  answer_.on_change([this] { bell_->ring(); });
 }
 
 sse_stream::~sse_stream() {
@@ -51,15 +56,22 @@ asio::awaitable<void> sse_stream::write(std::string_view bytes) {
   return answer_.write(bytes);
 }
 
-asio::awaitable<sse_stream::ending> sse_stream::follow(subscription& source, on_new_history policy) {
+std::optional<sse_stream::ending> sse_stream::over(const subscription& source, on_new_history policy) const {
+  if (answer_.peer_closed()) return ending::gone;
+  if (answer_.draining()) return ending::draining;
+  if (source.too_slow()) return ending::too_slow;
+  if (policy == on_new_history::stop && source.history_changed()) return ending::history_changed;
+  return std::nullopt;
+}
+
+asio::awaitable<std::optional<sse_stream::ending>> sse_stream::advance(subscription& source,
+                                                                       on_new_history policy) {
   for (;;) {
-    if (answer_.peer_closed()) co_return ending::gone;
-    if (answer_.draining()) co_return ending::draining;
-    if (source.too_slow()) {
-      with_.streams.counters().slow_closes.fetch_add(1, std::memory_order_relaxed);
-      co_return ending::too_slow;
+    if (const auto why = over(source, policy)) {
+      if (*why == ending::too_slow)
+        with_.streams.counters().slow_closes.fetch_add(1, std::memory_order_relaxed);
+      co_return why;
     }
-    if (policy == on_new_history::stop && source.history_changed()) co_return ending::history_changed;
     subscription::portion ready;
     try {
       ready = co_await source.next();
@@ -70,14 +82,34 @@ asio::awaitable<sse_stream::ending> sse_stream::follow(subscription& source, on_
       co_await answer_.write(ready.bytes);
       source.count_sent(ready);
     }
-    if (!ready.more) {
-      ready = {};
-      co_await bell_.wait_until(source.next_control());
-    } else if (ready.bytes.empty()) {
-      // Nothing of a long stretch concerns this stream: other sessions come first.
-      const auto executor = co_await asio::this_coro::executor;
-      co_await asio::post(executor, asio::use_awaitable);
-    }
+    if (!ready.more) break;
+    if (!ready.bytes.empty()) continue;
+    // Nothing of a long stretch concerns this stream: other sessions come first.
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+  }
+  co_return std::nullopt;
+}
+
+bool sse_stream::step(subscription& source, on_new_history policy) {
+  constexpr int most_portions = 8; // then others come first
+  if (over(source, policy)) return false;
+  for (int i = 0; i < most_portions; ++i) {
+    const auto ready = source.ready();
+    if (!ready || !answer_.write_now(ready->bytes)) return false;
+    if (!ready->bytes.empty()) source.count_sent(*ready);
+    if (ready->more) continue;
+    bell_->set_due(source.next_control());
+    return true;
+  }
+  return false;
+}
+
+asio::awaitable<sse_stream::ending> sse_stream::follow(subscription& source, on_new_history policy) {
+  for (;;) {
+    const auto why = co_await advance(source, policy);
+    if (why) co_return *why;
+    co_await bell_->wait_until(source.next_control());
   }
 }
 

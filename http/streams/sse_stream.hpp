@@ -1,5 +1,6 @@
 // One subscription written as server-sent events until the client leaves, the server drains or something ends
-// it. Runs on the session's strand.
+// it: by a coroutine that stays (follow), or by a stream that rests in between (step, advance). Runs on the
+// session's strand; step() wherever the stream is woken.
 #pragma once
 #include "http/message.hpp"
 #include "http/services.hpp"
@@ -8,6 +9,7 @@
 #include "http/streams/subscription.hpp"
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,13 +17,14 @@ namespace synclog::http::streams {
 
 class sse_stream {
  public:
-  // The responder has become a stream and has not begun.
-  sse_stream(const services& with, responder& answer, stream_kind kind);
+  enum class pausing : std::uint8_t { in_follow, at_rest };
+  // The responder has become a stream.
+  sse_stream(const services& with, responder& answer, stream_kind kind, pausing how = pausing::in_follow);
   ~sse_stream();
   sse_stream(const sse_stream&) = delete;
   sse_stream& operator=(const sse_stream&) = delete;
 
-  bell& wake() { return bell_; }
+  bell& wake() { return *bell_; }
 
   // The head of the answer and `retry:`.
   boost::asio::awaitable<void> begin();
@@ -31,6 +34,10 @@ class sse_stream {
   enum class on_new_history : std::uint8_t { resync, stop };
   // Writes what the subscription shows until one of these. history_changed comes only with `stop`.
   boost::asio::awaitable<ending> follow(subscription& source, on_new_history policy);
+  // The same until there is nothing to write: no value.
+  boost::asio::awaitable<std::optional<ending>> advance(subscription& source, on_new_history policy);
+  // The same as far as it takes no waiting; false when advance() must go on.
+  bool step(subscription& source, on_new_history policy);
 
   // `bye` and the end of the answer, as far as the client still listens.
   boost::asio::awaitable<void> end(ending why);
@@ -40,9 +47,11 @@ class sse_stream {
   bool is_draining() const { return answer_.draining(); }
 
  private:
+  std::optional<ending> over(const subscription& source, on_new_history policy) const;
+
   const services& with_;
   responder& answer_;
-  bell bell_;
+  std::optional<bell> bell_;
   open_stream counted_;
 };
 

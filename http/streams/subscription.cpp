@@ -18,7 +18,7 @@ constexpr std::size_t kept_bytes = 1u << 10; // of a buffer that is not in use
 } // namespace
 
 subscription::subscription(const services& with, stream_view_ptr view, subscription_start start, bell& rung)
-    : with_(with), view_(std::move(view)), channel_(with.streams.join(view_, rung)), at_(start.at),
+    : with_(with), channel_(with.streams.join(std::move(view), rung)), at_(start.at),
       told_(start.at.position), previous_(start.at.position), generation_(start.generation),
       pending_resync_(start.needs_resync ? start.reason : std::string_view()), last_frame_(clock::now()),
       last_fresh_(last_frame_) {}
@@ -59,24 +59,29 @@ void subscription::note_shown(const core::cursor& at) {
 }
 
 asio::awaitable<subscription::portion> subscription::next() {
+  if (auto at_once = ready()) co_return std::move(*at_once);
+  co_return co_await catch_up();
+}
+
+std::optional<subscription::portion> subscription::ready() {
   out_.clear();
   if (out_.capacity() > kept_bytes) std::string().swap(out_);
   // Read before the channel: everything up to here is in it.
   const auto place = with_.streams.where();
-  if (place.generation > generation_) co_return resync(place, "other_history");
-  if (place.generation < generation_) co_return own(false); // the hub is about to change, and rings then
-  if (!pending_resync_.empty()) co_return resync({at_, generation_}, pending_resync_);
+  if (place.generation > generation_) return resync(place, "other_history");
+  if (place.generation < generation_) return own(false); // the hub is about to change, and rings then
+  if (!pending_resync_.empty()) return resync({at_, generation_}, pending_resync_);
   auto slice = channel_.shared().after(at_.position);
-  if (!slice) co_return co_await catch_up();
-  if (!slice->bytes.empty()) co_return take_ready(std::move(*slice));
-  co_return at_head(place.at);
+  if (!slice) return std::nullopt;
+  if (!slice->bytes.empty()) return take_ready(std::move(*slice));
+  return at_head(place.at);
 }
 
 subscription::portion subscription::take_ready(byte_ring::slice slice) {
   if (told_ < slice.first_previous) {
     // The frames' `previous` lies between the client's cursor and ours: it must hold ours first.
     told_ = at_.position;
-    view_->format().append_checkpoint(out_, at_);
+    view().format().append_checkpoint(out_, at_);
     return own(true);
   }
   note_shown(slice.last);
@@ -98,10 +103,10 @@ subscription::portion subscription::at_head(const core::cursor& head) {
   if (!caught_up_) {
     caught_up_ = true;
     told_ = at_.position;
-    view_->format().append_caught_up(out_, at_);
+    view().format().append_caught_up(out_, at_);
   } else if (checkpoint_is_due()) {
     told_ = at_.position;
-    view_->format().append_checkpoint(out_, at_);
+    view().format().append_checkpoint(out_, at_);
   }
   return own(false);
 }
@@ -111,7 +116,7 @@ subscription::portion subscription::resync(const hub::place& now, std::string_vi
   generation_ = now.generation;
   pending_resync_ = {};
   note_shown(now.at);
-  view_->format().append_resync(out_, reason, at_);
+  view().format().append_resync(out_, reason, at_);
   return own(true);
 }
 
@@ -122,17 +127,17 @@ asio::awaitable<subscription::portion> subscription::catch_up() {
   if (page.history_changed) co_return own(false);
   auto& counters = with_.streams.counters();
   counters.catch_up_pages.fetch_add(1, std::memory_order_relaxed);
-  const auto wants = [this](const eventstore::feed_event& event) { return view_->wants_before(event); };
+  const auto wants = [this](const eventstore::feed_event& event) { return view().wants_before(event); };
   const auto before = co_await read_docs_before(with_.log, page.events, wants);
   for (const auto& event : page.events) {
-    if (!view_->append(out_, *event, previous_, before)) continue;
+    if (!view().append(out_, *event, previous_, before)) continue;
     note_shown(event->at);
     ++own_events_;
   }
   if (!page.events.empty()) at_ = page.end;
   if (out_.empty() && clock::now() >= last_frame_ + filtered_checkpoint_every) {
     told_ = at_.position;
-    view_->format().append_checkpoint(out_, at_);
+    view().format().append_checkpoint(out_, at_);
   }
   co_return own(true);
 }

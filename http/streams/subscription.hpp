@@ -1,11 +1,12 @@
 // One subscriber's way through the log: a cursor, never a queue. Near the head it takes the ready bytes of
 // its channel, further back it encodes pages of the feed or the log; one loop, one position that only grows.
-// Belongs to its session's strand.
+// Belongs to its session: its strand, or its mutex while the stream rests.
 #pragma once
 #include "http/services.hpp"
 #include "http/streams/hub.hpp"
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,8 @@ class subscription {
     clock::time_point known_at{}; // of the oldest event, when it came from memory
   };
   boost::asio::awaitable<portion> next();
+  // The same when it takes no waiting: no value when the log must be read.
+  std::optional<portion> ready();
   // After `bytes` have been written.
   void count_sent(const portion& done) const;
 
@@ -50,7 +53,7 @@ class subscription {
   subscription_start place() const { return {at_, generation_, !pending_resync_.empty(), pending_resync_}; }
 
   const core::cursor& at() const { return at_; } // looked at up to here
-  const stream_view& view() const { return *view_; }
+  const stream_view& view() const { return channel_.shared().view(); }
 
  private:
   boost::asio::awaitable<portion> catch_up();
@@ -62,7 +65,6 @@ class subscription {
   void note_shown(const core::cursor& at);
 
   const services& with_;
-  stream_view_ptr view_;
   hub::membership channel_;
   core::cursor at_;
   core::position told_;     // the newest position that the client holds as its cursor

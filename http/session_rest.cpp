@@ -1,0 +1,110 @@
+// A stream at rest: its coroutine has ended, its session waits in the server's registry. Whoever rings for it
+// does what is quickly done, under the session's mutex; for anything else a coroutine is started.
+#include "http/session.hpp"
+#include <array>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace synclog::http {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+void session::rest(std::unique_ptr<resting_stream> stream) {
+  stream_ = std::move(stream);
+}
+
+void session::wake() {
+  {
+    const std::lock_guard guard(rest_mutex_);
+    if (!at_rest_) {
+      woken_ = true;
+      return;
+    }
+    if (!has_input_ && stream_->step()) return;
+    at_rest_ = false;
+  }
+  context_->resume(shared_from_this());
+}
+
+// True: the stream rests, and its coroutine must end. False: it is over.
+asio::awaitable<bool> session::go_on() {
+  for (;;) {
+    has_input_ = false;
+    if (!co_await stream_->work()) co_return false;
+    if (taken_ && !watching_) watch_input();
+    const std::lock_guard guard(rest_mutex_);
+    // Who came in between found nobody at rest, and left it to us.
+    if (std::exchange(woken_, false)) continue;
+    at_rest_ = true;
+    co_return true;
+  }
+}
+
+asio::awaitable<session::ending> session::resume() {
+  try {
+    if (co_await go_on()) co_return ending::at_rest;
+  } catch (const boost::system::system_error&) {
+    // The client is gone.
+  } catch (const std::exception& unexpected) {
+    spdlog::error("stream ended by: {}", unexpected.what());
+    dirty_ = true;
+  }
+  co_await close();
+  co_return ending::over;
+}
+
+void session::watch_input() {
+  watching_ = true;
+  auto notice = [self = shared_from_this()](error_code ec) {
+    if (!ec && self->nothing_to_read()) return self->watch_input();
+    self->watching_ = false;
+    {
+      const std::lock_guard guard(self->rest_mutex_);
+      self->has_input_ = true;
+    }
+    self->wake();
+  };
+  socket_.async_wait(tcp::socket::wait_read, std::move(notice));
+}
+
+bool session::write_now(std::string_view bytes) {
+  const exchange& current = *exchange_;
+  if (broken_ || !output_.empty()) return false;
+  if (bytes.empty() || current.headless) return true;
+  constexpr std::string_view chunk_end = "\r\n";
+  std::array<char, 20> chunk_head{}; // sixteen digits at most
+  std::size_t head_bytes = 0, end_bytes = 0;
+  if (current.framing == body_framing::chunked) {
+    const auto end = fmt::format_to(chunk_head.data(), "{:x}\r\n", bytes.size());
+    head_bytes = static_cast<std::size_t>(end - chunk_head.data());
+    end_bytes = chunk_end.size();
+  }
+  std::array<iovec, 3> pieces{iovec{chunk_head.data(), head_bytes},
+                              iovec{const_cast<char*>(bytes.data()), bytes.size()},
+                              iovec{const_cast<char*>(chunk_end.data()), end_bytes}};
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  const ssize_t wrote = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (wrote < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    broken_ = true;
+    return false;
+  }
+  std::size_t done = wrote > 0 ? static_cast<std::size_t>(wrote) : 0;
+  context_->stats.sent_bytes.fetch_add(done, std::memory_order_relaxed);
+  if (done == head_bytes + bytes.size() + end_bytes) return true;
+  for (const iovec& piece : pieces) {
+    const auto skipped = std::min(done, piece.iov_len);
+    output_.append(static_cast<const char*>(piece.iov_base) + skipped, piece.iov_len - skipped);
+    done -= skipped;
+  }
+  return false;
+}
+
+} // namespace synclog::http
