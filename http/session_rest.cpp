@@ -75,7 +75,7 @@ void session::watch_input() {
 
 bool session::write_now(std::string_view bytes) {
   const exchange& current = *exchange_;
-  if (broken_ || !output_.empty()) return false;
+  if (broken_) return false;
   if (bytes.empty() || current.headless) return true;
   constexpr std::string_view chunk_end = "\r\n";
   std::array<char, 20> chunk_head{}; // sixteen digits at most
@@ -91,7 +91,9 @@ bool session::write_now(std::string_view bytes) {
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = pieces.size();
-  const ssize_t wrote = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  // Behind what is still waiting, nothing may go out of turn.
+  ssize_t wrote = 0;
+  if (output_.empty()) wrote = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (wrote < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     broken_ = true;
     return false;

@@ -66,6 +66,7 @@ std::optional<sse_stream::ending> sse_stream::over(const subscription& source, o
 
 asio::awaitable<std::optional<sse_stream::ending>> sse_stream::advance(subscription& source,
                                                                        on_new_history policy) {
+  co_await answer_.write({}); // what step() could not
   for (;;) {
     if (const auto why = over(source, policy)) {
       if (*why == ending::too_slow)
@@ -96,8 +97,10 @@ bool sse_stream::step(subscription& source, on_new_history policy) {
   if (over(source, policy)) return false;
   for (int i = 0; i < most_portions; ++i) {
     const auto ready = source.ready();
-    if (!ready || !answer_.write_now(ready->bytes)) return false;
+    if (!ready) return false;
+    const bool sent = answer_.write_now(ready->bytes);
     if (!ready->bytes.empty()) source.count_sent(*ready);
+    if (!sent) return false;
     if (ready->more) continue;
     bell_->set_due(source.next_control());
     return true;

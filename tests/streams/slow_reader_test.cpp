@@ -126,3 +126,32 @@ TEST_CASE("slow reader: a socket is told bye and closed with 4413") {
   CHECK(seen < records);
   CHECK(metric(server, "synclog_stream_slow_closes_total") == 1);
 }
+
+TEST_CASE(
+    "slow reader: what the socket did not take at once follows as soon as it does, with nothing behind it") {
+  const server_fixture server;
+  http_client client(server.port(), small);
+  client.send_request("GET", "/api/events", {{"Accept", "text/event-stream"}});
+  sse_reader reader(client);
+  for (auto event = reader.next(); event && event->name != "caught_up";)
+    event = reader.next();
+  // Each larger than what the kernel holds for one connection is likely to be, and each the last for now.
+  const std::string notes(900'000, 'x');
+  constexpr int large = 12;
+  const auto body = [&notes](int i) {
+    return R"({"id":"L)" + std::to_string(i) + R"(","visit_date":"2026-11-24","data":{"x":")" + notes + "\"}}";
+  };
+  std::int64_t seen = 0;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < large; ++i)
+      REQUIRE(server.post("/api/visits", body(round * large + i)).status == 201);
+    const auto begun = std::chrono::steady_clock::now();
+    while (seen < (round + 1) * large) {
+      const auto event = reader.next();
+      REQUIRE(event);
+      if (event->name.empty() && !event->data.empty())
+        REQUIRE(at(event->data, "/position") == std::to_string(++seen));
+    }
+    CHECK(std::chrono::steady_clock::now() - begun < 4s); // no checkpoint had to push it
+  }
+}
