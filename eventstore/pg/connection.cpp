@@ -54,12 +54,6 @@ segment session_settings(const connect_options& options) {
 connection::impl::impl(const asio::any_io_executor& executor, connection_handle connected)
     : strand(asio::make_strand(executor)), handle(std::move(connected)), descriptor(strand), timer(strand) {}
 
-// Reached without shut() only when the io_context goes down around us: the socket is libpq's to close, not
-// Asio's.
-connection::impl::~impl() {
-  if (descriptor.is_open()) descriptor.release();
-}
-
 asio::awaitable<void> connection::impl::wait_for(std::shared_ptr<impl> self, request_ptr one) {
   auto initiation = [](auto handler, std::shared_ptr<impl> owner, request_ptr work) {
     work->waiter = resumption::of(std::move(handler));
@@ -197,8 +191,6 @@ void connection::impl::check_deadlines() {
   if (next != deadline::max()) arm_deadline(next);
 }
 
-// The descriptor is released, never closed, before PQfinish closes the socket: Asio must not close a number
-// that may belong to somebody else by then.
 void connection::impl::shut(std::string reason) {
   if (!handle) return;
   std::vector<request_ptr> unsent;
@@ -212,7 +204,10 @@ void connection::impl::shut(std::string reason) {
   open = false;
   pid = 0;
   timer.cancel();
-  if (descriptor.is_open()) descriptor.release();
+  if (descriptor.is_open()) {
+    boost::system::error_code ignored;
+    descriptor.close(ignored);
+  }
   handle.reset();
   std::deque<request_ptr> sent;
   sent.swap(in_flight);

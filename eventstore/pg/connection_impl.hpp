@@ -93,7 +93,6 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   using timer_type = boost::asio::basic_waitable_timer<clock, boost::asio::wait_traits<clock>, strand_type>;
 
   impl(const boost::asio::any_io_executor& executor, connection_handle connected);
-  ~impl();
 
   // Any thread.
   static boost::asio::awaitable<segment_result> run(std::shared_ptr<impl> self, segment work, deadline until);
@@ -105,6 +104,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
 
   // pump.cpp
   void start();
+  bool watch_socket();
   void tear_down(); // the io_context is going down: nobody is resumed
   void turn();
   void on_readable(const boost::system::error_code& error);
@@ -132,7 +132,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
 
   strand_type strand;
   connection_handle handle;
-  descriptor_type descriptor;
+  descriptor_type descriptor; // a duplicate of libpq's socket, ours to close
   timer_type timer;
   deadline timer_due = deadline::max();
 

@@ -4,7 +4,10 @@
 #include "eventstore/pg/connection_impl.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <limits>
+#include <unistd.h>
 #include <utility>
 
 namespace synclog::eventstore::pg {
@@ -115,10 +118,23 @@ void connection::impl::start() {
   auto begin = [self = shared_from_this()] {
     if (!self->handle) return;
     self->last_progress = clock::now();
-    self->descriptor.assign(PQsocket(self->handle.get()));
-    self->turn();
+    if (self->watch_socket()) self->turn();
   };
   asio::post(strand, std::move(begin));
+}
+
+// Asio waits on a duplicate. Libpq closes its socket in the middle of a call when the server is gone; the
+// number may belong to a new connection before we get to release it here, and that one would never be woken
+// again. (While connecting libpq replaces its socket; from here on it does not.)
+bool connection::impl::watch_socket() {
+  const int own = fcntl(PQsocket(handle.get()), F_DUPFD_CLOEXEC, 0);
+  boost::system::error_code failed;
+  if (own < 0)
+    failed.assign(errno, boost::system::system_category());
+  else if (descriptor.assign(own, failed); failed)
+    ::close(own);
+  if (failed) shut(failed.message());
+  return !failed;
 }
 
 void connection::impl::turn() {
