@@ -19,6 +19,7 @@ struct stream_counters {
   std::array<std::atomic<std::uint64_t>, stream_kinds> opened{};
   std::array<std::atomic<std::uint64_t>, resume_results> starts{};
   std::atomic<std::uint64_t> events_sent{0}, bytes_sent{0}, slow_closes{0}, catch_up_pages{0};
+  std::atomic<std::int64_t> held_bytes{0}; // encoded for streams that are behind, until they take it
 
   // From the moment this server learnt of an event (its own commit, or the tail's read) to the end of the
   // write that carried it; one observation a write, for its oldest event.
@@ -35,6 +36,24 @@ struct stream_counters {
     delays[bucket].fetch_add(1, std::memory_order_relaxed);
     delay_sum_us.fetch_add(static_cast<std::uint64_t>(seconds * 1e6), std::memory_order_relaxed);
   }
+};
+
+// One part of a sum, taken back on destruction.
+class counted_bytes {
+ public:
+  explicit counted_bytes(std::atomic<std::int64_t>& sum) : sum_(sum) {}
+  ~counted_bytes() { set(0); }
+  counted_bytes(const counted_bytes&) = delete;
+  counted_bytes& operator=(const counted_bytes&) = delete;
+  void set(std::size_t bytes) {
+    const auto now = static_cast<std::int64_t>(bytes);
+    if (now != counted_) sum_.fetch_add(now - counted_, std::memory_order_relaxed);
+    counted_ = now;
+  }
+
+ private:
+  std::atomic<std::int64_t>& sum_;
+  std::int64_t counted_ = 0;
 };
 
 // One open stream, counted as long as it lives.

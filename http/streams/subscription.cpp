@@ -13,15 +13,17 @@ namespace {
 constexpr auto filtered_checkpoint_every = 5s; // while events pass that this stream does not show
 constexpr auto idle_checkpoint_every = 15s;
 constexpr auto read_deadline = 10s;
-constexpr std::size_t kept_bytes = 1u << 10; // of a buffer that is not in use
+constexpr std::size_t kept_bytes = 1u << 10;        // of a buffer that is not in use
+constexpr std::int64_t usual_held_bytes = 64 << 20; // of all streams that are behind
+constexpr std::int64_t smallest_page_bytes = 16 << 10;
 
 } // namespace
 
 subscription::subscription(const services& with, stream_view_ptr view, subscription_start start, bell& rung)
     : with_(with), channel_(with.streams.join(std::move(view), rung)), at_(start.at),
       told_(start.at.position), previous_(start.at.position), generation_(start.generation),
-      pending_resync_(start.needs_resync ? start.reason : std::string_view()), last_frame_(clock::now()),
-      last_fresh_(last_frame_) {}
+      pending_resync_(start.needs_resync ? start.reason : std::string_view()),
+      held_(with.streams.counters().held_bytes), last_frame_(clock::now()), last_fresh_(last_frame_) {}
 
 bool subscription::history_changed() const {
   return with_.streams.where().generation > generation_;
@@ -66,6 +68,7 @@ asio::awaitable<subscription::portion> subscription::next() {
 std::optional<subscription::portion> subscription::ready() {
   out_.clear();
   if (out_.capacity() > kept_bytes) std::string().swap(out_);
+  held_.set(0);
   // Read before the channel: everything up to here is in it.
   const auto place = with_.streams.where();
   if (place.generation > generation_) return resync(place, "other_history");
@@ -120,8 +123,19 @@ subscription::portion subscription::resync(const hub::place& now, std::string_vi
   return own(true);
 }
 
+// Whoever is behind holds what it was about to read. Thousands who ask for the whole log and never take it
+// must not fill the memory: the more is held, the less each takes at once.
+eventstore::page_bounds subscription::page_bounds_now() const {
+  auto bounds = with_.limits.catch_up;
+  const auto most = static_cast<std::int64_t>(bounds.max_bytes);
+  const auto room = usual_held_bytes - with_.streams.counters().held_bytes.load(std::memory_order_relaxed);
+  bounds.max_bytes =
+      static_cast<std::size_t>(std::clamp(room / 8, std::min(smallest_page_bytes, most), most));
+  return bounds;
+}
+
 asio::awaitable<subscription::portion> subscription::catch_up() {
-  const auto bounds = with_.limits.catch_up;
+  const auto bounds = page_bounds_now();
   const auto page = co_await with_.feed.read_after(at_, bounds, clock::now() + read_deadline);
   // The feed has been told; the hub rings when it knows the new history.
   if (page.history_changed) co_return own(false);
@@ -130,11 +144,13 @@ asio::awaitable<subscription::portion> subscription::catch_up() {
   const auto wants = [this](const eventstore::feed_event& event) { return view().wants_before(event); };
   const auto before = co_await read_docs_before(with_.log, page.events, wants);
   for (const auto& event : page.events) {
+    if (out_.size() >= bounds.max_bytes) break; // a page of the log may be larger
+    at_ = event->at;
     if (!view().append(out_, *event, previous_, before)) continue;
     note_shown(event->at);
     ++own_events_;
   }
-  if (!page.events.empty()) at_ = page.end;
+  held_.set(out_.capacity());
   if (out_.empty() && clock::now() >= last_frame_ + filtered_checkpoint_every) {
     told_ = at_.position;
     view().format().append_checkpoint(out_, at_);

@@ -3,6 +3,7 @@
 // Belongs to its session: its strand, or its mutex while the stream rests.
 #pragma once
 #include "http/services.hpp"
+#include "http/streams/counters.hpp"
 #include "http/streams/hub.hpp"
 #include <boost/asio/awaitable.hpp>
 #include <memory>
@@ -57,6 +58,7 @@ class subscription {
 
  private:
   boost::asio::awaitable<portion> catch_up();
+  eventstore::page_bounds page_bounds_now() const;
   portion take_ready(byte_ring::slice slice);
   portion at_head(const core::cursor& head);
   portion resync(const hub::place& now, std::string_view reason);
@@ -72,6 +74,7 @@ class subscription {
   std::uint64_t generation_;
   std::string_view pending_resync_;
   std::string out_; // frames of its own; given back when idle
+  counted_bytes held_;
   std::size_t own_events_ = 0;
   bool caught_up_ = false;
   clock::time_point last_frame_;

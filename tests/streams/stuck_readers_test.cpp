@@ -82,3 +82,48 @@ TEST_CASE("streams: 20 readers that never read leave the server's memory bounded
     FAIL_CHECK(sentence);
   CHECK(settings.counters.lost == 0);
 }
+
+TEST_CASE("streams: those who ask for the whole log and never take it hold a bounded part of it together") {
+  // A page of a megabyte each would be 150 MB.
+  constexpr std::size_t stuck = 150;
+  constexpr std::int64_t max_growth_kb = 110 << 10;
+  const server_fixture server;
+  load_options options{.usual_bytes = 4'000, .port = [&server](std::size_t) { return server.port(); }};
+  options.events = 2'500;
+  options.events_a_second = 1e6;
+  load before(options);
+  before.join();
+  REQUIRE(before.problems().empty());
+  const auto before_kb = resident_kb(server.pid());
+  stuck_readers still;
+  still.add(server.port(), stuck, "0");
+  std::int64_t most_kb = 0;
+  int quiet = 0; // looks in a row at which nothing was sent any more
+  double sent = 0;
+  CHECK(wait_until([&] {
+    most_kb = std::max(most_kb, resident_kb(server.pid()));
+    const auto now = metric(server.port(), "synclog_http_sent_bytes_total");
+    const bool all_open = metric(server.port(), "synclog_http_streams") == static_cast<double>(stuck);
+    // Each answer to a look adds a little.
+    quiet = all_open && now - sent < 1e5 ? quiet + 1 : 0;
+    sent = now;
+    return quiet > 20;
+  }));
+  MESSAGE("resident ", before_kb, " kB before, ", most_kb, " kB at most");
+  CHECK(most_kb - before_kb < max_growth_kb);
+  // Whoever takes it gets it whole.
+  swarm_settings settings{.port = [&server](std::size_t) { return server.port(); }};
+  std::vector<subscriber_options> members(4);
+  for (std::size_t number = 0; number < members.size(); ++number) {
+    members[number].by = number % 2 == 0 ? transport::sse : transport::websocket;
+    members[number].interests.resize(1);
+    members[number].from = "0";
+  }
+  swarm subscribers(std::move(members), 1, settings);
+  const auto head = server.event_count();
+  CHECK(wait_until([&] { return subscribers.all_at(head); }));
+  subscribers.stop();
+  for (const auto& sentence :
+       subscribers.differences_from(copy_log(server.cluster().conninfo(server.database())), head))
+    FAIL_CHECK(sentence);
+}
