@@ -11,7 +11,9 @@
 #include "http/streams/start.hpp"
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -374,6 +376,10 @@ class socket_session {
       if (!ready.bytes.empty()) {
         co_await answer_.write(ready.bytes);
         one->source->count_sent(ready);
+      } else if (ready.more) {
+        // Nothing of a long stretch concerns this one: other sessions come first.
+        const auto executor = co_await asio::this_coro::executor;
+        co_await asio::post(executor, asio::use_awaitable);
       }
       more = more || ready.more;
     }
