@@ -3,6 +3,7 @@
 #include "http/ascii.hpp"
 #include "http/handlers/events_request.hpp"
 #include "http/handlers/records_common.hpp"
+#include "http/streams/socket_handshake.hpp"
 #include "http/streams/socket_session.hpp"
 #include "http/taken_connection.hpp"
 #include <algorithm>
@@ -72,7 +73,9 @@ asio::awaitable<void> socket(const services& with, const request& asked, respond
     co_return;
   }
   auto connection = answer.take_over();
-  co_await streams::run_socket(with, asked, answer, std::move(connection));
+  const auto accepted = streams::socket_answer(asked.header("sec-websocket-key"), asked.request_id);
+  co_await answer.write(accepted);
+  answer.rest(streams::make_socket(with, asked, answer, std::move(connection)));
 }
 
 } // namespace synclog::http::handlers

@@ -38,7 +38,7 @@ class sse_wire final : public wire_format {
 };
 
 // RFC 6455, 5.2: FIN and opcode, then the length in one, three or nine bytes.
-enum class opcode : unsigned char { text = 0x1, close = 0x8, ping = 0x9 };
+enum class opcode : unsigned char { text = 0x1, close = 0x8, ping = 0x9, pong = 0xa };
 
 void append_frame_head(std::string& out, opcode what, std::size_t length) {
   constexpr std::size_t longest_short = 125, longest_medium = 0xffff;
@@ -94,6 +94,11 @@ void socket_format::append_close(std::string& out, std::uint16_t code, std::stri
 
 void socket_format::append_ping(std::string& out) {
   append_frame_head(out, opcode::ping, 0);
+}
+
+void socket_format::append_pong(std::string& out, std::string_view payload) {
+  append_frame_head(out, opcode::pong, payload.size());
+  out += payload;
 }
 
 void socket_format::append_event(std::string& out, const core::cursor&, std::string_view envelope) const {

@@ -55,6 +55,7 @@ class socket_format final : public wire_format {
   // A close frame; `reason` is cut to what fits.
   static void append_close(std::string& out, std::uint16_t code, std::string_view reason);
   static void append_ping(std::string& out);
+  static void append_pong(std::string& out, std::string_view payload);
 
  private:
   void append_control(std::string& out, std::string_view type, std::string_view members) const;

@@ -1,0 +1,134 @@
+// See socket_subscriptions.hpp.
+#include "http/streams/socket_subscriptions.hpp"
+#include "http/streams/event_view.hpp"
+#include "http/streams/start.hpp"
+#include <algorithm>
+
+namespace synclog::http::streams {
+
+namespace asio = boost::asio;
+using clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t max_subscriptions = 64;
+constexpr auto start_deadline = 10s;
+
+core::problem refuse(core::problem_code code, const char* detail) {
+  return core::make_problem(code, detail);
+}
+
+} // namespace
+
+// A subscription of that name goes on with more channels, another filter or another place; else a new one.
+asio::awaitable<core::result<std::string>> socket_subscriptions::subscribe(subscribe_frame wanted) {
+  const auto index = find(wanted.subscription);
+  const bool is_new = index == followed_.size();
+  if (is_new && followed_.size() >= max_subscriptions)
+    co_return refuse(core::problem_code::bad_request,
+                     "this socket has 64 subscriptions, the most it can have");
+  auto made = std::make_unique<followed>();
+  if (is_new) {
+    made->channels.emplace();
+  } else {
+    const followed& before = *followed_[index];
+    made->channels = before.channels;
+    made->branches = before.branches;
+    made->ids = before.ids;
+    made->actions = before.actions;
+  }
+  made->name = wanted.subscription;
+  if (!wanted.channels) {
+    made->channels.reset();
+  } else if (made->channels) {
+    for (auto& one : *wanted.channels)
+      if (std::find(made->channels->begin(), made->channels->end(), one) == made->channels->end())
+        made->channels->push_back(std::move(one));
+  }
+  if (wanted.branches) made->branches = std::move(*wanted.branches);
+  if (wanted.ids) made->ids = std::move(*wanted.ids);
+  if (wanted.actions) made->actions = std::move(*wanted.actions);
+  auto start = start_from_now(with_);
+  if (wanted.after) {
+    try {
+      const auto resolved = co_await resolve_start(with_, *wanted.after, clock::now() + start_deadline);
+      if (!resolved) co_return resolved.error();
+      start = *resolved;
+    } catch (const eventstore::pg::unavailable&) {
+      co_return refuse(core::problem_code::database_unavailable,
+                       "the log cannot be read just now: try again");
+    }
+  }
+  count_start(with_, start);
+  // Without a place of its own the new filter begins where the old one has got to: the client holds
+  // everything before.
+  const auto from =
+      !is_new && !wanted.after ? followed_[index]->source->place() : subscription_start_of(start);
+  open(*made, from);
+  const followed& now = *made;
+  if (is_new)
+    followed_.push_back(std::move(made));
+  else
+    followed_[index] = std::move(made);
+  co_return subscribed_text(now.name, now.channels, wanted.unknown, from.at, with_.entities);
+}
+
+core::result<std::string> socket_subscriptions::unsubscribe(const unsubscribe_frame& wanted) {
+  const auto index = find(wanted.subscription);
+  if (index == followed_.size())
+    return refuse(core::problem_code::bad_request, "there is no such subscription here");
+  const followed& before = *followed_[index];
+  text_list left;
+  if (wanted.channels) {
+    left = before.channels ? *before.channels : all_channels();
+    const auto leaves = [&wanted](const std::string& one) {
+      return std::find(wanted.channels->begin(), wanted.channels->end(), one) != wanted.channels->end();
+    };
+    std::erase_if(left, leaves);
+  }
+  if (left.empty()) {
+    followed_.erase(followed_.begin() + static_cast<std::ptrdiff_t>(index));
+    return unsubscribed_text(wanted.subscription, {}, {});
+  }
+  auto made = std::make_unique<followed>();
+  made->name = before.name;
+  made->channels = left;
+  made->branches = before.branches;
+  made->ids = before.ids;
+  made->actions = before.actions;
+  const auto from = before.source->place();
+  open(*made, from);
+  followed_[index] = std::move(made);
+  return unsubscribed_text(wanted.subscription, left, from.at);
+}
+
+std::size_t socket_subscriptions::find(std::string_view name) const {
+  std::size_t index = 0;
+  while (index < followed_.size() && followed_[index]->name != name)
+    ++index;
+  return index;
+}
+
+void socket_subscriptions::open(followed& one, const subscription_start& from) {
+  core::event_filter filter;
+  filter.caller = caller_;
+  if (one.channels) filter.resources = *one.channels;
+  // Only unknown channels: nothing has this name, and an empty list would be everything.
+  if (one.channels && one.channels->empty()) filter.resources = {""};
+  filter.branches = one.branches;
+  filter.ids = one.ids;
+  filter.actions = one.actions;
+  auto view =
+      std::make_shared<const event_view>(std::move(filter), std::make_shared<const socket_format>(one.name));
+  one.source = std::make_unique<subscription>(with_, std::move(view), from, bell_);
+}
+
+socket_subscriptions::text_list socket_subscriptions::all_channels() const {
+  text_list names;
+  for (const auto& definition : with_.entities.all())
+    names.push_back(definition->name);
+  return names;
+}
+
+} // namespace synclog::http::streams
