@@ -54,7 +54,7 @@ class live_query {
     auto why = ending::history_changed;
     if (!start || start->check != streams::start_check::good) {
       if (start) note_resync(out, streams::to_string(start->check), start->at);
-      first = co_await first_page(asked_.until);
+      first = co_await first_page(clock::now() + with_.limits.request_deadline);
       at_ = first->head;
     } else {
       at_ = start->at;
@@ -79,7 +79,8 @@ class live_query {
 
  private:
   asio::awaitable<ending> follow() {
-    streams::subscription source(with_, view_, {at_, generation_}, stream_.wake());
+    const streams::subscription_start start{.at = at_, .generation = generation_, .ends_with_history = true};
+    streams::subscription source(with_, view_, start, stream_.wake());
     co_return co_await stream_.follow(source, streams::sse_stream::on_new_history::stop);
   }
 
@@ -149,7 +150,7 @@ class live_query {
       const auto page = co_await with_.feed.read_after(at, with_.limits.catch_up,
                                                        clock::now() + with_.limits.request_deadline);
       if (page.events.empty()) co_return; // another history: the caller looks
-      const auto wants = [this](const eventstore::feed_event& event) {
+      const streams::before_question wants = [this](const eventstore::feed_event& event) {
         return event.entity == query_.definition->name && event.version > 1;
       };
       const auto before = co_await streams::read_docs_before(with_.log, page.events, wants);

@@ -56,7 +56,6 @@ struct hub::impl : std::enable_shared_from_this<hub::impl> {
   void change_history();
   std::vector<channel_ptr> append(const std::vector<eventstore::feed_event_ptr>& events,
                                   const docs_before& before, core::cursor end);
-  void bound_bytes();
   void rest();
 
   place current() const {
@@ -120,7 +119,10 @@ std::vector<channel_ptr> hub::impl::append(const std::vector<eventstore::feed_ev
     const std::lock_guard guard(mutex);
     for (const auto& event : events) {
       const auto offer = [&](const channel_ptr& one) {
-        if (!one->append(*event, before) || one->touched) return;
+        if (!one->append(*event, before)) return;
+        // At once, not after the slice: many different streams would overshoot the bound.
+        if (ring_bytes > static_cast<std::int64_t>(options.ring_bytes)) one->drop_oldest();
+        if (one->touched) return;
         one->touched = true;
         touched.push_back(one);
       };
@@ -128,24 +130,9 @@ std::vector<channel_ptr> hub::impl::append(const std::vector<eventstore::feed_ev
     }
     for (const auto& one : touched)
       one->touched = false;
-    bound_bytes();
     move_to({end, current().generation});
   }
   return touched;
-}
-
-// The largest rings give way first: they belong to the busiest streams, which the feed's ring serves as well.
-void hub::impl::bound_bytes() {
-  while (ring_bytes > static_cast<std::int64_t>(options.ring_bytes)) {
-    channel* largest = nullptr;
-    std::size_t most = 0;
-    for (const auto& [key, one] : channels)
-      if (const auto bytes = one->bytes(); bytes > most) {
-        most = bytes;
-        largest = one.get();
-      }
-    if (largest == nullptr || !largest->drop_oldest()) break;
-  }
 }
 
 // One slice. True when more lies ready.
@@ -165,7 +152,7 @@ asio::awaitable<bool> hub::impl::advance() {
   if (nobody) co_return false;
   const auto page = co_await feed.read_after(from.at, slice_bounds, clock::now() + read_deadline);
   if (page.events.empty()) co_return false;
-  const auto wants = [this](const eventstore::feed_event& event) {
+  const before_question wants = [this](const eventstore::feed_event& event) {
     bool asked = false;
     const auto ask = [&](const channel_ptr& one) { asked = asked || one->view().wants_before(event); };
     const std::lock_guard guard(mutex);

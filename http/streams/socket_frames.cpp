@@ -63,6 +63,14 @@ std::optional<core::problem> refuse_unknown_members(const json::value& frame,
   return std::nullopt;
 }
 
+// A filter of no values: a page whose list of branches is empty must not be shown all of them.
+core::result<text_list> read_filter(const json::value& frame, std::string_view name) {
+  auto read = read_list(frame, name);
+  if (read && *read && (*read)->empty())
+    return refuse(fmt::format("{} is an empty list: leave it out for everything", name));
+  return read;
+}
+
 core::result<std::optional<std::string>> read_after(const json::value& frame) {
   const auto* found = frame.find("after");
   if (found == nullptr || found->kind == json::kind::null) return std::optional<std::string>();
@@ -79,9 +87,9 @@ core::result<client_frame> read_subscribe(const json::value& frame, const core::
   subscribe_frame made;
   auto name = read_name(frame);
   auto channels = read_list(frame, "channels");
-  auto branches = read_list(frame, "branch");
-  auto ids = read_list(frame, "id");
-  auto actions = read_list(frame, "action");
+  auto branches = read_filter(frame, "branch");
+  auto ids = read_filter(frame, "id");
+  auto actions = read_filter(frame, "action");
   auto after = read_after(frame);
   if (!name) return name.error();
   for (const auto* list : {&channels, &branches, &ids, &actions})

@@ -19,7 +19,7 @@ struct subscribe_frame {
   std::string subscription;                         // "" = the one without a name
   std::optional<std::vector<std::string>> channels; // known resources; no value = all of them
   std::vector<std::string> unknown;                 // other channels asked for: tolerated, and named
-  // No value: not said. An empty list takes the filter away.
+  // No value: not said.
   std::optional<std::vector<std::string>> branches, ids, actions;
   std::optional<std::string> after; // a cursor or a position
 };

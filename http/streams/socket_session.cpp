@@ -211,7 +211,12 @@ asio::awaitable<void> socket_session::obey(const socket_reader::message& what) {
     reply(*answer);
   } else {
     reply(error_text(answer.error()));
-    note_bad_frame();
+    using code = core::problem_code;
+    // Not the client's fault, and a page that subscribes when its socket opens would wait forever.
+    if (answer.error().code == code::database_unavailable || answer.error().code == code::overloaded)
+      say_bye("database_unavailable", close_code::restart, "database unavailable");
+    else
+      note_bad_frame();
   }
 }
 
@@ -245,7 +250,8 @@ asio::awaitable<bool> socket_session::write_subscriptions() {
     subscription::portion ready;
     try {
       ready = co_await source.next();
-    } catch (const eventstore::pg::unavailable&) {
+    } catch (const std::runtime_error&) { // unavailable, or a statement that failed; nothing here writes
+
       say_bye("database_unavailable", close_code::restart, "database unavailable");
       co_return false;
     }

@@ -76,7 +76,8 @@ asio::awaitable<std::optional<sse_stream::ending>> sse_stream::advance(subscript
     subscription::portion ready;
     try {
       ready = co_await source.next();
-    } catch (const eventstore::pg::unavailable&) {
+    } catch (const std::runtime_error&) { // unavailable, or a statement that failed; nothing here writes
+
       co_return ending::database_unavailable; // the client comes back later, here or at another server
     }
     if (!ready.bytes.empty()) {

@@ -6,9 +6,9 @@ namespace synclog::http::streams {
 
 namespace asio = boost::asio;
 
-asio::awaitable<docs_before>
-read_docs_before(eventstore::log_reader& log, const std::vector<eventstore::feed_event_ptr>& events,
-                 const std::function<bool(const eventstore::feed_event&)>& wants) {
+asio::awaitable<docs_before> read_docs_before(eventstore::log_reader& log,
+                                              const std::vector<eventstore::feed_event_ptr>& events,
+                                              const before_question& wants) {
   constexpr std::chrono::seconds patience{2};
   docs_before made;
   std::vector<eventstore::record_version> wanted;

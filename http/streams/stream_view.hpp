@@ -26,10 +26,12 @@ struct docs_before {
 };
 
 class stream_view;
+// Whether some view wants the record before an event.
+using before_question = std::function<bool(const eventstore::feed_event&)>;
 // Reads from the log what `wants` says of these events. Does not throw: what cannot be read is not known.
-boost::asio::awaitable<docs_before>
-read_docs_before(eventstore::log_reader& log, const std::vector<eventstore::feed_event_ptr>& events,
-                 const std::function<bool(const eventstore::feed_event&)>& wants);
+boost::asio::awaitable<docs_before> read_docs_before(eventstore::log_reader& log,
+                                                     const std::vector<eventstore::feed_event_ptr>& events,
+                                                     const before_question& wants);
 
 class stream_view {
  public:

@@ -23,7 +23,8 @@ subscription::subscription(const services& with, stream_view_ptr view, subscript
     : with_(with), channel_(with.streams.join(std::move(view), rung)), at_(start.at),
       told_(start.at.position), previous_(start.at.position), generation_(start.generation),
       pending_resync_(start.needs_resync ? start.reason : std::string_view()),
-      held_(with.streams.counters().held_bytes), last_frame_(clock::now()), last_fresh_(last_frame_) {}
+      held_(with.streams.counters().held_bytes), ends_with_history_(start.ends_with_history),
+      last_frame_(clock::now()), last_fresh_(last_frame_) {}
 
 bool subscription::history_changed() const {
   return with_.streams.where().generation > generation_;
@@ -43,7 +44,7 @@ bool subscription::checkpoint_is_due() const {
 }
 
 bool subscription::too_slow() const {
-  return caught_up_ && clock::now() - last_fresh_ > with_.limits.slow_reader;
+  return caught_up_ && !at_head_ && clock::now() - last_fresh_ > with_.limits.slow_reader;
 }
 
 subscription::portion subscription::own(bool more) {
@@ -53,6 +54,11 @@ subscription::portion subscription::own(bool more) {
   made.more = more;
   made.events = std::exchange(own_events_, 0);
   return made;
+}
+
+// From now on it is behind, until it finds nothing to take.
+void subscription::leave_head() {
+  if (std::exchange(at_head_, false)) last_fresh_ = clock::now();
 }
 
 void subscription::note_shown(const core::cursor& at) {
@@ -71,7 +77,7 @@ std::optional<subscription::portion> subscription::ready() {
   held_.set(0);
   // Read before the channel: everything up to here is in it.
   const auto place = with_.streams.where();
-  if (place.generation > generation_) return resync(place, "other_history");
+  if (place.generation > generation_) return ends_with_history_ ? own(false) : resync(place, "other_history");
   if (place.generation < generation_) return own(false); // the hub is about to change, and rings then
   if (!pending_resync_.empty()) return resync({at_, generation_}, pending_resync_);
   auto slice = channel_.shared().after(at_.position);
@@ -88,6 +94,7 @@ subscription::portion subscription::take_ready(byte_ring::slice slice) {
     return own(true);
   }
   note_shown(slice.last);
+  leave_head();
   const auto now = clock::now();
   last_frame_ = now;
   if (now - slice.known_at < with_.limits.slow_reader) last_fresh_ = now;
@@ -102,6 +109,7 @@ subscription::portion subscription::take_ready(byte_ring::slice slice) {
 
 subscription::portion subscription::at_head(const core::cursor& head) {
   if (head.position > at_.position) at_ = head;
+  at_head_ = true;
   last_fresh_ = clock::now();
   if (!caught_up_) {
     caught_up_ = true;
@@ -139,9 +147,14 @@ asio::awaitable<subscription::portion> subscription::catch_up() {
   const auto page = co_await with_.feed.read_after(at_, bounds, clock::now() + read_deadline);
   // The feed has been told; the hub rings when it knows the new history.
   if (page.history_changed) co_return own(false);
+  // What was read may be of a history that this client has not been told of.
+  if (with_.feed.generation() != generation_) co_return own(false);
+  leave_head();
   auto& counters = with_.streams.counters();
   counters.catch_up_pages.fetch_add(1, std::memory_order_relaxed);
-  const auto wants = [this](const eventstore::feed_event& event) { return view().wants_before(event); };
+  const before_question wants = [this](const eventstore::feed_event& event) {
+    return view().wants_before(event);
+  };
   const auto before = co_await read_docs_before(with_.log, page.events, wants);
   for (const auto& event : page.events) {
     if (out_.size() >= bounds.max_bytes) break; // a page of the log may be larger
@@ -155,7 +168,7 @@ asio::awaitable<subscription::portion> subscription::catch_up() {
     told_ = at_.position;
     view().format().append_checkpoint(out_, at_);
   }
-  co_return own(true);
+  co_return own(!page.events.empty());
 }
 
 void subscription::count_sent(const portion& done) const {

@@ -14,10 +14,11 @@
 namespace synclog::http::streams {
 
 struct subscription_start {
-  core::cursor at{};            // everything up to here is known to the client
-  std::uint64_t generation = 0; // of the feed, read before `at` was checked
-  bool needs_resync = false;    // the client's own cursor was void: it is told to reload
-  std::string_view reason{};    // with needs_resync
+  core::cursor at{};              // everything up to here is known to the client
+  std::uint64_t generation = 0;   // of the feed, read before `at` was checked
+  bool needs_resync = false;      // the client's own cursor was void: it is told to reload
+  std::string_view reason{};      // with needs_resync
+  bool ends_with_history = false; // it shows nothing of another history: its owner looks at history_changed()
 };
 
 class subscription {
@@ -65,6 +66,7 @@ class subscription {
   portion own(bool more);
   bool checkpoint_is_due() const;
   void note_shown(const core::cursor& at);
+  void leave_head();
 
   const services& with_;
   hub::membership channel_;
@@ -77,6 +79,8 @@ class subscription {
   counted_bytes held_;
   std::size_t own_events_ = 0;
   bool caught_up_ = false;
+  bool at_head_ = false; // nothing was behind it when it last looked
+  bool ends_with_history_;
   clock::time_point last_frame_;
   clock::time_point last_fresh_; // the last moment at which it was near the head
 };

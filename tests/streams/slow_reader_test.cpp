@@ -100,6 +100,25 @@ TEST_CASE("slow reader: catching up from far back is nobody's fault, however lon
   CHECK(metric(server, "synclog_stream_slow_closes_total") == 0);
 }
 
+TEST_CASE("slow reader: who has nothing to read is not slow") {
+  const server_fixture server(impatient);
+  http_client client(server.port(), small);
+  client.send_request("GET", "/api/events", {{"Accept", "text/event-stream"}});
+  sse_reader reader(client);
+  for (auto event = reader.next(); event && event->name != "caught_up";)
+    event = reader.next();
+  // Past the bound, and past the stream's own looks at the clock.
+  const auto begun = std::chrono::steady_clock::now();
+  const auto waited = [begun] { return std::chrono::steady_clock::now() - begun > 6s; };
+  REQUIRE(wait_until(waited, 10s));
+  REQUIRE(server.post("/api/clients", R"({"full_name":"A"})").status == 201);
+  for (auto event = reader.next();; event = reader.next()) {
+    REQUIRE(event);
+    REQUIRE(event->name != "bye");
+    if (event->name.empty() && !event->data.empty()) break;
+  }
+}
+
 TEST_CASE("slow reader: a socket is told bye and closed with 4413") {
   const server_fixture server(impatient);
   ws_client socket(server.port(), small);
@@ -139,7 +158,8 @@ TEST_CASE(
   const std::string notes(900'000, 'x');
   constexpr int large = 12;
   const auto body = [&notes](int i) {
-    return R"({"id":"L)" + std::to_string(i) + R"(","visit_date":"2026-11-24","data":{"x":")" + notes + "\"}}";
+    return R"({"id":"L)" + std::to_string(i) + R"(","visit_date":"2026-11-24","data":{"x":")" + notes +
+           "\"}}";
   };
   std::int64_t seen = 0;
   for (int round = 0; round < 2; ++round) {
