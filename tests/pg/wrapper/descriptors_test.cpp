@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
+#include <vector>
 
 using namespace synclog::tests;
 
@@ -38,6 +39,26 @@ int open_one() {
   return fd;
 }
 
+// Whatever number below is free is taken, so that the next descriptor gets the number that is freed next.
+class plugged_holes {
+ public:
+  plugged_holes() {
+    for (int i = 0; i < most_holes; ++i)
+      plugs_.push_back(open_one());
+  }
+  ~plugged_holes() {
+    for (const int fd : plugs_)
+      close(fd);
+  }
+  plugged_holes(const plugged_holes&) = delete;
+  plugged_holes& operator=(const plugged_holes&) = delete;
+  int highest() const { return plugs_.back(); }
+
+ private:
+  static constexpr int most_holes = 64;
+  std::vector<int> plugs_; // ascending
+};
+
 } // namespace
 
 TEST_CASE("descriptors: whoever gets the number of a broken connection's socket at once still hears") {
@@ -48,8 +69,7 @@ TEST_CASE("descriptors: whoever gets the number of a broken connection's socket 
     const auto broken = connect(threads);
     const auto closed = std::make_shared<std::atomic<bool>>(false);
     broken->on_close([closed] { *closed = true; });
-    const int free_before = open_one();
-    close(free_before);
+    const plugged_holes plugs;
     const std::string end_it = "SELECT pg_terminate_backend(" + std::to_string(broken->backend_pid()) + ")";
     auto ending =
         std::async(std::launch::async, [&end_it] { test_cluster::shared().sql("postgres", end_it); });
@@ -57,7 +77,7 @@ TEST_CASE("descriptors: whoever gets the number of a broken connection's socket 
     const auto until = pg::clock::now() + default_patience;
     while (!*closed && pg::clock::now() < until) {
       const int fd = open_one();
-      if (fd < free_before)
+      if (fd < plugs.highest())
         heirs.push_back(std::make_unique<watcher>(threads, fd));
       else
         close(fd);

@@ -1,6 +1,7 @@
 // Deadlines and broken servers: what a waiter hears, and what is left of the connection.
 #include "common.hpp"
 #include <algorithm>
+#include <boost/asio/strand.hpp>
 #include <csignal>
 #include <doctest/doctest.h>
 
@@ -16,8 +17,9 @@ struct pending {
   std::atomic<bool> answered{false};
 };
 
-std::shared_ptr<pending> launch(io_threads& threads, pg::connection& one, const std::string& sql,
-                                std::chrono::milliseconds patience) {
+// On a strand segments are sent in the order of the calls; on several threads in any.
+std::shared_ptr<pending> launch(const asio::any_io_executor& where, pg::connection& one,
+                                const std::string& sql, std::chrono::milliseconds patience) {
   auto state = std::make_shared<pending>();
   pg::segment work;
   work.add_sql(sql);
@@ -34,7 +36,7 @@ std::shared_ptr<pending> launch(io_threads& threads, pg::connection& one, const 
     }
     state->ended = true;
   };
-  asio::co_spawn(threads.context(), std::move(waiting), std::move(ended));
+  asio::co_spawn(where, std::move(waiting), std::move(ended));
   return state;
 }
 
@@ -65,14 +67,15 @@ TEST_CASE("deadline: a slow query is abandoned, its answer dropped, and the conn
 
 TEST_CASE("deadline: one that is over already is not waited for, and each of many mixed ones is kept") {
   io_threads threads;
+  const auto in_order = asio::make_strand(threads.executor());
   const auto one = connect(threads);
   CHECK_THROWS_AS(run(threads, *one, {}, -1s), pg::deadline_exceeded);
-  const auto sleeper = launch(threads, *one, "SELECT pg_sleep(1)", 20s);
+  const auto sleeper = launch(in_order, *one, "SELECT pg_sleep(1)", 20s);
   std::vector<std::shared_ptr<pending>> early;
   std::vector<std::shared_ptr<pending>> late;
   for (int i = 0; i < 20; ++i) {
-    late.push_back(launch(threads, *one, "SELECT 1", 20s));
-    early.push_back(launch(threads, *one, "SELECT 1", std::chrono::milliseconds(100 + 10 * i)));
+    late.push_back(launch(in_order, *one, "SELECT 1", 20s));
+    early.push_back(launch(in_order, *one, "SELECT 1", std::chrono::milliseconds(100 + 10 * i)));
   }
   REQUIRE(all_ended(early, 900ms));
   CHECK(std::all_of(early.begin(), early.end(), [](const auto& each) { return each->expired.load(); }));
@@ -85,10 +88,11 @@ TEST_CASE("faults: kill -9 with 100 in flight fails each of them with connection
           "reached again") {
   test_cluster own;
   io_threads threads;
+  const auto in_order = asio::make_strand(threads.executor());
   const auto one = connect(threads, to(own));
   std::vector<std::shared_ptr<pending>> all;
   for (int i = 0; i < 100; ++i)
-    all.push_back(launch(threads, *one, "SELECT pg_sleep(30)", 60s));
+    all.push_back(launch(in_order, *one, "SELECT pg_sleep(30)", 60s));
   REQUIRE(wait_until([&one] { return one->in_flight() == 100; }));
   own.kill9();
   REQUIRE(all_ended(all, 10s));
@@ -135,10 +139,11 @@ TEST_CASE("faults: a terminated session is connection_lost with the server's rea
 
 TEST_CASE("faults: answers that arrived before the end are not lost with it") {
   io_threads threads;
+  const auto in_order = asio::make_strand(threads.executor());
   const auto one = connect(threads);
-  const auto first = launch(threads, *one, "SELECT 1", 20s);
+  const auto first = launch(in_order, *one, "SELECT 1", 20s);
   const auto second =
-      launch(threads, *one, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(20)", 20s);
+      launch(in_order, *one, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(20)", 20s);
   REQUIRE(wait_until([&] { return first->ended && second->ended; }));
   CHECK(first->answered);
   CHECK(second->lost);
@@ -146,13 +151,14 @@ TEST_CASE("faults: answers that arrived before the end are not lost with it") {
 
 TEST_CASE("faults: a frozen backend lets deadlines fire, and the connection closes within the hard bound") {
   io_threads threads;
+  const auto in_order = asio::make_strand(threads.executor());
   const auto one = connect(threads);
   const int backend = one->backend_pid();
   REQUIRE(kill(backend, SIGSTOP) == 0);
   std::vector<std::shared_ptr<pending>> early;
   for (int i = 0; i < 20; ++i)
-    early.push_back(launch(threads, *one, "SELECT 1", 300ms));
-  const auto patient = launch(threads, *one, "SELECT 1", 60s);
+    early.push_back(launch(in_order, *one, "SELECT 1", 300ms));
+  const auto patient = launch(in_order, *one, "SELECT 1", 60s);
   const auto start = pg::clock::now();
   REQUIRE(all_ended(early, 5s));
   CHECK(std::all_of(early.begin(), early.end(), [](const auto& each) { return each->expired.load(); }));
@@ -166,10 +172,11 @@ TEST_CASE("faults: a frozen backend lets deadlines fire, and the connection clos
 
 TEST_CASE("faults: a long query within its own deadline is not cut off by an impatient one behind it") {
   io_threads threads;
+  const auto in_order = asio::make_strand(threads.executor());
   const auto one = connect(threads);
-  const auto slow = launch(threads, *one, "SELECT pg_sleep(7)", 30s);
+  const auto slow = launch(in_order, *one, "SELECT pg_sleep(7)", 30s);
   REQUIRE(wait_until([&one] { return one->in_flight() == 1; })); // it is the first in line
-  const auto impatient = launch(threads, *one, "SELECT 1", 100ms);
+  const auto impatient = launch(in_order, *one, "SELECT 1", 100ms);
   REQUIRE(all_ended({slow, impatient}, 20s));
   CHECK(impatient->expired);
   CHECK(slow->answered);
