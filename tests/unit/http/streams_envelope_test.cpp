@@ -2,8 +2,8 @@
 #include "core/event_filter.hpp"
 #include "core/json.hpp"
 #include "eventstore/feed.hpp"
-#include "http/streams/event_envelope.hpp"
 #include "http/sse.hpp"
+#include "http/streams/event_envelope.hpp"
 #include <doctest/doctest.h>
 
 namespace core = synclog::core;
