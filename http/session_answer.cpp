@@ -1,4 +1,5 @@
 // The writing side of a connection: answers, streamed bodies, and what a handler may ask of its responder.
+#include "http/long_wait.hpp"
 #include "http/session.hpp"
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -221,7 +222,7 @@ void session::watch_peer() {
     if (!ec && self->nothing_to_read()) return self->watch_peer();
     self->note_peer_closed();
   };
-  socket_.async_wait(tcp::socket::wait_read, std::move(notice));
+  socket_.async_wait(tcp::socket::wait_read, long_wait(std::move(notice)));
 }
 
 bool session::nothing_to_read() {

@@ -1,5 +1,6 @@
 // A stream at rest: its coroutine has ended, its session waits in the server's registry. Whoever rings for it
 // does what is quickly done, under the session's mutex; for anything else a coroutine is started.
+#include "http/long_wait.hpp"
 #include "http/session.hpp"
 #include <array>
 #include <boost/asio/use_awaitable.hpp>
@@ -70,7 +71,7 @@ void session::watch_input() {
     }
     self->wake();
   };
-  socket_.async_wait(tcp::socket::wait_read, std::move(notice));
+  socket_.async_wait(tcp::socket::wait_read, long_wait(std::move(notice)));
 }
 
 bool session::write_now(std::string_view bytes) {

@@ -25,6 +25,7 @@ class followed_events final : public resting_stream {
   asio::awaitable<bool> work() override {
     const auto why = co_await stream_.advance(source_, policy);
     if (!why) {
+      source_.rest();
       stream_.wake().set_due(source_.next_control());
       co_return true;
     }

@@ -28,7 +28,6 @@ namespace {
 constexpr std::size_t max_message_bytes = 64u << 10;
 constexpr std::size_t max_replies_bytes = 64u << 10; // unread answers; then the client's frames wait
 constexpr std::size_t read_bytes = 64u << 10;        // at once
-constexpr std::size_t kept_replies_bytes = 256;      // of a buffer that is not in use
 constexpr int tolerated_bad_frames = 20;             // within bad_frames_window
 constexpr auto bad_frames_window = 10s;
 constexpr auto ping_after = 20s;      // of silence
@@ -107,6 +106,7 @@ bool socket_session::step() {
       if (!sent) return false;
       more = ready->more;
     }
+    source.rest();
   }
   const auto now = clock::now();
   if (now >= next_ping()) {
@@ -138,6 +138,8 @@ asio::awaitable<bool> socket_session::work() {
     if (state_ == state::open) more = co_await write_subscriptions();
     if (!replies_.empty()) continue;
     if (!more && !came && !waiting) {
+      for (std::size_t index = 0; index < subscriptions_.size(); ++index)
+        subscriptions_.at(index).rest();
       bell_.set_due(next_look());
       co_return true;
     }
@@ -233,8 +235,6 @@ asio::awaitable<void> socket_session::write_replies() {
   std::string out;
   out.swap(replies_);
   co_await answer_.write(out);
-  out.clear();
-  if (out.capacity() <= kept_replies_bytes && replies_.empty()) replies_.swap(out);
 }
 
 // One piece of each subscription. True when there is more.

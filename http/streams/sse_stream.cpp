@@ -103,6 +103,7 @@ bool sse_stream::step(subscription& source, on_new_history policy) {
     if (!ready->bytes.empty()) source.count_sent(*ready);
     if (!sent) return false;
     if (ready->more) continue;
+    source.rest();
     bell_->set_due(source.next_control());
     return true;
   }
@@ -113,6 +114,7 @@ asio::awaitable<sse_stream::ending> sse_stream::follow(subscription& source, on_
   for (;;) {
     const auto why = co_await advance(source, policy);
     if (why) co_return *why;
+    source.rest();
     co_await bell_->wait_until(source.next_control());
   }
 }

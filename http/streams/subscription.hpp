@@ -40,6 +40,8 @@ class subscription {
   boost::asio::awaitable<portion> next();
   // The same when it takes no waiting: no value when the log must be read.
   std::optional<portion> ready();
+  // Nothing is written for a while: gives its buffer back.
+  void rest() { std::string().swap(out_); }
   // After `bytes` have been written.
   void count_sent(const portion& done) const;
 

@@ -7,6 +7,7 @@
 #include "bench/options.hpp"
 #include "bench/rounds.hpp"
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <fmt/format.h>
 #include <fstream>
@@ -23,7 +24,6 @@ using wire = subscriber_plan::wire;
 constexpr branch_count filtered_branches = 40;
 constexpr std::size_t filtered_batch = 100; // one event in 40 concerns a subscriber: more must be written
 constexpr double next_search_share = 0.6;   // of the best rate so far, where the next search begins
-constexpr double quiet_cores = 0.15;
 
 struct contender {
   const live_server* server = nullptr;
@@ -133,6 +133,7 @@ fanout_options options_for(const options& given, const contender& one) {
   made.batch = one.branches > 0 ? filtered_batch : static_cast<std::size_t>(given.number("batch"));
   made.step_seconds = given.number("seconds");
   made.p99_bound_ms = given.number("p99-ms");
+  made.patience_seconds = std::atof(given.text("patience").c_str());
   made.verbose = given.flag("verbose");
   double best = 0;
   for (const auto& step : one.rounds)
@@ -205,6 +206,7 @@ int main(int argc, char** argv) {
                        {"batch", "10"},
                        {"p99-ms", "15"},
                        {"rate", ""},
+                       {"patience", "0"},
                        {"only", ""},
                        {"json", ""},
                        {"verbose", "no"}});

@@ -9,6 +9,9 @@
 
 namespace synclog::tests::bench {
 
+// What other processes may use before figures mean little.
+inline constexpr double quiet_cores = 0.15;
+
 struct fanout_options {
   std::size_t subscribers = 1'000;
   branch_count branches = 0;
@@ -17,6 +20,8 @@ struct fanout_options {
   double step_seconds = 2;
   double p99_bound_ms = 15; // from the publisher's answer to having read the event
   double first_rate = 200;  // events a second
+  double patience_seconds =
+      0; // for the whole of it: steps wait for a quiet machine, and disturbed ones are repeated
   bool verbose = false;
 };
 
@@ -41,18 +46,22 @@ class fanout_measurement {
   fanout_measurement(const fanout_measurement&) = delete;
   fanout_measurement& operator=(const fanout_measurement&) = delete;
 
-  // One rate. Throws std::runtime_error when a subscriber is lost, or an event for one of them.
+  // One rate; a step that was disturbed is repeated as long as there is patience. Throws std::runtime_error
+  // when a subscriber is lost, or an event for one of them.
   fanout_step step(double events_per_s);
   // The best step: rates grow until one is too high, then the gap is halved. At most max_steps steps; a rate
   // that fails gets a second chance.
   fanout_step search();
 
  private:
+  fanout_step try_step(double events_per_s);
+  void wait_for_quiet();
   void wait_for_all();
 
   const live_server& server_;
   fanout_options options_;
   std::uint64_t& next_number_;
+  double patience_left_;
   send_log sent_;
   subscribers subscribers_;
   std::vector<received> expected_; // by branch
