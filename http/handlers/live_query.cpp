@@ -40,48 +40,65 @@ std::int64_t position_in(std::string_view doc) {
   return 0;
 }
 
-class live_query {
+class live_query final : public resting_stream {
  public:
   live_query(const services& with, const request& asked, responder& answer, projections::list_query query)
-      : with_(with), asked_(asked), query_(std::move(query)),
+      : with_(with), request_id_(asked.request_id), query_(std::move(query)),
         view_(std::make_shared<const streams::live_view>(query_)),
-        stream_(with, answer, streams::stream_kind::live_query) {}
+        stream_(with, answer, streams::stream_kind::live_query, streams::sse_stream::pausing::at_rest) {}
 
   // `start` no value: from a snapshot. Throws before anything is sent when the first page cannot be read.
-  asio::awaitable<void> run(std::optional<streams::stream_start> start) {
-    std::optional<projections::list_page> first;
+  asio::awaitable<void> begin(std::optional<streams::stream_start> start) {
     std::string out;
-    auto why = ending::history_changed;
-    if (!start || start->check != streams::start_check::good) {
-      if (start) note_resync(out, streams::to_string(start->check), start->at);
-      first = co_await first_page(clock::now() + with_.limits.request_deadline);
-      at_ = first->head;
-    } else {
+    const bool resumes = start && start->check == streams::start_check::good;
+    if (resumes) {
       at_ = start->at;
       generation_ = start->generation;
+    } else {
+      if (start) note_resync(out, streams::to_string(start->check), start->at);
+      first_ = co_await first_page(clock::now() + with_.limits.request_deadline);
+      at_ = first_->head;
     }
     co_await stream_.begin();
     sse::append_hello(out, at_);
     co_await stream_.write(out);
-    if (!first) why = co_await follow();
-    while (why == ending::history_changed) {
-      if (!first) {
-        out.clear();
-        note_resync(out, "other_history", with_.feed.head());
-        co_await stream_.write(out);
+    if (resumes) follow();
+  }
+
+  bool step() override { return source_ && stream_.step(*source_, policy); }
+
+  asio::awaitable<bool> work() override {
+    std::optional<ending> why;
+    for (;;) {
+      if (!source_) why = co_await write_snapshot();
+      if (!why) {
+        if (!source_) follow();
+        why = co_await stream_.advance(*source_, policy);
       }
-      const auto cut = co_await write_snapshot(std::move(first));
-      first.reset();
-      why = cut ? *cut : co_await follow();
+      if (!why) {
+        source_->rest();
+        stream_.wake().set_due(source_->next_control());
+        co_return true;
+      }
+      if (*why != ending::history_changed) break;
+      why.reset();
+      source_.reset();
+      std::string out;
+      note_resync(out, "other_history", with_.feed.head());
+      co_await stream_.write(out);
     }
-    co_await stream_.end(why);
+    co_await stream_.end(*why);
+    co_return false;
   }
 
  private:
-  asio::awaitable<ending> follow() {
-    const streams::subscription_start start{.at = at_, .generation = generation_, .ends_with_history = true};
-    streams::subscription source(with_, view_, start, stream_.wake());
-    co_return co_await stream_.follow(source, streams::sse_stream::on_new_history::stop);
+  static constexpr auto policy = streams::sse_stream::on_new_history::stop;
+
+  void follow() {
+    source_.emplace(
+        with_, view_,
+        streams::subscription_start{.at = at_, .generation = generation_, .ends_with_history = true},
+        stream_.wake());
   }
 
   // Nothing may be resumed before the snapshot that follows is complete.
@@ -96,7 +113,8 @@ class live_query {
   }
 
   // Ends early with a reason when the client has gone, the server drains or the database is away.
-  asio::awaitable<std::optional<ending>> write_snapshot(std::optional<projections::list_page> page) {
+  asio::awaitable<std::optional<ending>> write_snapshot() {
+    auto page = std::exchange(first_, std::nullopt);
     try {
       if (!page) page = co_await first_page(clock::now() + with_.limits.request_deadline);
       at_ = page->head;
@@ -108,8 +126,7 @@ class live_query {
     } catch (const boost::system::system_error&) {
       throw; // the client is gone
     } catch (const std::exception& failed) {
-      spdlog::warn("live query {}, request {}: {}", query_.definition->name, asked_.request_id,
-                   failed.what());
+      spdlog::warn("live query {}, request {}: {}", query_.definition->name, request_id_, failed.what());
       co_return ending::database_unavailable;
     }
     co_return std::nullopt;
@@ -165,12 +182,14 @@ class live_query {
   }
 
   const services& with_;
-  const request& asked_;
+  std::string request_id_;
   projections::list_query query_;
   std::shared_ptr<const streams::live_view> view_;
   streams::sse_stream stream_;
-  core::cursor at_;              // of the snapshot, or where it resumes
-  std::uint64_t generation_ = 0; // of the feed, before `at_` was read
+  std::optional<streams::subscription> source_; // none: a snapshot comes first
+  std::optional<projections::list_page> first_; // of the snapshot, read before the answer began
+  core::cursor at_;                             // of the snapshot, or where it resumes
+  std::uint64_t generation_ = 0;                // of the feed, before `at_` was read
 };
 
 // The list's own parameters, but for those that name an order or a part.
@@ -219,8 +238,9 @@ asio::awaitable<void> answer_live_query(const services& with, const request& ask
     co_await send_problem(answer, std::move(why));
     co_return;
   }
-  live_query live(with, asked, answer, std::move(*query));
-  co_await live.run(std::move(start));
+  auto live = std::make_unique<live_query>(with, asked, answer, std::move(*query));
+  co_await live->begin(std::move(start));
+  answer.rest(std::move(live));
 }
 
 } // namespace synclog::http::handlers
