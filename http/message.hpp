@@ -45,6 +45,13 @@ struct response {
   std::string body;
 };
 
+// What a bell rings for: there may be something to do. Any thread.
+class wakeable {
+ public:
+  virtual ~wakeable() = default;
+  virtual void wake() = 0;
+};
+
 // A stream while nothing of it runs: an object in the place of a suspended coroutine, because thousands of
 // subscribers wait most of the time. Its session owns it, from responder::rest() to its end.
 class resting_stream {
@@ -59,9 +66,8 @@ class resting_stream {
 
 // Answers exactly one request. Calls throw boost::system::system_error when the client is gone: handlers let
 // it pass.
-class responder {
+class responder : public wakeable {
  public:
-  virtual ~responder() = default;
   virtual boost::asio::awaitable<void> send(response answer) = 0;
   // A streamed body: chunked (or until close for HTTP/1.0). Each write waits until the socket took the bytes,
   // within the progress timeout: that is the back-pressure. The head leaves with the first write (an empty
@@ -79,15 +85,12 @@ class responder {
   virtual bool become_stream() = 0;
   // For streams: the client has closed its side or sent something it must not.
   virtual bool peer_closed() const = 0;
-  // For streams: called on the session's strand when peer_closed() or draining() turns true. Given an empty
-  // function before what it touches ends.
-  virtual void on_change(std::function<void()> hook) = 0;
   // For streams that have begun: once the handler has returned, the stream goes on without it, beginning with
   // work(). The request is gone by then.
   virtual void rest(std::unique_ptr<resting_stream> stream) = 0;
-  // There may be something to do for the resting stream: has it done by step(), here and now, or by work().
-  // Any thread, while the stream lives.
-  virtual void wake() = 0;
+  // Has the resting stream do what there is to do, by step(), here and now, or by work(). Comes by itself
+  // when peer_closed() or draining() turns true. While the stream lives.
+  void wake() override = 0;
   // For step(): false when the socket does not take all of it now; the next write() begins with the rest.
   virtual bool write_now(std::string_view bytes) = 0;
   // For a protocol upgrade, after become_stream(): the caller speaks on the connection from now on; write()

@@ -269,7 +269,6 @@ void session::check_deadline(clock::time_point now) {
 void session::drain() {
   auto close = [self = shared_from_this()] {
     if (self->idle_ && !self->exchange_) self->close_now();
-    if (self->on_change_) self->on_change_();
     self->wake();
   };
   asio::post(socket_.get_executor(), std::move(close));

@@ -55,7 +55,6 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool draining() const override;
   bool become_stream() override;
   bool peer_closed() const override;
-  void on_change(std::function<void()> hook) override;
   void rest(std::unique_ptr<resting_stream> stream) override;
   void wake() override;
   bool write_now(std::string_view bytes) override;
@@ -130,7 +129,6 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::size_t input_begin_ = 0;
   std::string output_; // heads and small bodies that wait to be written
   std::unique_ptr<exchange> exchange_;
-  std::function<void()> on_change_;
   std::size_t pushed_without_waiting_ = 0;
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;

@@ -237,12 +237,7 @@ void session::note_peer_closed() {
     const std::lock_guard guard(rest_mutex_);
     peer_closed_ = true;
   }
-  if (on_change_) on_change_();
   wake();
-}
-
-void session::on_change(std::function<void()> hook) {
-  on_change_ = std::move(hook);
 }
 
 bool session::peer_closed() const {

@@ -16,7 +16,7 @@ class followed_events final : public resting_stream {
  public:
   followed_events(const services& with, responder& answer, core::event_filter filter,
                   const streams::stream_start& start)
-      : stream_(with, answer, streams::stream_kind::sse, streams::sse_stream::pausing::at_rest),
+      : stream_(with, answer, streams::stream_kind::sse),
         source_(with,
                 std::make_shared<const streams::event_view>(std::move(filter), streams::shared_sse_format()),
                 streams::subscription_start_of(start), stream_.wake()) {}
@@ -24,11 +24,7 @@ class followed_events final : public resting_stream {
   bool step() override { return stream_.step(source_, policy); }
   asio::awaitable<bool> work() override {
     const auto why = co_await stream_.advance(source_, policy);
-    if (!why) {
-      source_.rest();
-      stream_.wake().set_due(source_.next_control());
-      co_return true;
-    }
+    if (!why) co_return true;
     co_await stream_.end(*why);
     co_return false;
   }

@@ -45,7 +45,7 @@ class live_query final : public resting_stream {
   live_query(const services& with, const request& asked, responder& answer, projections::list_query query)
       : with_(with), request_id_(asked.request_id), query_(std::move(query)),
         view_(std::make_shared<const streams::live_view>(query_)),
-        stream_(with, answer, streams::stream_kind::live_query, streams::sse_stream::pausing::at_rest) {}
+        stream_(with, answer, streams::stream_kind::live_query) {}
 
   // `start` no value: from a snapshot. Throws before anything is sent when the first page cannot be read.
   asio::awaitable<void> begin(std::optional<streams::stream_start> start) {
@@ -75,11 +75,7 @@ class live_query final : public resting_stream {
         if (!source_) follow();
         why = co_await stream_.advance(*source_, policy);
       }
-      if (!why) {
-        source_->rest();
-        stream_.wake().set_due(source_->next_control());
-        co_return true;
-      }
+      if (!why) co_return true;
       if (*why != ending::history_changed) break;
       why.reset();
       source_.reset();

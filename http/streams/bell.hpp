@@ -1,15 +1,11 @@
 // Tells a stream that there may be something to do: rung from any thread, or by the sweep when its time has
-// come. Wakes the coroutine that waits, or the stream at rest. A ring is never lost: one that comes while
-// nobody waits ends the next wait at once.
+// come. What happens then happens in the ringing thread (resting_stream).
 #pragma once
-#include "eventstore/reply_slot.hpp"
 #include "http/message.hpp"
 #include <array>
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -40,35 +36,25 @@ class bell {
  public:
   using clock = std::chrono::steady_clock;
 
-  explicit bell(bell_sweep& sweep);
-  // Of a stream that may rest: ringing wakes `stream`, whoever rings. It outlives the bell.
-  bell(bell_sweep& sweep, responder& stream);
-  ~bell(); // nobody waits any more
+  // Both outlive it. Whoever holds what `stream` may take when it is woken must not destroy the bell.
+  bell(bell_sweep& sweep, wakeable& stream);
+  ~bell();
   bell(const bell&) = delete;
   bell& operator=(const bell&) = delete;
 
-  void ring(); // any thread
-  // Returns after a ring, or some time after `until` (the sweep's interval). One waiter at a time; the caller
-  // looks for work afterwards, whatever woke it. Not for a stream that rests.
-  boost::asio::awaitable<void> wait_until(clock::time_point until);
-  // Of a stream that rests: when the sweep rings.
+  void ring() { stream_.wake(); } // any thread
+  // When the sweep rings, at the latest its interval later.
   void set_due(clock::time_point when) {
     due_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
   }
 
  private:
   friend class bell_sweep;
-  enum : std::uint8_t { idle, parked, rung };
-  bell(bell_sweep& sweep, responder* rests);
-
-  static constexpr clock::rep never = clock::time_point::max().time_since_epoch().count();
 
   bell_sweep& sweep_;
-  responder* const rests_;
-  std::atomic<clock::rep> due_{never};
-  std::unique_ptr<eventstore::reply_slot<bool>> slot_; // whoever moves the state from parked to rung takes it
-  std::uint32_t part_, index_;                         // in the sweep
-  std::atomic<std::uint8_t> state_{idle};
+  wakeable& stream_;
+  std::atomic<clock::rep> due_{clock::time_point::max().time_since_epoch().count()};
+  std::uint32_t part_, index_; // in the sweep
 };
 
 } // namespace synclog::http::streams

@@ -31,19 +31,9 @@ std::string_view reason_of(sse_stream::ending why) {
 
 } // namespace
 
-sse_stream::sse_stream(const services& with, responder& answer, stream_kind kind, pausing how)
-    : with_(with), answer_(answer), counted_(with.streams.counters(), kind) {
-  if (how == pausing::at_rest) {
-    bell_.emplace(with.streams.sweep(), answer_);
-    return;
-  }
-  bell_.emplace(with.streams.sweep());
-  answer_.on_change([this] { bell_->ring(); });
-}
-
-sse_stream::~sse_stream() {
-  answer_.on_change({});
-}
+sse_stream::sse_stream(const services& with, responder& answer, stream_kind kind)
+    : with_(with), answer_(answer), bell_(with.streams.sweep(), answer),
+      counted_(with.streams.counters(), kind) {}
 
 asio::awaitable<void> sse_stream::begin() {
   co_await answer_.begin(sse::stream_head());
@@ -62,6 +52,11 @@ std::optional<sse_stream::ending> sse_stream::over(const subscription& source, o
   if (source.too_slow()) return ending::too_slow;
   if (policy == on_new_history::stop && source.history_changed()) return ending::history_changed;
   return std::nullopt;
+}
+
+void sse_stream::pause(subscription& source) {
+  source.rest();
+  bell_.set_due(source.next_control());
 }
 
 asio::awaitable<std::optional<sse_stream::ending>> sse_stream::advance(subscription& source,
@@ -90,6 +85,7 @@ asio::awaitable<std::optional<sse_stream::ending>> sse_stream::advance(subscript
     const auto executor = co_await asio::this_coro::executor;
     co_await asio::post(executor, asio::use_awaitable);
   }
+  pause(source);
   co_return std::nullopt;
 }
 
@@ -103,20 +99,10 @@ bool sse_stream::step(subscription& source, on_new_history policy) {
     if (!ready->bytes.empty()) source.count_sent(*ready);
     if (!sent) return false;
     if (ready->more) continue;
-    source.rest();
-    bell_->set_due(source.next_control());
+    pause(source);
     return true;
   }
   return false;
-}
-
-asio::awaitable<sse_stream::ending> sse_stream::follow(subscription& source, on_new_history policy) {
-  for (;;) {
-    const auto why = co_await advance(source, policy);
-    if (why) co_return *why;
-    source.rest();
-    co_await bell_->wait_until(source.next_control());
-  }
 }
 
 asio::awaitable<void> sse_stream::end(ending why) {

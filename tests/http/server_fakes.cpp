@@ -22,6 +22,7 @@ constexpr std::array table{
     http::route{only(method::get), "/hold", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/throw", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/stream", nullptr, access::read, pace::waits},
+    http::route{only(method::get), "/rest", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/flood", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/chunks", nullptr, access::read, pace::waits},
     http::route{only(method::get), "/big", nullptr, access::read, pace::waits},
@@ -90,6 +91,8 @@ asio::awaitable<void> test_server::call(const http::route& target, const http::r
     co_await fail(asked, answer);
   } else if (pattern == "/stream") {
     co_await stream(answer);
+  } else if (pattern == "/rest") {
+    co_await rest(answer);
   } else if (pattern == "/flood") {
     co_await flood(asked, answer);
   } else if (pattern == "/chunks") {
@@ -136,6 +139,73 @@ asio::awaitable<void> test_server::stream(http::responder& answer) {
     co_await answer.finish();
   }
   --streaming;
+}
+
+// Every seventh number is left to the coroutine.
+class test_server::counting_stream final : public http::resting_stream {
+ public:
+  counting_stream(test_server& server, http::responder& answer) : server_(server), answer_(answer) {
+    ++server_.streaming;
+    const std::lock_guard guard(server_.counting_mutex_);
+    server_.counting_.insert(&answer_);
+  }
+  ~counting_stream() override {
+    {
+      const std::lock_guard guard(server_.counting_mutex_);
+      server_.counting_.erase(&answer_);
+    }
+    --server_.streaming;
+  }
+
+  bool step() override {
+    ++server_.steps;
+    if (answer_.peer_closed() || answer_.draining()) return false;
+    while (written_ < server_.produced_) {
+      if ((written_ + 1) % 7 == 0) return false;
+      ++written_;
+      if (!answer_.write_now(line())) return false;
+    }
+    return true;
+  }
+  asio::awaitable<bool> work() override {
+    ++server_.works;
+    co_await answer_.write({}); // what step() could not
+    for (;;) {
+      if (answer_.peer_closed()) co_return false;
+      if (answer_.draining()) {
+        ++server_.drained;
+        co_await answer_.write("bye\n");
+        co_await answer_.finish();
+        co_return false;
+      }
+      if (written_ >= server_.produced_) co_return true;
+      ++written_;
+      const auto text = line();
+      co_await answer_.write(text);
+    }
+  }
+
+ private:
+  std::string line() const { return std::to_string(written_) + std::string(100, '.') + "\n"; }
+
+  test_server& server_;
+  http::responder& answer_;
+  int written_ = 0;
+};
+
+asio::awaitable<void> test_server::rest(http::responder& answer) {
+  answer.become_stream();
+  co_await answer.begin(text({}));
+  answer.rest(std::make_unique<counting_stream>(*this, answer));
+}
+
+void test_server::produce(int number) {
+  int before = produced_;
+  while (before < number && !produced_.compare_exchange_weak(before, number)) {
+  }
+  const std::lock_guard guard(counting_mutex_);
+  for (http::responder* one : counting_)
+    one->wake();
 }
 
 // Writes without end, whatever happens, until the session throws.

@@ -8,6 +8,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 
 namespace synclog::tests {
@@ -18,6 +20,7 @@ namespace synclog::tests {
 //   GET /hold          answers when release() is called
 //   GET /throw         ?what=…: throws before or after the answer has begun
 //   GET /stream        a stream until the server drains or the client is gone
+//   GET /rest          a stream at rest that writes the numbers up to produce()'s
 //   GET /flood         chunks of ?size= bytes without end
 //   GET /chunks, /big  three chunks; one answer of ?bytes=
 //   GET, PUT /api/{entity}/{id}   the id back
@@ -40,6 +43,8 @@ class test_server {
   http::metrics& metrics() { return metrics_; }
   io_threads& io() { return threads_; }
   void release() { released_ = true; }
+  // The streams of /rest have this to write now.
+  void produce(int number);
   // Stops it and says how long that took.
   std::chrono::milliseconds stop(std::chrono::milliseconds grace);
 
@@ -47,16 +52,19 @@ class test_server {
   std::atomic<int> streaming{0};         // handlers inside /stream and /flood
   std::atomic<std::uint64_t> flooded{0}; // bytes that /flood has written
   std::atomic<int> handled{0};
-  std::atomic<int> drained{0}; // streams that ended because the server drains
-  std::atomic<int> looks{0};   // of /stream handlers at whether the client is gone
+  std::atomic<int> drained{0};         // streams that ended because the server drains
+  std::atomic<int> steps{0}, works{0}; // of the streams of /rest
+  std::atomic<int> looks{0};           // of /stream handlers at whether the client is gone
   std::function<void()>
       in_stream; // called by /stream on its strand before the first look; set before the request
 
  private:
+  class counting_stream;
   boost::asio::awaitable<void> call(const http::route& target, const http::request& asked,
                                     http::responder& answer);
   boost::asio::awaitable<void> hold(http::responder& answer);
   boost::asio::awaitable<void> stream(http::responder& answer);
+  boost::asio::awaitable<void> rest(http::responder& answer);
   boost::asio::awaitable<void> flood(const http::request& asked, http::responder& answer);
   boost::asio::awaitable<void> fail(const http::request& asked, http::responder& answer);
 
@@ -65,6 +73,9 @@ class test_server {
   std::unique_ptr<http::server> server_;
   std::uint16_t port_ = 0;
   std::atomic<bool> released_{false};
+  std::atomic<int> produced_{0};
+  std::mutex counting_mutex_;
+  std::set<http::responder*> counting_; // of the streams of /rest
   bool stopped_ = false;
 };
 

@@ -3,12 +3,11 @@
 #include "http/streams/bell.hpp"
 #include "http/streams/socket_frames.hpp"
 #include "http/streams/wire_format.hpp"
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
-#include <thread>
+#include <optional>
 
 namespace core = synclog::core;
+namespace http = synclog::http;
 namespace streams = synclog::http::streams;
 using namespace std::chrono_literals;
 
@@ -108,62 +107,30 @@ TEST_CASE("client frames: answers name channels, what is unknown, and the place"
   CHECK(all.ends_with(R"("subscription":"me"})"));
 }
 
-TEST_CASE("bell: a ring before, during and between waits is never lost") {
-  boost::asio::io_context context;
-  streams::bell_sweep sweep;
-  streams::bell one(sweep);
-  std::atomic<int> produced{0};
-  int consumed = 0;
-  constexpr int most = 20'000;
-  const auto far = std::chrono::steady_clock::now() + 1h;
-  auto consume = [](streams::bell* rung, std::atomic<int>* made, int* taken,
-                    std::chrono::steady_clock::time_point until) -> boost::asio::awaitable<void> {
-    while (*taken < most) {
-      *taken = made->load();
-      if (*taken < most) co_await rung->wait_until(until);
-    }
-  };
-  auto consuming = consume(&one, &produced, &consumed, far);
-  boost::asio::co_spawn(context, std::move(consuming), [](std::exception_ptr) {});
-  auto work = boost::asio::make_work_guard(context);
-  std::thread producer([&] {
-    for (int i = 0; i < most; ++i) {
-      ++produced;
-      one.ring();
-    }
-  });
-  std::thread runner([&] { context.run_for(20s); });
-  producer.join();
-  work.reset();
-  runner.join();
-  CHECK(consumed == most);
-}
-
 TEST_CASE("bell: the sweep rings those whose time has come") {
-  boost::asio::io_context context;
-  streams::bell_sweep sweep;
-  streams::bell soon(sweep), late(sweep);
-  int woken = 0;
-  auto wait = [](streams::bell* rung, std::chrono::steady_clock::time_point until,
-                 int* count) -> boost::asio::awaitable<void> {
-    co_await rung->wait_until(until);
-    ++*count;
+  struct counted final : http::wakeable {
+    void wake() override { ++times; }
+    int times = 0;
   };
+  streams::bell_sweep sweep;
+  counted soon, late, never;
+  std::optional<streams::bell> first(std::in_place, sweep, soon);
+  streams::bell second(sweep, late), third(sweep, never);
   const auto now = std::chrono::steady_clock::now();
-  auto first = wait(&soon, now + 1s, &woken);
-  auto second = wait(&late, now + 1h, &woken);
-  boost::asio::co_spawn(context, std::move(first), [](std::exception_ptr) {});
-  boost::asio::co_spawn(context, std::move(second), [](std::exception_ptr) {});
-  context.poll();
+  first->set_due(now + 1s);
+  second.set_due(now + 1h);
   sweep.ring_due(now);
-  context.poll();
-  CHECK(woken == 0);
+  CHECK(soon.times + late.times + never.times == 0);
   sweep.ring_due(now + 2s);
-  context.restart();
-  context.poll();
-  CHECK(woken == 1);
+  CHECK(soon.times == 1);
+  CHECK(late.times + never.times == 0);
   sweep.ring_all();
-  context.restart();
-  context.poll();
-  CHECK(woken == 2);
+  CHECK(soon.times == 2);
+  CHECK(late.times == 1);
+  CHECK(never.times == 1);
+  first.reset();
+  CHECK(sweep.size() == 2);
+  sweep.ring_all();
+  CHECK(soon.times == 2);
+  CHECK(never.times == 2);
 }
