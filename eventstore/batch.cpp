@@ -7,7 +7,8 @@
 #include "eventstore/statements.hpp"
 #include <algorithm>
 #include <cstring>
-#include <set>
+#include <functional>
+#include <tuple>
 #include <unordered_map>
 
 namespace synclog::eventstore {
@@ -44,6 +45,30 @@ std::string make_meta(const write_request& request) {
   return meta;
 }
 
+void add_unique_probes(const core::command& wanted, std::vector<unique_probe>& probes) {
+  if (wanted.kind == core::command_kind::remove) return;
+  const auto& fields = wanted.definition->fields;
+  for (std::size_t index = 0; index < fields.size(); ++index) {
+    if (fields[index].unique && wanted.fields.has(index) && !wanted.fields.is_null(index)) {
+      probes.push_back({wanted.definition, index, core::field_plain_text(wanted.fields.get(index))});
+    }
+  }
+}
+
+bool before(const unique_probe& left, const unique_probe& right) {
+  return std::tie(left.definition, left.field_index, left.value) <
+         std::tie(right.definition, right.field_index, right.value);
+}
+
+template <class Item, class Order>
+void sort_unique(std::vector<Item>& items, Order order) {
+  std::sort(items.begin(), items.end(), order);
+  const auto same = [&order](const Item& left, const Item& right) {
+    return !order(left, right) && !order(right, left);
+  };
+  items.erase(std::unique(items.begin(), items.end(), same), items.end());
+}
+
 } // namespace
 
 batch::batch(const inline_projection& projection, core::chain_hasher& hasher, std::size_t max_record_bytes)
@@ -55,105 +80,102 @@ void batch::add(const write_request& request, std::size_t command_limit) {
   added.command_limit = std::min(command_limit, request.commands.size());
 }
 
-void batch::collect_lookups() {
-  std::set<std::pair<const core::entity*, std::string_view>> records;
-  std::map<std::pair<std::string_view, std::string_view>, std::size_t> keys;
-  for (auto& current : entries_) {
-    for (std::size_t index = 0; index < current.command_limit; ++index) {
-      const auto& wanted = current.request->commands[index];
-      if (wanted.rejected) {
-        continue;
-      }
-      if (!wanted.id.empty()) {
-        records.emplace(wanted.definition, wanted.id);
-      }
-      add_unique_probes(wanted);
-    }
-    if (const auto& key = current.request->idempotency.key; !key.empty()) {
-      const auto [found, fresh] =
-          keys.try_emplace({current.request->caller.actor, key}, wanted_answers_.size());
-      if (fresh) {
-        wanted_answers_.emplace_back(current.request->caller.actor, key);
-      }
-      current.answer_lookup = found->second;
-    }
+void batch::want_answer(entry& current, lookup_round& round) {
+  const auto& key = current.request->idempotency.key;
+  if (key.empty()) return;
+  const auto [found, fresh] =
+      answer_ordinals_.try_emplace({current.request->caller.actor, key}, wanted_answers_.size());
+  if (fresh) {
+    wanted_answers_.emplace_back(current.request->caller.actor, key);
+    ++round.answers;
   }
-  wanted_records_.assign(records.begin(), records.end());
-  // The same value may be wanted by many: asked once.
-  const auto order = [](const unique_probe& left, const unique_probe& right) {
-    return std::tie(left.definition, left.field_index, left.value) <
-           std::tie(right.definition, right.field_index, right.value);
-  };
-  const auto same = [](const unique_probe& left, const unique_probe& right) {
-    return left.definition == right.definition && left.field_index == right.field_index &&
-           left.value == right.value;
-  };
-  std::sort(probes_.begin(), probes_.end(), order);
-  probes_.erase(std::unique(probes_.begin(), probes_.end(), same), probes_.end());
+  current.answer_lookup = found->second;
 }
 
-void batch::add_unique_probes(const core::command& wanted) {
-  if (wanted.kind == core::command_kind::remove) {
-    return;
-  }
-  const auto& fields = wanted.definition->fields;
-  for (std::size_t index = 0; index < fields.size(); ++index) {
-    if (fields[index].unique && wanted.fields.has(index) && !wanted.fields.is_null(index)) {
-      probes_.push_back({wanted.definition, index, core::field_plain_text(wanted.fields.get(index))});
+// The same record or value may be wanted by many, and may have been asked for in an earlier round: once is
+// enough.
+batch::lookup_round batch::collect_lookups() {
+  lookup_round round;
+  round.first = rounds_.empty();
+  round.first_answer = wanted_answers_.size();
+  for (; looked_up_entries_ < entries_.size(); ++looked_up_entries_) {
+    auto& current = entries_[looked_up_entries_];
+    for (std::size_t index = 0; index < current.command_limit; ++index) {
+      const auto& wanted = current.request->commands[index];
+      if (wanted.rejected) continue;
+      if (!wanted.id.empty()) round.records.emplace_back(wanted.definition, wanted.id);
+      add_unique_probes(wanted, round.probes);
     }
+    want_answer(current, round);
   }
+  sort_unique(round.records, std::less<>());
+  sort_unique(round.probes, before);
+  for (const auto& earlier : rounds_) {
+    std::erase_if(round.records, [&](const record_key& one) {
+      return std::binary_search(earlier.records.begin(), earlier.records.end(), one);
+    });
+    std::erase_if(round.probes, [&](const unique_probe& one) {
+      return std::binary_search(earlier.probes.begin(), earlier.probes.end(), one, before);
+    });
+  }
+  return round;
 }
 
 pg::segment batch::lookups() {
-  collect_lookups();
   pg::segment work;
-  work.add(statements::begin);
-  work.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
-  work.add(statements::read_head, {}, pg::result_format::binary);
-  if (!wanted_records_.empty()) {
+  work.mark_explicit_transaction();
+  auto round = collect_lookups();
+  if (round.empty()) return work;
+  if (round.first) {
+    work.add(statements::begin);
+    work.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
+    work.add(statements::read_head, {}, pg::result_format::binary);
+  }
+  if (!round.records.empty()) {
     std::vector<std::string_view> entities;
     std::vector<std::string_view> ids;
-    for (const auto& [definition, id] : wanted_records_) {
+    for (const auto& [definition, id] : round.records) {
       entities.push_back(definition->name);
       ids.push_back(id);
     }
     work.add(statements::latest_of_records, std::move(pg::params().text_array(entities).text_array(ids)),
              pg::result_format::binary);
   }
-  if (!wanted_answers_.empty()) {
+  if (round.answers > 0) {
     std::vector<std::string_view> actors;
     std::vector<std::string_view> keys;
-    for (const auto& [actor, key] : wanted_answers_) {
+    for (const auto& [actor, key] : std::span(wanted_answers_).subspan(round.first_answer)) {
       actors.push_back(actor);
       keys.push_back(key);
     }
     work.add(statements::find_answers, std::move(pg::params().text_array(actors).text_array(keys)),
              pg::result_format::binary);
   }
-  if (!probes_.empty()) {
-    projection_->add_probes(work, probes_);
-  }
+  if (!round.probes.empty()) projection_->add_probes(work, round.probes);
+  rounds_.push_back(std::move(round));
   return work;
 }
 
 void batch::load(const pg::segment_result& answers) {
+  const auto& round = rounds_.at(loaded_rounds_++);
   const auto& results = answers.results;
-  std::size_t next = 2; // BEGIN and the lock answer nothing of use
-  load_head(results.at(next++));
-  if (!wanted_records_.empty()) {
-    load_records(results.at(next++));
+  std::size_t next = 0;
+  if (round.first) {
+    next = 2; // BEGIN and the lock answer nothing of use
+    load_head(results.at(next++));
   }
-  if (!wanted_answers_.empty()) {
-    load_answers(results.at(next++));
-  }
-  if (!probes_.empty()) {
-    std::vector<unique_holder> holders;
-    projection_->read_probes(std::span(results).subspan(next), probes_, holders);
-    for (auto& holder : holders) {
-      const auto& probe = probes_.at(holder.probe);
-      state_.put_holder(*probe.definition, probe.field_index, probe.value, holder.state.id);
-      state_.put(*probe.definition, std::move(holder.state));
-    }
+  if (!round.records.empty()) load_records(round, results.at(next++));
+  if (round.answers > 0) load_answers(round, results.at(next++));
+  if (!round.probes.empty()) load_probes(round, std::span(results).subspan(next));
+}
+
+void batch::load_probes(const lookup_round& round, std::span<const pg::rows> results) {
+  std::vector<unique_holder> holders;
+  projection_->read_probes(results, round.probes, holders);
+  for (auto& holder : holders) {
+    const auto& probe = round.probes.at(holder.probe);
+    state_.put_holder(*probe.definition, probe.field_index, probe.value, holder.state.id);
+    state_.put(*probe.definition, std::move(holder.state));
   }
 }
 
@@ -169,9 +191,9 @@ void batch::load_head(const pg::rows& rows) {
   last_recorded_at_ = {rows.timestamptz(0, 2)};
 }
 
-void batch::load_records(const pg::rows& rows) {
+void batch::load_records(const lookup_round& round, const pg::rows& rows) {
   for (int row = 0; row < rows.size(); ++row) {
-    const auto& [definition, id] = wanted_records_.at(static_cast<std::size_t>(rows.int8(row, 0) - 1));
+    const auto& [definition, id] = round.records.at(static_cast<std::size_t>(rows.int8(row, 0) - 1));
     const auto action = core::event_action_from(rows.text(row, 3));
     // A record whose latest data was erased is gone: saving it again creates it anew, its versions counting
     // on.
@@ -185,9 +207,9 @@ void batch::load_records(const pg::rows& rows) {
   }
 }
 
-void batch::load_answers(const pg::rows& rows) {
+void batch::load_answers(const lookup_round& round, const pg::rows& rows) {
   for (int row = 0; row < rows.size(); ++row) {
-    const auto ordinal = static_cast<std::size_t>(rows.int8(row, 0) - 1);
+    const auto ordinal = round.first_answer + static_cast<std::size_t>(rows.int8(row, 0) - 1);
     auto stored = decode_answer(rows.text(row, 2));
     if (!stored) {
       core::invariant_broken("a stored answer cannot be read");

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,12 +30,15 @@ class batch {
   // `request` outlives the batch. Only its first `command_limit` commands take part (all but while a culprit
   // is sought).
   void add(const write_request& request, std::size_t command_limit = all_commands);
+  std::size_t size() const { return entries_.size(); }
 
-  // First round trip: BEGIN, the head lock, then the reads, each a statement of its own.
+  // What must be read for the requests added since the last call, each read a statement of its own; the first
+  // round begins with BEGIN and the head lock. Empty when nothing more need be asked. Every round's answer is
+  // loaded, in order, before decide().
   pg::segment lookups();
   void load(const pg::segment_result& answers);
 
-  // Folds every command in order. Needs load() before.
+  // Folds every command in order.
   void decide(core::timestamp now);
 
   // Of the records that writes() sends: each goes into the log and, twice, into its read table.
@@ -56,10 +60,12 @@ class batch {
   std::vector<core::result<write_outcome>> take_answers();
 
  private:
+  using record_key = std::pair<const core::entity*, std::string_view>; // id
+
   struct entry {
     const write_request* request = nullptr;
     std::size_t command_limit = all_commands;
-    std::optional<std::size_t> answer_lookup; // ordinal in find_answers
+    std::optional<std::size_t> answer_lookup; // index into wanted_answers_
     std::optional<stored_answer> stored;
     core::sha256_digest stored_fingerprint{};
     std::optional<std::size_t> repeats; // an earlier entry of this batch with the same key
@@ -67,11 +73,22 @@ class batch {
     core::position last_event;
   };
 
-  void collect_lookups();
-  void add_unique_probes(const core::command& wanted);
+  // What one lookups() asked, in the order of its ordinals.
+  struct lookup_round {
+    bool first = false; // with the lock and the head
+    std::vector<record_key> records;
+    std::vector<unique_probe> probes;
+    std::size_t first_answer = 0, answers = 0; // in wanted_answers_
+
+    bool empty() const { return !first && records.empty() && probes.empty() && answers == 0; }
+  };
+
+  lookup_round collect_lookups();
+  void want_answer(entry& current, lookup_round& round);
   void load_head(const pg::rows& rows);
-  void load_records(const pg::rows& rows);
-  void load_answers(const pg::rows& rows);
+  void load_records(const lookup_round& round, const pg::rows& rows);
+  void load_answers(const lookup_round& round, const pg::rows& rows);
+  void load_probes(const lookup_round& round, std::span<const pg::rows> results);
   void decide_entry(entry& current);
   void decide_commands(entry& current);
   bool answer_from_key(entry& current);
@@ -93,9 +110,11 @@ class batch {
   std::size_t max_record_bytes_;
   std::vector<entry> entries_;
 
-  std::vector<std::pair<const core::entity*, std::string_view>> wanted_records_;
-  std::vector<unique_probe> probes_;
+  std::vector<lookup_round> rounds_;
+  std::size_t loaded_rounds_ = 0;
+  std::size_t looked_up_entries_ = 0;                                         // of entries_, from the front
   std::vector<std::pair<std::string_view, std::string_view>> wanted_answers_; // actor, key
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> answer_ordinals_;
 
   core::decision_state state_;
   core::cursor begin_, end_;

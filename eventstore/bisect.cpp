@@ -27,7 +27,8 @@ asio::awaitable<void> committer::impl::bisect(pending_list requests) {
   const auto middle = requests.begin() + static_cast<std::ptrdiff_t>(requests.size() / 2);
   const pending_list halves[] = {{requests.begin(), middle}, {middle, requests.end()}};
   for (const auto& half : halves) {
-    const auto end = co_await attempt(half);
+    flight part(half);
+    const auto end = co_await attempt(part, look_ahead::no);
     if (end == attempt_end::poisoned) {
       co_await bisect(half);
     }
@@ -63,9 +64,8 @@ asio::awaitable<void> committer::impl::reject_culprits(pending_ptr request) {
       break;
     }
     commands[*culprit].rejected = problem_of(*last_failure);
-    pending_list alone;
-    alone.push_back(request);
-    const auto end = co_await attempt(std::move(alone));
+    flight alone({request});
+    const auto end = co_await attempt(alone, look_ahead::no);
     if (end == attempt_end::answered) {
       co_return;
     }

@@ -29,9 +29,10 @@ std::size_t size_of(const write_request& request) {
 
 committer::impl::impl(asio::any_io_executor executor, pg::connect_options connect_to,
                       const inline_projection& tables, feed& events, committer_options bounds)
-    : strand(asio::make_strand(executor)), connect(std::move(connect_to)), projection(tables), out(events),
-      options(bounds), wake_timer(strand), expire_timer(strand), pause_timer(strand),
-      random(std::random_device{}()) {}
+    : strand(asio::make_strand(executor)),
+      answering(asio::make_strand(bounds.answer_on ? bounds.answer_on : executor)),
+      connect(std::move(connect_to)), projection(tables), out(events), options(bounds), wake_timer(strand),
+      expire_timer(strand), pause_timer(strand), random(std::random_device{}()) {}
 
 committer::committer(asio::any_io_executor executor, pg::connect_options connect,
                      const inline_projection& projection, feed& events, committer_options options)
@@ -50,12 +51,16 @@ void committer::start() {
         core::invariant_broken(std::string("the committer stopped: ") + broken.what());
       }
     }
-    if (--state->loops_running == 0) {
-      for (auto& waiting : state->drained) {
+    if (--state->loops_running > 0) {
+      return;
+    }
+    // Behind the last answers.
+    auto tell = [drained = std::move(state->drained)] {
+      for (const auto& waiting : drained) {
         waiting->complete(true);
       }
-      state->drained.clear();
-    }
+    };
+    asio::post(state->answering, std::move(tell));
   };
   impl_->loops_running = 2;
   auto run = impl_->run();
@@ -105,30 +110,37 @@ void committer::impl::enqueue(pending_ptr added) {
 }
 
 void committer::impl::wake() {
-  auto ring = [state = shared_from_this()] { state->wake_timer.cancel(); };
+  auto ring = [state = shared_from_this()] {
+    state->wake_timer.cancel();
+    state->start_ahead();
+  };
   asio::post(strand, std::move(ring));
 }
 
-// Everything that waits, up to the bounds; a request over them is a batch by itself.
-pending_list committer::impl::take_batch() {
-  const std::lock_guard guard(mutex);
+// Up to the bounds; a request over them is a batch by itself.
+pending_list committer::impl::take_batch(const pending_list& beside) {
   pending_list taken;
   std::size_t commands = 0;
   std::size_t bytes = 0;
+  for (const auto& other : beside) {
+    commands += other->request.commands.size();
+    bytes += other->bytes;
+  }
+  const std::lock_guard guard(mutex);
   while (!queue.empty()) {
     auto& next = queue.front();
     const auto more = next->request.commands.size();
-    if (!taken.empty() &&
+    if (commands > 0 &&
         (commands + more > options.max_batch_commands || bytes + next->bytes > options.max_batch_bytes)) {
       break;
     }
     commands += more;
     bytes += next->bytes;
+    queued_commands -= more;
+    queued_bytes -= next->bytes;
     taken.push_back(std::move(next));
     queue.pop_front();
   }
-  queued_commands -= commands;
-  queued_bytes -= bytes;
   asleep = taken.empty();
   return taken;
 }
@@ -187,6 +199,7 @@ committer_stats committer::stats() const {
   seen.retries = counted.retries;
   seen.expired = counted.expired;
   seen.refused_full = counted.refused;
+  seen.overlapped = counted.overlapped;
   seen.connected = counted.connected;
   seen.last_commit_us = counted.last_commit_us;
   return seen;

@@ -49,12 +49,14 @@ struct committer_options {
   std::size_t max_batch_commands = 1'000; // a larger request is a batch by itself
   std::size_t max_batch_bytes = 8u << 20;
   std::size_t max_record_bytes = 1u << 20;
+  boost::asio::any_io_executor answer_on; // where events are published and answers made; empty = as the rest
 };
 
 struct committer_stats {
   std::size_t queued_requests = 0;
   std::uint64_t batches = 0, events = 0, requests = 0, unchanged = 0, rejected = 0, bisections = 0,
-                unknown_outcomes = 0, retries = 0, expired = 0, refused_full = 0;
+                unknown_outcomes = 0, retries = 0, expired = 0, refused_full = 0,
+                overlapped = 0; // batches that set out while the one before committed
   bool connected = false;
   std::int64_t last_commit_us = 0; // duration of the last batch
 };

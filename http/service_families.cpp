@@ -23,6 +23,8 @@ void append_committer(std::vector<prometheus::MetricFamily>& out, const eventsto
   count("synclog_committer_bisections_total", "Batches split because of one bad item.", stats.bisections);
   count("synclog_committer_unknown_outcomes_total", "Commits whose answer was lost.", stats.unknown_outcomes);
   count("synclog_committer_retries_total", "Batches tried again.", stats.retries);
+  count("synclog_committer_overlapped_total", "Batches that set out while the one before committed.",
+        stats.overlapped);
   count("synclog_committer_expired_total", "Requests whose deadline passed in the queue.", stats.expired);
   count("synclog_committer_refused_full_total", "Requests refused because the queue was full.",
         stats.refused_full);

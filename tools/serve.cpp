@@ -63,13 +63,14 @@ struct serve_options {
 
 // Everything that serves, in the order of construction; destroyed in reverse.
 struct application {
-  application(asio::io_context& context, const database_access& access, const core::catalog& loaded,
-              const serve_options& options)
+  application(asio::io_context& context, asio::io_context& commit_context, const database_access& access,
+              const core::catalog& loaded, const serve_options& options)
       : entities(loaded), connect(make_connect(access)), tables(entities),
         short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
         whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
         feed(context.get_executor(), log, options.feed),
-        committer(context.get_executor(), connect, tables, feed), records(short_reads, whole_reads, entities),
+        committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
+        records(short_reads, whole_reads, entities),
         listener(
             context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
             [this] { return committer.backend_pid(); }),
@@ -83,6 +84,11 @@ struct application {
     made.conninfo = access.service_conninfo;
     made.role = access.service_role;
     made.application_name = "synclog serve";
+    return made;
+  }
+  static eventstore::committer_options answering_on(asio::io_context& context) {
+    eventstore::committer_options made;
+    made.answer_on = context.get_executor();
     return made;
   }
   static pg::pool_options pool_of(std::size_t connections) {
@@ -231,10 +237,18 @@ int run_serve(serve_options options) {
   int code = exit_ok;
   {
     asio::io_context context(static_cast<int>(threads));
-    application app(context, *access, *entities, options);
+    // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
+    // the next one, or PostgreSQL waits.
+    asio::io_context commit_context(1);
+    auto busy = asio::make_work_guard(commit_context);
+    std::jthread committing([&commit_context] { commit_context.run(); });
+    application app(context, commit_context, *access, *entities, options);
     http::metrics counters(http::all_routes());
     http::server server(context.get_executor(), options.server, app.services, counters);
     code = run_context(context, serve_until_signal(app, server, context, options.demo), threads);
+    busy.reset();
+    commit_context.stop();
+    committing.join();
   }
   if (access->cluster) {
     access->cluster->stop();
