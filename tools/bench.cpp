@@ -59,6 +59,7 @@ void add_bench(CLI::App& app, run_command& chosen) {
   add_requests(*bench, chosen, bench_mode::read, "GETs single records by id");
   add_requests(*bench, chosen, bench_mode::list, "GETs lists of one branch's records");
   add_requests(*bench, chosen, bench_mode::mixed, "Several of these at once, by weight");
+  add_bench_stream(*bench, chosen);
 }
 
 } // namespace synclog::tools

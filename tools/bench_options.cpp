@@ -216,9 +216,6 @@ void add_common_bench_options(CLI::App& mode, bench_options& options) {
       ->expected(1)
       ->allow_extra_args(false)
       ->take_all();
-  mode.add_option("--branches", options.branches, "how many branches {branch} is drawn from: branch-00 …")
-      ->check(CLI::Range(std::size_t{1}, bench::most_branches))
-      ->capture_default_str();
   mode.add_option("--threads", options.threads, "threads of the generator")
       ->check(CLI::Range(std::size_t{1}, most_threads))
       ->capture_default_str();
@@ -243,6 +240,9 @@ void add_common_bench_options(CLI::App& mode, bench_options& options) {
 }
 
 void add_request_options(CLI::App& mode, bench_options& options) {
+  mode.add_option("--branches", options.branches, "how many branches {branch} is drawn from: branch-00 …")
+      ->check(CLI::Range(std::size_t{1}, bench::most_branches))
+      ->capture_default_str();
   mode.add_option("--connections", options.connections, "keep-alive connections")
       ->check(CLI::Range(std::size_t{1}, most_connections))
       ->capture_default_str();

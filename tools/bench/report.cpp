@@ -102,6 +102,17 @@ void append_operation(std::string& out, const operation& kind, const tally& coun
                  errors_text(counted));
 }
 
+std::string generator_text(const load_figures& figures) {
+  const double cores = generator_cores(figures);
+  std::string out = fmt::format(
+      "{:<10} {:.2f} of {} cores ({:.0f} %), busiest thread {:.0f} %, load average {:.1f}\n", "generator",
+      cores, machine_cores(), 100 * cores / machine_cores(), 100 * figures.busiest_thread, load_average());
+  if (figures.busiest_thread > busy_share)
+    out += "           a thread of the generator was busy all the time and may be what was measured: more "
+           "--threads\n";
+  return out;
+}
+
 } // namespace
 
 std::string latency_json(const histogram& took) {
@@ -120,18 +131,8 @@ std::string latency_text(const histogram& took) {
                      ms(took.percentile_ns(0.999)), ms(took.max_ns()));
 }
 
-std::string generator_text(const load_figures& figures) {
-  const double cores = generator_cores(figures);
-  std::string out = fmt::format(
-      "{:<10} {:.2f} of {} cores ({:.0f} %), busiest thread {:.0f} %, load average {:.1f}\n", "generator",
-      cores, machine_cores(), 100 * cores / machine_cores(), 100 * figures.busiest_thread, load_average());
-  if (figures.busiest_thread > busy_share)
-    out += "           a thread of the generator was busy all the time and may be what was measured: more "
-           "--threads\n";
-  return out;
-}
-
 std::string text_report(const report_context& context, const load_plan& plan, const load_figures& figures) {
+  if (plan.operations.empty()) return generator_text(figures);
   std::string out;
   auto line = std::back_inserter(out);
   fmt::format_to(line, "{} {}{}: {} connections, {} thread{}, ", context.mode, context.url, context.path,

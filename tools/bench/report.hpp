@@ -16,7 +16,7 @@ struct report_context {
   run_times times;
 };
 
-// Lines with their ends.
+// Lines with their ends. Of a plan without operations only what the generator used.
 std::string text_report(const report_context& context, const load_plan& plan, const load_figures& figures);
 
 // Without a line's end; `more` are further members, ",\"stream\":{…}" or "".
@@ -26,6 +26,5 @@ std::string json_report(const report_context& context, const load_plan& plan, co
 // Parts that both kinds of run have.
 std::string latency_json(const histogram& took); // {"count":…,"min":…,"p50":…} in milliseconds
 std::string latency_text(const histogram& took); // "p50 1.23  p90 …"
-std::string generator_text(const load_figures& figures);
 
 } // namespace synclog::tools::bench
