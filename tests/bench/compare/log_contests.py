@@ -58,7 +58,8 @@ class WholeLog(Side):
 class CopyLog(Side):
     """COPY of the columns that verify reads, in their order, thrown away."""
     name = "copy-log"
-    columns = "position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash"
+    columns = ("position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, "
+               "meta, hash")
 
     def __init__(self, run, of):
         self.run, self.of = run, of

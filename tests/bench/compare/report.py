@@ -5,7 +5,6 @@ Only what was measured is in "ratios"; context.skipped and context.failed say by
 """
 import json
 import os
-import tempfile
 
 from .targets import BY_KEY, TARGETS
 
@@ -63,9 +62,13 @@ def rounded(value):
 
 def write_json(path, document):
     """Whole or not at all."""
-    folder = os.path.dirname(os.path.abspath(path))
-    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as out:
-        json.dump(document, out, indent=1, ensure_ascii=False)
-        out.write("\n")
-    os.chmod(out.name, 0o644)
-    os.replace(out.name, path)
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        with open(part, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.replace(part, path)
+    except OSError:
+        if os.path.exists(part):
+            os.remove(part)
+        raise

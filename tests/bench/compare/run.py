@@ -113,6 +113,8 @@ def attempt(run, racing, key, work):
 def rounds_of(run, ours, racing, note):
     our_rounds, their_rounds, absolute = [], {key: [] for key in racing}, {}
     for number in range(run.rounds):
+        if not racing:
+            return
         for key in ([None, *racing] if number % 2 == 0 else [*reversed(racing), None]):
             if key is not None and key not in racing:
                 continue

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"log"
+	"net"
 	"os"
 
 	"github.com/pocketbase/pocketbase"
@@ -42,11 +43,14 @@ func main() {
 		if err := makeClients(serving.App); err != nil {
 			return err
 		}
-		if err := serving.Next(); err != nil {
+		// Its own listener would not say which port it was given.
+		listener, err := net.Listen("tcp", serving.Server.Addr)
+		if err != nil {
 			return err
 		}
-		fmt.Printf("PocketBase listening on http://%s\n", serving.Listener.Addr())
-		return nil
+		serving.Listener = listener
+		fmt.Printf("PocketBase listening on http://%s\n", listener.Addr())
+		return serving.Next()
 	})
 	if err := app.Start(); err != nil {
 		log.Print(err)
