@@ -55,7 +55,9 @@ def fanout(run):
     for key in keys:
         ours, theirs = FANOUT[key]
         if key not in document:
-            run.results.skip(key, f"{theirs}: {skipped.get(theirs, 'not measured by bench_fanout')}")
+            name = theirs if theirs in skipped else ours
+            reason = f"{name}: {skipped.get(name, 'not measured by bench_fanout')}"
+            (run.results.fail if "it failed" in reason else run.results.skip)(key, reason)
             continue
         delivered = [document[f"{name_of(name)}_delivered_per_s"]["median"] for name in (ours, theirs)]
         generator = document[f"{name_of(ours)}_generator_cores"]["median"]
