@@ -236,12 +236,12 @@ class Processes(unittest.TestCase):
             busy = Child([sys.executable, "-c", "print('on', flush=True)\nwhile True: pass"], os.path.join(folder, "log"))
             try:
                 busy.wait_for_line("on", 30)
-                watch = CoreWatch({"busy": busy.pid, "self": 0})
+                watch = CoreWatch({"busy": busy.pid, "gone": 2**30})
                 until = time.monotonic() + 30
                 while watch.stop()["busy"] == 0 and time.monotonic() < until:
                     pass
                 self.assertGreater(watch.stop()["busy"], 0)
-                self.assertEqual(watch.stop()["self"], 0)
+                self.assertEqual(watch.stop()["gone"], 0)
             finally:
                 busy.stop()
             self.assertFalse(busy.is_alive())
