@@ -101,7 +101,13 @@ class nchan_peer final : public live_server {
   ~nchan_peer() override { end(); }
 
   std::string name() const override { return "nchan-ws"; }
-  std::string version() const override { return "nginx and nchan of Debian"; }
+  std::string version() const override {
+    std::string made;
+    std::ifstream in(SYNCLOG_BENCH_BUILT_PEERS "/nchan/versions");
+    for (std::string line; std::getline(in, line);)
+      made += (made.empty() ? "" : ", ") + line;
+    return made;
+  }
   std::uint16_t port() const override { return port_; }
   subscriber_plan plan(std::size_t, branch_count) const override {
     return {subscriber_plan::wire::websocket, "/stream", "", ""};
