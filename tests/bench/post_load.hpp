@@ -1,9 +1,10 @@
-// The load generator of the append measurement: one thread, epoll, keep-alive connections, each of which
-// sends the next client record as soon as its last one is acknowledged (a closed loop).
+// The load of the append measurement: client records posted by keep-alive connections, each of which sends
+// the next one as soon as its last one is acknowledged. The generator is that of `synclog bench`, in one
+// thread.
 #pragma once
+#include "tools/load/histogram.hpp"
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace synclog::tests::bench {
 
@@ -16,15 +17,15 @@ struct post_load_options {
 };
 
 struct post_load_result {
-  std::uint64_t acknowledged = 0; // answers with 201
-  std::uint64_t refused = 0;      // any other answer
+  std::uint64_t acknowledged = 0;
+  std::uint64_t refused = 0; // any other answer
   double seconds = 0;
-  std::vector<std::uint32_t> latencies_us; // sorted, of the acknowledged ones
+  tools::load::histogram latency; // of the acknowledged ones
   std::string first_refusal;
   std::size_t body_bytes = 0;
 
   double rate() const { return seconds > 0 ? static_cast<double>(acknowledged) / seconds : 0; }
-  double percentile_ms(double share) const;
+  double percentile_ms(double share) const { return static_cast<double>(latency.percentile_ns(share)) / 1e6; }
 };
 
 // Throws std::runtime_error when a connection breaks: an acknowledged rate with losses means nothing.
