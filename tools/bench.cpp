@@ -26,11 +26,11 @@ int run_requests(const bench_options& options) {
   if (!plan) return report_bench_problem(plan.error());
   raise_descriptor_limit(plan->connections);
   const interruption ctrl_c;
-  const auto figures = bench::run_load(*plan, context_of(options).times, ctrl_c.token());
+  const auto figures = load::run_load(*plan, context_of(options).times, ctrl_c.token());
   if (figures.unreachable) report_unreachable(options, *figures.unreachable);
   const auto context = context_of(options);
-  if (!write_report(options, bench::text_report(context, *plan, figures),
-                    bench::json_report(context, *plan, figures)))
+  if (!write_report(options, load::text_report(context, *plan, figures),
+                    load::json_report(context, *plan, figures)))
     return exit_failure;
   const auto total = figures.total();
   if (total.succeeded() > 0) return exit_ok;

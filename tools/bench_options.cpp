@@ -27,22 +27,22 @@ std::chrono::nanoseconds span_of(double seconds) {
 }
 
 std::string refuse_url(const std::string& text) {
-  const auto parsed = bench::parse_url(text);
+  const auto parsed = load::parse_url(text);
   return parsed ? "" : parsed.error().detail;
 }
 
-bench::operation_texts texts_of(const bench_options& options, bench_mode kind, const std::string& record) {
-  bench::operation_texts made;
+load::operation_texts texts_of(const bench_options& options, bench_mode kind, const std::string& record) {
+  load::operation_texts made;
   made.name = to_string(kind);
   made.headers = options.headers;
   made.record = record;
   made.path = "/api/" + options.entity;
   switch (kind) {
   case bench_mode::write:
-    made.form = bench::body_form::object;
+    made.form = load::body_form::object;
     break;
   case bench_mode::bulk:
-    made.form = options.format == "array" ? bench::body_form::array : bench::body_form::ndjson;
+    made.form = options.format == "array" ? load::body_form::array : load::body_form::ndjson;
     made.records = options.size;
     break;
   case bench_mode::read:
@@ -95,15 +95,14 @@ core::result<std::vector<std::pair<bench_mode, unsigned>>> parts_of(const bench_
   return parts;
 }
 
-core::result<void> add_ids(const bench_options& options, const bench::target_url& url,
-                           bench::load_plan& plan) {
+core::result<void> add_ids(const bench_options& options, const load::target_url& url, load::load_plan& plan) {
   const bool wanted = std::ranges::any_of(
-      plan.operations, [](const bench::operation& one) { return one.head.has(bench::slot::id); });
+      plan.operations, [](const load::operation& one) { return one.head.has(load::slot::id); });
   if (!wanted) return {};
   const auto path = options.ids_from.empty()
                         ? fmt::format("/api/{}?limit={}", options.entity, readable_records)
                         : options.ids_from;
-  auto ids = bench::ask_ids({url, plan.address, path, options.headers, plan.timeout});
+  auto ids = load::ask_ids({url, plan.address, path, options.headers, plan.timeout});
   if (!ids) return ids.error();
   plan.ids = std::move(*ids);
   return {};
@@ -133,7 +132,7 @@ core::result<std::string> template_text(const bench_options& options) {
       return core::make_problem(
           problem_code::bad_request,
           fmt::format("the built-in record is a client's: give --body-template for '{}'", options.entity));
-    return std::string(bench::client_record());
+    return std::string(load::client_record());
   }
   if (!options.body_template.starts_with('@')) return options.body_template;
   const auto file = options.body_template.substr(1);
@@ -147,9 +146,9 @@ core::result<std::string> template_text(const bench_options& options) {
   return text;
 }
 
-core::result<bench::socket_address> allowed_address(const bench_options& options,
-                                                    const bench::target_url& url) {
-  auto address = bench::resolve(url);
+core::result<load::socket_address> allowed_address(const bench_options& options,
+                                                   const load::target_url& url) {
+  auto address = load::resolve(url);
   if (!address) return address.error();
   if (!address->is_loopback() && !options.own_server)
     return core::make_problem(problem_code::forbidden,
@@ -159,14 +158,14 @@ core::result<bench::socket_address> allowed_address(const bench_options& options
   return address;
 }
 
-core::result<bench::load_plan> make_plan(const bench_options& options) {
-  const auto url = bench::parse_url(options.url);
+core::result<load::load_plan> make_plan(const bench_options& options) {
+  const auto url = load::parse_url(options.url);
   if (!url) return url.error();
   const auto parts = parts_of(options);
   if (!parts) return parts.error();
-  bench::load_plan plan;
+  load::load_plan plan;
   for (std::size_t i = 0; i < options.branches; ++i)
-    plan.branches.push_back(bench::branch_name(i, options.branches));
+    plan.branches.push_back(load::branch_name(i, options.branches));
   for (const auto& [kind, weight] : *parts) {
     std::string record;
     if (kind == bench_mode::write || kind == bench_mode::bulk) {
@@ -176,7 +175,7 @@ core::result<bench::load_plan> make_plan(const bench_options& options) {
     }
     auto texts = texts_of(options, kind, record);
     texts.weight = weight;
-    auto made = bench::operation::make(texts, *url, plan.branches.front().size());
+    auto made = load::operation::make(texts, *url, plan.branches.front().size());
     if (!made) return made.error();
     plan.operations.push_back(std::move(*made));
   }
@@ -193,8 +192,8 @@ core::result<bench::load_plan> make_plan(const bench_options& options) {
   return plan;
 }
 
-bench::report_context context_of(const bench_options& options) {
-  bench::report_context made;
+load::report_context context_of(const bench_options& options) {
+  load::report_context made;
   made.mode = to_string(options.mode);
   made.url = options.url;
   made.path =
@@ -241,7 +240,7 @@ void add_common_bench_options(CLI::App& mode, bench_options& options) {
 
 void add_request_options(CLI::App& mode, bench_options& options) {
   mode.add_option("--branches", options.branches, "how many branches {branch} is drawn from: branch-00 …")
-      ->check(CLI::Range(std::size_t{1}, bench::most_branches))
+      ->check(CLI::Range(std::size_t{1}, load::most_branches))
       ->capture_default_str();
   mode.add_option("--connections", options.connections, "keep-alive connections")
       ->check(CLI::Range(std::size_t{1}, most_connections))

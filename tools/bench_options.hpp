@@ -43,12 +43,11 @@ void add_request_options(CLI::App& mode, bench_options& options);
 
 // Resolves the host and reads files; asks the server for ids when something is to be read. Problems say what
 // is right: bad_request and forbidden (not loopback) for the command line, others for the server.
-core::result<bench::load_plan> make_plan(const bench_options& options);
-bench::report_context context_of(const bench_options& options);
+core::result<load::load_plan> make_plan(const bench_options& options);
+load::report_context context_of(const bench_options& options);
 
 // The host's address; forbidden when it is not loopback and nobody said whose server it is.
-core::result<bench::socket_address> allowed_address(const bench_options& options,
-                                                    const bench::target_url& url);
+core::result<load::socket_address> allowed_address(const bench_options& options, const load::target_url& url);
 // The text, or what is in the file behind '@'.
 core::result<std::string> template_text(const bench_options& options);
 

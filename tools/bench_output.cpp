@@ -51,14 +51,14 @@ int report_bench_problem(const core::problem& problem) {
   return usage ? exit_usage : exit_failure;
 }
 
-void report_unreachable(const bench_options& options, bench::failure why) {
-  const auto words = why == bench::failure::connect_refused   ? "nobody listens there (connection refused)"
-                     : why == bench::failure::connect_timeout ? "no connection within --timeout"
-                                                              : "no connection comes about";
+void report_unreachable(const bench_options& options, load::failure why) {
+  const auto words = why == load::failure::connect_refused   ? "nobody listens there (connection refused)"
+                     : why == load::failure::connect_timeout ? "no connection within --timeout"
+                                                             : "no connection comes about";
   fmt::print(stderr, "synclog: bench: {}: {}\n", options.url, words);
 }
 
-void report_nothing(const bench_options& options, const bench::load_figures& figures) {
+void report_nothing(const bench_options& options, const load::load_figures& figures) {
   const auto total = figures.total();
   if (total.errors() > 0)
     fmt::print(stderr, "synclog: bench: {}: not one request succeeded; {} errors, the first: {}\n",

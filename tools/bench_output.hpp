@@ -28,9 +28,9 @@ class interruption {
 
 // Prints the sentence; exit_usage when the command line is wrong, else exit_failure.
 int report_bench_problem(const core::problem& problem);
-void report_unreachable(const bench_options& options, bench::failure why);
+void report_unreachable(const bench_options& options, load::failure why);
 // Why not one request succeeded.
-void report_nothing(const bench_options& options, const bench::load_figures& figures);
+void report_nothing(const bench_options& options, const load::load_figures& figures);
 // As --json says; false, after saying so, when the file cannot be written.
 bool write_report(const bench_options& options, const std::string& text, const std::string& json);
 

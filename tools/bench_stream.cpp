@@ -34,13 +34,13 @@ struct stream_options {
 // "/api/events?branch={branch}", with the place filled for each branch; one text when there is no place in
 // it.
 core::result<std::vector<std::string>> fill_branches(const std::string& text, const stream_options& options) {
-  auto parsed = bench::text_template::parse(text, bench::text_template::may_have::fixed_slots);
+  auto parsed = load::text_template::parse(text, load::text_template::may_have::fixed_slots);
   if (!parsed) return parsed.error();
-  bench::fill_source source(1);
+  load::fill_source source(1);
   std::vector<std::string> made;
   for (std::size_t i = 0; i < std::max<std::size_t>(1, options.follow); ++i) {
-    const auto branch = bench::branch_name(i, std::max<std::size_t>(1, options.follow));
-    bench::fill_values values;
+    const auto branch = load::branch_name(i, std::max<std::size_t>(1, options.follow));
+    load::fill_values values;
     values.branch = branch;
     parsed->append(made.emplace_back(), source, values);
   }
@@ -53,7 +53,7 @@ std::string stream_path(const stream_options& options) {
   return options.follow > 0 ? "/api/events?branch={branch}" : "/api/events";
 }
 
-std::string request_text(const stream_options& options, const bench::target_url& url) {
+std::string request_text(const stream_options& options, const load::target_url& url) {
   std::string head =
       fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\n", url.prefix, stream_path(options), url.authority());
   for (const auto& header : options.common.headers)
@@ -63,15 +63,15 @@ std::string request_text(const stream_options& options, const bench::target_url&
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 }
 
-core::result<bench::subscription_plan>
-subscription_of(const stream_options& options, const bench::target_url& url, const bench::load_plan& writes) {
-  bench::subscription_plan made;
+core::result<load::subscription_plan>
+subscription_of(const stream_options& options, const load::target_url& url, const load::load_plan& writes) {
+  load::subscription_plan made;
   made.address = writes.address;
-  made.speaks = options.is_sse() ? bench::transport::sse : bench::transport::websocket;
+  made.speaks = options.is_sse() ? load::transport::sse : load::transport::websocket;
   made.count = options.subscribers;
   made.threads = std::min(options.common.threads, options.subscribers);
   made.timeout = writes.timeout;
-  made.from = options.events_per_s > 0 ? bench::delay_begin::sent : bench::delay_begin::recorded;
+  made.from = options.events_per_s > 0 ? load::delay_begin::sent : load::delay_begin::recorded;
   auto requests = fill_branches(request_text(options, url), options);
   if (!requests) return requests.error();
   made.requests = std::move(*requests);
@@ -101,7 +101,7 @@ bench_options writing(const stream_options& options) {
   return made;
 }
 
-int judge(const stream_options& options, const bench::stream_figures& figures) {
+int judge(const stream_options& options, const load::stream_figures& figures) {
   const auto& streams = figures.streams;
   if (!figures.complete()) {
     fmt::print(stderr, "synclog: bench: {}: not complete: {} missing, {} gaps, {} repeated\n",
@@ -116,7 +116,7 @@ int judge(const stream_options& options, const bench::stream_figures& figures) {
 }
 
 int run_stream_command(const stream_options& options) {
-  const auto url = bench::parse_url(options.common.url);
+  const auto url = load::parse_url(options.common.url);
   if (!url) return report_bench_problem(url.error());
   const auto how = writing(options);
   auto writes = make_plan(how);
@@ -127,19 +127,19 @@ int run_stream_command(const stream_options& options) {
   raise_descriptor_limit(options.subscribers + options.write_connections);
   const interruption ctrl_c;
   auto context = context_of(how);
-  if (const auto failed = bench::try_connect(writes->address, writes->timeout)) {
+  if (const auto failed = load::try_connect(writes->address, writes->timeout)) {
     report_unreachable(how, *failed);
     return exit_failure;
   }
-  const auto figures = bench::run_stream(*writes, *plan, options.follow, context.times, ctrl_c.token());
+  const auto figures = load::run_stream(*writes, *plan, options.follow, context.times, ctrl_c.token());
   if (!figures) return report_bench_problem(figures.error());
   const auto write_path = std::exchange(context.path, stream_path(options));
-  auto text = bench::stream_text(context, *plan, options.follow, *figures);
+  auto text = load::stream_text(context, *plan, options.follow, *figures);
   context.path = write_path;
-  text += bench::text_report(context, *writes, figures->writes);
+  text += load::text_report(context, *writes, figures->writes);
   context.mode = "stream";
-  const auto json = bench::json_report(context, *writes, figures->writes,
-                                       bench::stream_json(*plan, options.follow, *figures));
+  const auto json = load::json_report(context, *writes, figures->writes,
+                                      load::stream_json(*plan, options.follow, *figures));
   if (!write_report(how, text, json)) return exit_failure;
   return judge(options, *figures);
 }
@@ -162,7 +162,7 @@ void add_bench_stream(CLI::App& bench, run_command& chosen) {
           "--branches", options->follow,
           "subscriber i follows branch i modulo this, and writes are spread over as many (default: everybody "
           "follows everything)")
-      ->check(CLI::Range(std::size_t{1}, bench::most_branches));
+      ->check(CLI::Range(std::size_t{1}, load::most_branches));
   stream
       ->add_option("--rate", options->events_per_s,
                    "events a second written by itself; 0: somebody else writes")

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cmath>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 std::size_t histogram::bucket_of(std::uint64_t ns) {
   const int shift = std::max(0, static_cast<int>(std::bit_width(ns)) - sub_bits);
@@ -53,4 +53,4 @@ std::int64_t histogram::percentile_ns(double share) const {
   return max_ns_;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

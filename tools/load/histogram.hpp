@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 class histogram {
  public:
@@ -40,4 +40,4 @@ class histogram {
   std::int64_t max_ns_ = 0;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 failure failure_of(int error) {
   switch (error) {
@@ -107,4 +107,4 @@ under_way load_connection::pop() {
   return taken;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

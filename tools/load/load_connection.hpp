@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct under_way {
   std::int64_t due_ns = 0; // when its time begins
@@ -75,4 +75,4 @@ class load_connection {
 // What an errno of a connection means.
 failure failure_of(int error);
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

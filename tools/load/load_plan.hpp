@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct load_plan {
   socket_address address;
@@ -41,4 +41,4 @@ struct run_clock {
   std::atomic<std::int64_t> give_up{0}; // what is not answered by then is not waited for
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

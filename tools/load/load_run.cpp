@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -60,7 +60,7 @@ measured_time wait_through(run_clock& clock, std::stop_token stop) {
     clock.give_up = clock.end + interrupted_patience_ns;
   }
   made.cpu_seconds = process_cpu_seconds() - cpu;
-  made.seconds = std::max(0.0, static_cast<double>(clock.end - clock.from) / 1e9);
+  made.seconds = made.cpu_span_seconds = std::max(0.0, static_cast<double>(clock.end - clock.from) / 1e9);
   return made;
 }
 
@@ -141,4 +141,4 @@ load_figures run_load(const load_plan& plan, const run_times& times, std::stop_t
   return made;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

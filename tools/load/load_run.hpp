@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct run_times {
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
@@ -20,8 +20,9 @@ struct run_times {
 
 // What was used between the edges of the measured time.
 struct measured_time {
-  double seconds = 0;
-  double cpu_seconds = 0; // of the whole process
+  double seconds = 0;     // what rates are of: an open loop's end with the last answer counted
+  double cpu_seconds = 0; // of the whole process, over cpu_span_seconds
+  double cpu_span_seconds = 0;
   bool interrupted = false;
 };
 
@@ -55,7 +56,7 @@ struct load_figures {
   double busiest_thread = 0; // share of the time that the busiest thread ran: near 1 it is what was measured
   std::optional<failure> unreachable; // nothing was sent
 
-  // What was answered as wanted; an open loop's seconds end with the last answer counted.
+  // What was answered as wanted, a second.
   double rate() const {
     return time.seconds > 0 ? static_cast<double>(total().succeeded()) / time.seconds : 0;
   }
@@ -64,4 +65,4 @@ struct load_figures {
 
 load_figures run_load(const load_plan& plan, const run_times& times, std::stop_token stop);
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <unistd.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -78,8 +78,18 @@ struct load_worker::impl {
   void mark_time(std::int64_t now);
   void count_unsent(std::int64_t end);
 
-  bool sending(std::int64_t now) const { return now >= clock->start && now < clock->end.load(); }
+  // An open loop sends what was due before the end also afterwards: left out it would make the figures
+  // better.
+  bool work_left(std::int64_t now) const {
+    const auto end = clock->end.load();
+    return plan.is_open_loop() ? next_due < static_cast<double>(end) && now < clock->give_up.load()
+                               : now < end;
+  }
+  bool sending(std::int64_t now) const { return now >= clock->start && work_left(now); }
   bool in_window(std::int64_t now) const { return now >= clock->from && now <= clock->end.load(); }
+  bool counts_bytes(std::int64_t now) const {
+    return now >= clock->from && (plan.is_open_loop() || now <= clock->end.load());
+  }
   bool counts(const under_way& request, std::int64_t now) const {
     return plan.is_open_loop() ? request.due_ns >= clock->from && request.due_ns < clock->end.load()
                                : in_window(now);
@@ -128,7 +138,8 @@ worker_figures load_worker::impl::run(const run_clock& given) {
       started = true;
       next_look = now; // closed loop: connections that were opened before get their first requests
     }
-    if (now >= clock->end.load() && (under_way_count == 0 || now >= clock->give_up.load())) break;
+    const bool finished = under_way_count == 0 && !work_left(now);
+    if (now >= clock->end.load() && (finished || now >= clock->give_up.load())) break;
     if (now >= next_look) look_after(now);
     if (plan.is_open_loop() && sending(now)) send_due(now);
     wait_for_events(now);
@@ -177,7 +188,7 @@ void load_worker::impl::look_after(std::int64_t now) {
   for (std::size_t i = 0; i < connections.size(); ++i) {
     auto& one = connections[i];
     if (one.where() == load_connection::stage::waiting) {
-      if (now >= one.since_ns() && now < clock->end.load())
+      if (now >= one.since_ns() && work_left(now))
         connect(i, now);
       else if (now < one.since_ns())
         next_look = std::min(next_look, one.since_ns());
@@ -251,7 +262,7 @@ void load_worker::impl::receive(std::size_t index) {
     return;
   }
   std::string_view left(buffer.data(), static_cast<std::size_t>(got));
-  if (in_window(now)) figures.bytes_received += left.size();
+  if (counts_bytes(now)) figures.bytes_received += left.size();
   std::string_view sample;
   while (!left.empty()) {
     if (one.count() == 0 && !one.reader().begun()) {
@@ -327,7 +338,7 @@ void load_worker::impl::make_request(load_connection& one, std::int64_t due, std
 void load_worker::impl::flush(std::size_t index, std::int64_t now) {
   int error = 0;
   const auto sent = connections[index].send(epoll, index, error);
-  if (in_window(now)) figures.bytes_sent += sent;
+  if (counts_bytes(now)) figures.bytes_sent += sent;
   if (error != 0) lose(index, failure_of(error), now, std::generic_category().message(error));
 }
 
@@ -342,7 +353,7 @@ void load_worker::impl::refill(std::size_t index, std::int64_t now) {
 void load_worker::impl::send_due(std::int64_t now) {
   while (next_due <= static_cast<double>(now) && !free_slots.empty()) {
     const auto due = static_cast<std::int64_t>(next_due);
-    if (due >= clock->end.load()) return;
+    if (!work_left(now)) return;
     next_due += apart_ns;
     const auto index = free_slots.pop();
     const auto at = now_ns();
@@ -359,4 +370,4 @@ worker_figures load_worker::run(const run_clock& clock) {
   return impl_->run(clock);
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -10,13 +10,13 @@
 #include <memory>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 // Of what falls into the measured time.
 struct worker_figures {
   std::vector<tally> operations;
   std::uint64_t bytes_sent = 0, bytes_received = 0;
-  std::uint64_t unsent = 0;     // were due, and never found a free connection
+  std::uint64_t unsent = 0;     // were due, and never found a free connection, not even after the end
   std::uint64_t unfinished = 0; // were under way when the run was given up
   std::int64_t last_answer = 0; // when the last one counted came
   double cpu_seconds = 0;       // of the thread
@@ -43,4 +43,4 @@ class load_worker {
   std::unique_ptr<impl> impl_;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

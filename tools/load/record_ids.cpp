@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -131,4 +131,4 @@ core::result<std::vector<std::string>> ask_ids(const id_question& question) {
   return ids;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

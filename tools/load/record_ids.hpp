@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct id_question {
   const target_url& url;
@@ -25,4 +25,4 @@ core::result<std::vector<std::string>> ask_ids(const id_question& question);
 // malformed when the text is neither. What may not stand in a path is escaped.
 core::result<std::vector<std::string>> ids_in(std::string_view json);
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -28,7 +28,7 @@ unsigned machine_cores() {
 }
 
 double generator_cores(const load_figures& figures) {
-  return per_second(figures.time.cpu_seconds, figures);
+  return figures.time.cpu_span_seconds > 0 ? figures.time.cpu_seconds / figures.time.cpu_span_seconds : 0;
 }
 
 double load_average() {
@@ -197,4 +197,4 @@ std::string json_report(const report_context& context, const load_plan& plan, co
   return out + "}";
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 // What was asked for.
 struct report_context {
@@ -27,4 +27,4 @@ std::string json_report(const report_context& context, const load_plan& plan, co
 std::string latency_json(const histogram& took); // {"count":…,"min":…,"p50":…} in milliseconds
 std::string latency_text(const histogram& took); // "p50 1.23  p90 …"
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

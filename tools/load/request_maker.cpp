@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -74,7 +74,7 @@ core::result<operation> operation::make(const operation_texts& texts, const targ
     auto record = text_template::parse(texts.record, text_template::may_have::fixed_slots);
     if (!record) return record.error();
     made.record = std::move(*record);
-    made.body_bytes = bench::body_bytes(texts.form, made.record.size(branch_bytes), texts.records);
+    made.body_bytes = load::body_bytes(texts.form, made.record.size(branch_bytes), texts.records);
   }
   const auto head_text = head_of(texts, url, made.body_bytes);
   if (!head_text) return head_text.error();
@@ -119,4 +119,4 @@ request_maker::made request_maker::append(std::string& out, std::int64_t now_ns)
   return what;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 enum class body_form : std::uint8_t { none, object, array, ndjson };
 
@@ -64,4 +64,4 @@ class request_maker {
   std::size_t weights_ = 0;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

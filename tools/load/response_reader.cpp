@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -196,4 +196,4 @@ void response_reader::end_chunk_line() {
   held_.clear();
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 class response_reader {
  public:
@@ -65,4 +65,4 @@ class response_reader {
   std::string held_; // the beginning of a head, or of a chunk's line
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

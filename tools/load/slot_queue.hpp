@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 class slot_queue {
  public:
@@ -38,4 +38,4 @@ class slot_queue {
   std::size_t first_ = 0, count_ = 0;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

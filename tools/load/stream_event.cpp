@@ -4,7 +4,7 @@
 #include <charconv>
 #include <chrono>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -83,4 +83,4 @@ std::optional<std::int64_t> begin_finder::recorded_ns(std::string_view event) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct event_place {
   std::uint64_t position = 0;
@@ -28,4 +28,4 @@ class begin_finder {
   std::size_t from_end_ = 0; // where the mark was in the last event
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -1,7 +1,7 @@
 // See stream_frames.hpp.
 #include "tools/load/stream_frames.hpp"
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 std::string client_frame(ws_code code, std::string_view payload) {
   constexpr std::size_t longest_short = 125, longest_medium = 65'535;
@@ -19,4 +19,4 @@ std::string client_frame(ws_code code, std::string_view payload) {
   return out.append(payload);
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 // An event of more lines than one comes as that many texts: no server of interest does that.
 class sse_lines {
@@ -152,4 +152,4 @@ class ws_frames {
 // A client's frame; the mask is all zeros, which is one.
 std::string client_frame(ws_code code, std::string_view payload);
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

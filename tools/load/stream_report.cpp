@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <iterator>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -69,4 +69,4 @@ std::string stream_json(const subscription_plan& plan, followed_branches branche
       streams.repeated, streams.unchecked, streams.lost, figures.drain_seconds, error);
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

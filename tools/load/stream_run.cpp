@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -64,4 +64,4 @@ core::result<stream_figures> run_stream(const load_plan& writes, const subscript
   return made;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

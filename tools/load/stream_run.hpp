@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <string>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct stream_figures {
   load_figures writes; // without operations when nothing was written
@@ -40,4 +40,4 @@ std::string stream_text(const report_context& context, const subscription_plan& 
 std::string stream_json(const subscription_plan& plan, followed_branches branches,
                         const stream_figures& figures);
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

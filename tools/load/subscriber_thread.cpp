@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -264,4 +264,4 @@ void subscriber_thread::lose(std::size_t index, std::string_view why) {
   if (figures_.first_error.empty()) figures_.first_error = why;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

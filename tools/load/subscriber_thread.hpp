@@ -7,7 +7,7 @@
 #include "tools/load/subscribers.hpp"
 #include <atomic>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 class subscriber_thread {
  public:
@@ -74,4 +74,4 @@ class subscriber_thread {
   std::atomic<const run_clock*> clock_{nullptr};
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -103,4 +103,4 @@ subscriber_figures subscribers::close() {
   return all;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 enum class transport : std::uint8_t { sse, websocket };
 enum class delay_begin : std::uint8_t {
@@ -74,4 +74,4 @@ class subscribers {
   std::unique_ptr<impl> impl_;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

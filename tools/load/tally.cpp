@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -66,4 +66,4 @@ std::uint64_t tally::errors() const {
   return std::accumulate(failures_.begin(), failures_.end(), refused_);
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

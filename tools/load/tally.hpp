@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 // Of a request that got no answer, or a connection that did not come about.
 enum class failure : std::uint8_t {
@@ -54,4 +54,4 @@ class tally {
   std::string first_error_;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

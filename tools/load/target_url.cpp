@@ -10,7 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -115,4 +115,4 @@ core::result<socket_address> resolve(const target_url& url) {
   return made;
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

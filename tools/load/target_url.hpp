@@ -7,7 +7,7 @@
 #include <string_view>
 #include <sys/socket.h>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 struct target_url {
   std::string host; // without brackets
@@ -30,4 +30,4 @@ struct socket_address {
 // The first address that the name has; not_found with the resolver's words.
 core::result<socket_address> resolve(const target_url& url);
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

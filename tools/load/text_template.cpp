@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <utility>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 namespace {
 
@@ -182,4 +182,4 @@ bool text_template::has(slot wanted) const {
   return std::ranges::any_of(pieces_, [&](const piece& one) { return one.then == wanted; });
 }
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace synclog::tools::bench {
+namespace synclog::tools::load {
 
 enum class slot : std::uint8_t {
   none,   // text alone
@@ -70,4 +70,4 @@ class text_template {
   std::vector<piece> pieces_;
 };
 
-} // namespace synclog::tools::bench
+} // namespace synclog::tools::load
