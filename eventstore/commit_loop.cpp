@@ -191,6 +191,7 @@ asio::awaitable<void> committer::impl::connect_once() {
     std::memcpy(log_id.data(), rows.text(0, 0).data(), log_id.size());
     hasher = std::make_unique<core::chain_hasher>(log_id);
     connection = std::move(opened);
+    counted.backend_pid = connection->backend_pid();
     counted.connected = true;
     backoff = 0ms;
   } catch (const std::runtime_error& failed) {

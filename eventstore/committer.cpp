@@ -166,6 +166,10 @@ asio::awaitable<void> committer::drain(pg::deadline until) {
   co_await wait_for_reply<bool>(std::move(keep));
 }
 
+int committer::backend_pid() const {
+  return impl_->counted.connected ? impl_->counted.backend_pid.load() : 0;
+}
+
 committer_stats committer::stats() const {
   const auto& counted = impl_->counted;
   committer_stats seen;

@@ -75,6 +75,8 @@ class committer {
   boost::asio::awaitable<void> drain(pg::deadline until);
 
   committer_stats stats() const; // any thread
+  // Of the connection that writes, 0 when there is none: its NOTIFY tells this server nothing. Any thread.
+  int backend_pid() const;
 
  private:
   struct impl;

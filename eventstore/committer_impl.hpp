@@ -100,6 +100,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
         unknown{0}, retries{0}, expired{0}, refused{0};
     std::atomic<bool> connected{false};
     std::atomic<std::int64_t> last_commit_us{0};
+    std::atomic<int> backend_pid{0};
   } counted;
 };
 

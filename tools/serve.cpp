@@ -70,8 +70,9 @@ struct application {
         whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
         feed(context.get_executor(), log, options.feed),
         committer(context.get_executor(), connect, tables, feed), records(short_reads, whole_reads, entities),
-        listener(context.get_executor(), connect, eventstore::statements::head_channel,
-                 [this] { feed.hint(); }),
+        listener(
+            context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
+            [this] { return committer.backend_pid(); }),
         streams(context.get_executor(), feed, log, options.streams), services{entities,    committer,
                                                                               feed,        log,
                                                                               short_reads, records,

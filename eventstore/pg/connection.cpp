@@ -302,7 +302,7 @@ void connection::close() {
   impl_->close();
 }
 
-void connection::on_notify(std::function<void(std::string_view, std::string_view)> handler) {
+void connection::on_notify(std::function<void(const notification&)> handler) {
   auto set = [self = impl_, one = std::move(handler)]() mutable {
     if (!self->shut_done) self->notify_handler = std::move(one);
   };

@@ -12,6 +12,12 @@
 
 namespace synclog::eventstore::pg {
 
+// A NOTIFY as it arrived; valid during the call.
+struct notification {
+  std::string_view channel, payload;
+  int backend_pid = 0; // who sent it
+};
+
 class connection {
  public:
   // Throws `unavailable` when it cannot be reached or refuses, is stopped, or `deadline_exceeded`. `executor`
@@ -53,7 +59,7 @@ class connection {
   static constexpr std::chrono::seconds hard_bound{5};
 
   // NOTIFY messages arriving on this connection, on its strand. Set before LISTEN.
-  void on_notify(std::function<void(std::string_view channel, std::string_view payload)> handler);
+  void on_notify(std::function<void(const notification&)> handler);
   // Called once on the strand when the connection has broken or was closed; also when that was before this
   // call.
   void on_close(std::function<void()> handler);

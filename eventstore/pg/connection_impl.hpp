@@ -151,7 +151,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   std::size_t abandoned_in_flight = 0;
   clock::time_point last_progress{};
   std::string fatal_notice;
-  std::function<void(std::string_view, std::string_view)> notify_handler;
+  std::function<void(const notification&)> notify_handler;
   std::function<void()> close_handler;
   bool shut_done = false;
 

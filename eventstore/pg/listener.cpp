@@ -35,9 +35,10 @@ std::string quoted(const std::string& channel) {
 struct listener::impl : std::enable_shared_from_this<listener::impl> {
   using self_ptr = std::shared_ptr<impl>;
 
-  impl(asio::any_io_executor one, connect_options where, std::string name, std::function<void()> hint)
+  impl(asio::any_io_executor one, connect_options where, std::string name, std::function<void()> hint,
+       std::function<int()> own)
       : executor(std::move(one)), strand(asio::make_strand(executor)), connect(std::move(where)),
-        channel(std::move(name)), on_hint(std::move(hint)), signal(strand) {}
+        channel(std::move(name)), on_hint(std::move(hint)), own_backend(std::move(own)), signal(strand) {}
 
   void start();
   void begin_stop();
@@ -53,6 +54,7 @@ struct listener::impl : std::enable_shared_from_this<listener::impl> {
   connect_options connect;
   std::string channel;
   std::function<void()> on_hint;
+  std::function<int()> own_backend;
 
   // On the strand.
   std::stop_source stopping;
@@ -107,8 +109,10 @@ asio::awaitable<std::shared_ptr<connection>> listener::impl::open(self_ptr self)
   const std::stop_token stop = self->stopping.get_token();
   try {
     const auto one = co_await connection::open(self->executor, self->connect, until, stop);
-    auto hear = [weak = std::weak_ptr<impl>(self)](std::string_view, std::string_view) {
-      if (const auto still = weak.lock()) still->post_hint();
+    auto hear = [weak = std::weak_ptr<impl>(self)](const notification& heard) {
+      const auto still = weak.lock();
+      if (!still || (still->own_backend && still->own_backend() == heard.backend_pid)) return;
+      still->post_hint();
     };
     one->on_notify(std::move(hear));
     self->current = one;
@@ -173,9 +177,9 @@ asio::awaitable<void> listener::impl::stop(self_ptr self) {
 }
 
 listener::listener(asio::any_io_executor executor, connect_options connect, std::string channel,
-                   std::function<void()> on_hint)
+                   std::function<void()> on_hint, std::function<int()> own_backend)
     : impl_(std::make_shared<impl>(std::move(executor), std::move(connect), std::move(channel),
-                                   std::move(on_hint))) {
+                                   std::move(on_hint), std::move(own_backend))) {
   impl_->start();
 }
 

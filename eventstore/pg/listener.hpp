@@ -12,9 +12,10 @@ namespace synclog::eventstore::pg {
 class listener {
  public:
   // `on_hint` runs on the listener's strand: after each NOTIFY on `channel`, and after each (re)connect,
-  // because what was notified while it was away is lost.
+  // because what was notified while it was away is lost. Not for a NOTIFY of the backend that `own_backend`
+  // names: whoever sent it knows already. (any thread; 0 = none)
   listener(boost::asio::any_io_executor executor, connect_options connect, std::string channel,
-           std::function<void()> on_hint);
+           std::function<void()> on_hint, std::function<int()> own_backend = {});
   ~listener();
   bool connected() const; // any thread
   boost::asio::awaitable<void> stop();

@@ -399,7 +399,7 @@ bool connection::impl::deliver_notifications() {
   while (handle) {
     const std::unique_ptr<PGnotify, decltype(&PQfreemem)> one(PQnotifies(handle.get()), &PQfreemem);
     if (!one) return true;
-    if (notify_handler) notify_handler(one->relname, one->extra);
+    if (notify_handler) notify_handler({one->relname, one->extra, one->be_pid});
   }
   return false;
 }

@@ -12,9 +12,9 @@ TEST_CASE("notify: arrives on an idle connection and between answers, with its p
   const auto one = connect(threads);
   std::mutex mutex;
   std::vector<std::string> heard;
-  one->on_notify([&](std::string_view channel, std::string_view payload) {
+  one->on_notify([&](const pg::notification& note) {
     const std::lock_guard guard(mutex);
-    heard.push_back(std::string(channel) + "=" + std::string(payload));
+    heard.push_back(std::string(note.channel) + "=" + std::string(note.payload));
   });
   const auto count = [&] {
     const std::lock_guard guard(mutex);
@@ -60,6 +60,26 @@ TEST_CASE("listener: hints at connect, after a NOTIFY, and after each reconnect;
   CHECK(wait_until([&] { return sessions() == "0"; }));
   own.sql("postgres", "NOTIFY \"log \"\"head\"\"\"");
   CHECK(hints == 5);
+}
+
+TEST_CASE("listener: hears others, not the backend that it is told is its own") {
+  test_cluster own;
+  io_threads threads;
+  std::atomic<int> hints{0}, own_backend{0};
+  pg::listener one(
+      threads.executor(), to(own), "head", [&hints] { ++hints; },
+      [&own_backend] { return own_backend.load(); });
+  REQUIRE(wait_until([&] { return hints == 1 && one.connected(); }));
+  const auto sender = connect(threads, to(own));
+  REQUIRE(run_sql(threads, *sender, "NOTIFY head").ok());
+  REQUIRE(wait_until([&] { return hints == 2; }));
+  own_backend = sender->backend_pid();
+  for (int i = 0; i < 10; ++i)
+    REQUIRE(run_sql(threads, *sender, "NOTIFY head").ok());
+  own.sql("postgres", "NOTIFY head");
+  REQUIRE(wait_until([&] { return hints == 3; }));
+  threads.run(one.stop());
+  CHECK(hints == 3);
 }
 
 TEST_CASE("listener: stops while the database cannot be reached, and twice") {
