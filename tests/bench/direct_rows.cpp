@@ -66,7 +66,7 @@ direct_rows::client_row direct_rows::make_row() {
   made.name = fmt::format("Client {:010}", number);
   made.phone = fmt::format("+43 660 {:010}", number);
   made.email = fmt::format("c{:010}@example.com", number);
-  made.search_text = fmt::format("client {0:010}\n+43 660 {0:010}\nr-{0:016x}", number);
+  made.search_text = fmt::format("client {0:010}\x1f+43 660 {0:010}\x1fr-{0:016x}", number);
   event.data = fmt::format(
       R"({{"id":"{}","version":1,"position":{},"created_at":"2026-11-23T04:05:06.123456Z",)"
       R"("updated_at":"2026-11-23T04:05:06.123456Z","reference_number":"{}","full_name":"{}","phone":"{}",)"

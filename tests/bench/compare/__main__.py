@@ -119,6 +119,8 @@ def measure(given, binaries):
           f"{context['load_average']['after']} after; {context['took_s']} s")
     for line in report.table_lines(run.results, wanted):
         print(line.rstrip())
+    if report.disturbance(run.results):
+        print(report.disturbance(run.results))
     if given.json:
         report.write_json(given.json, report.json_of(run.results, context))
     if interrupted:

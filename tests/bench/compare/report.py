@@ -8,6 +8,8 @@ import os
 
 from .targets import BY_KEY, TARGETS
 
+QUIET_CORES = 0.15   # what other processes may use before figures mean little
+
 
 def number_text(value):
     if value is None:
@@ -40,6 +42,16 @@ def table_lines(results, wanted):
             rows.append((key, "-", "", must, aim, "", "not measured: " + results.skipped.get(key, "not reached")))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) + "  " + row[6] for row in rows]
+
+
+def disturbance(results):
+    """A sentence when other processes took part of the machine in some round, else "": a peer with many processes gets a
+    larger part of a shared machine than one server, so such ratios are no measurement."""
+    others = [made["cores"]["others"] for rounds in results.context.get("sides", {}).values() for made in rounds
+              if "others" in made.get("cores", {})]
+    if not others or max(others) <= QUIET_CORES:
+        return ""
+    return f"other processes took up to {max(others):.2f} cores: repeat on a quiet machine"
 
 
 def json_of(results, context):

@@ -153,6 +153,14 @@ class Reports(unittest.TestCase):
         self.assertIn("not measured: node is not installed", by_key[OTHER_KEY])
         self.assertIn("failed", by_key[THIRD_KEY])
 
+    def test_a_disturbed_machine_is_said(self):
+        results = self.results()
+        self.assertEqual(report.disturbance(results), "")
+        results.context["sides"] = {"ours": [{"value": 1, "cores": {"others": 0.1}}], "theirs": [{"value": 1}]}
+        self.assertEqual(report.disturbance(results), "")
+        results.context["sides"]["theirs"].append({"value": 1, "cores": {"others": 0.5}})
+        self.assertIn("up to 0.50 cores", report.disturbance(results))
+
     def test_a_json_file_is_whole_and_leaves_nothing_beside_it(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "made.json")

@@ -15,6 +15,6 @@ INSERT INTO public.clients (id, version, position, created_at, updated_at, refer
   date_of_birth, address, city, branch, data, search_text, doc)
 SELECT record_id, version, position, recorded_at, recorded_at, 'R-' || position, 'Client ' || position,
   '+43 660 ' || position, 'c' || position || '@example.com', 'f', '1985-07-14', 'Long Street 17', 'Graz', branch,
-  data -> 'data', lower(concat_ws(E'\n', data ->> 'full_name', data ->> 'phone', data ->> 'reference_number')), data
+  data -> 'data', lower(concat_ws(chr(31), data ->> 'full_name', data ->> 'phone', data ->> 'reference_number')), data
 FROM synclog.events WHERE position BETWEEN :first AND :last;
 COMMIT;

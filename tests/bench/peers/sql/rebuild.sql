@@ -10,7 +10,7 @@ INSERT INTO rebuilt.clients (id, version, position, created_at, updated_at, refe
 SELECT record_id, version, position, (data ->> 'created_at')::timestamptz, (data ->> 'updated_at')::timestamptz,
   data ->> 'reference_number', data ->> 'full_name', data ->> 'phone', data ->> 'email', data ->> 'gender',
   (data ->> 'date_of_birth')::date, data ->> 'address', data ->> 'city', branch, data -> 'data',
-  lower(concat_ws(E'\n', data ->> 'full_name', data ->> 'phone', data ->> 'reference_number')), data
+  lower(concat_ws(chr(31), data ->> 'full_name', data ->> 'phone', data ->> 'reference_number')), data
 FROM synclog.events e
 WHERE entity = 'clients' AND action <> 'deleted' AND NOT EXISTS (
   SELECT FROM synclog.events later
