@@ -14,6 +14,9 @@ using run_command = std::function<int()>;
 void add_serve(CLI::App& app, run_command& chosen);
 void add_migrate(CLI::App& app, run_command& chosen);
 void add_replay(CLI::App& app, run_command& chosen);
+void add_bench(CLI::App& app, run_command& chosen);
+// Below `bench`.
+void add_bench_stream(CLI::App& bench, run_command& chosen);
 // Below `replay`.
 void add_replay_tail(CLI::App& replay, run_command& chosen);
 

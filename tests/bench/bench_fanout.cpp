@@ -1,6 +1,6 @@
 // Events delivered a second to many subscribers while 99 of 100 come in time: synclog over WebSocket and SSE,
-// and broadcast servers in Node, with the same load, in interleaved rounds. --rate N measures one rate
-// instead of looking for the highest. Run by tools/bench-streams.
+// and broadcast servers in Node and nginx, with the same load, in interleaved rounds. --rate N measures one
+// rate instead of looking for the highest. Run by tools/bench.
 #include "bench/durable_server.hpp"
 #include "bench/fanout_search.hpp"
 #include "bench/live_servers.hpp"
@@ -29,6 +29,7 @@ struct contender {
   const live_server* server = nullptr;
   branch_count branches = 0;
   std::vector<fanout_step> rounds;
+  std::string trouble = ""; // why it was left out in a later round
 
   std::string name() const { return server->name() + (branches > 0 ? "-filtered" : ""); }
   std::string key() const {
@@ -52,6 +53,7 @@ const std::vector<ratio> ratios{
     {"fanout_vs_node_ws", "synclog-ws", "node-ws"},
     {"fanout_vs_node_ws_corked", "synclog-ws", "node-ws-corked"},
     {"fanout_sse_vs_node_sse", "synclog-sse", "node-sse"},
+    {"fanout_vs_nchan", "synclog-ws", "nchan-ws"},
     {"fanout_filtered_vs_node_ws", "synclog-ws-filtered", "node-ws"},
     {"fanout_filtered_vs_node_ws_filtered", "synclog-ws-filtered", "node-ws-filtered"},
 };
@@ -144,12 +146,30 @@ fanout_options options_for(const options& given, const contender& one) {
 
 void measure_round(const options& given, std::vector<contender>& all, std::uint64_t& next_number) {
   for (auto& one : all) {
-    fanout_measurement measurement(*one.server, options_for(given, one), next_number);
-    if (given.text("rate").empty())
-      one.rounds.push_back(measurement.search());
-    else
-      one.rounds.push_back(measurement.step(given.number("rate")));
+    if (!one.trouble.empty()) continue;
+    try {
+      fanout_measurement measurement(*one.server, options_for(given, one), next_number);
+      one.rounds.push_back(given.text("rate").empty() ? measurement.search()
+                                                      : measurement.step(given.number("rate")));
+    } catch (const std::runtime_error& failed) {
+      one.trouble = failed.what();
+    }
   }
+}
+
+// A peer that is missing, or does not start, is skipped by name.
+template <class Start>
+void add_peer(std::vector<std::unique_ptr<live_server>>& servers, const std::string& name, Start start) {
+  std::string missing;
+  try {
+    if (auto peer = start(missing)) {
+      servers.push_back(std::move(peer));
+      return;
+    }
+  } catch (const std::runtime_error& failed) {
+    missing = failed.what();
+  }
+  fmt::print("skipped: {}: {}\n", name, missing);
 }
 
 int measure(const options& given) {
@@ -161,17 +181,16 @@ int measure(const options& given) {
   servers.push_back(make_synclog(server, wire::sse));
   for (const auto& [mode, speaks] : std::vector<std::pair<std::string, wire>>{
            {"ws", wire::websocket}, {"ws-corked", wire::websocket}, {"sse", wire::sse}}) {
-    std::string missing;
-    if (auto peer = start_node_peer(mode, speaks, missing))
-      servers.push_back(std::move(peer));
-    else
-      fmt::print("skipped: node-{}: {}\n", mode, missing);
+    add_peer(servers, "node-" + mode,
+             [&](std::string& missing) { return start_node_peer(mode, speaks, missing); });
   }
+  add_peer(servers, "nchan-ws", [](std::string& missing) { return start_nchan_peer(missing); });
   std::vector<contender> all;
   for (const auto& one : servers)
-    all.push_back({one.get(), 0, {}});
+    all.push_back({one.get(), 0, {}, ""});
   for (const auto& one : servers)
-    if (one->name().ends_with("-ws")) all.push_back({one.get(), filtered_branches, {}});
+    if (one->name() == "synclog-ws" || one->name() == "node-ws")
+      all.push_back({one.get(), filtered_branches, {}, ""});
   if (const auto& only = given.text("only"); !only.empty())
     std::erase_if(all, [&](const contender& one) {
       return ("," + only + ",").find("," + one.name() + ",") == std::string::npos;
@@ -186,6 +205,10 @@ int measure(const options& given) {
   std::uint64_t next_number = 1;
   for (int round = 0; round < given.number("rounds"); ++round)
     measure_round(given, all, next_number);
+  // One that fails costs its own figures only.
+  for (const auto& one : all)
+    if (!one.trouble.empty()) fmt::print("skipped: {}: it failed: {}\n", one.name(), one.trouble);
+  std::erase_if(all, [](const contender& one) { return !one.trouble.empty(); });
   print_table(all);
   if (!given.text("json").empty()) write_json(given.text("json"), all);
   servers.clear();

@@ -1,6 +1,6 @@
 // What thousands of subscribers cost while nothing happens: user-space memory of the server for each
 // connection, how long opening them takes, and processor time; SSE and WebSocket apart, synclog and the same
-// in Node. Run by tools/bench-streams.
+// in Node. Run by tools/bench.
 #include "bench/cpu_time.hpp"
 #include "bench/durable_server.hpp"
 #include "bench/live_servers.hpp"

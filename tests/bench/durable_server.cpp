@@ -1,6 +1,6 @@
 // See durable_server.hpp.
 #include "bench/durable_server.hpp"
-#include "bench/pgbench.hpp"
+#include "bench/run_sql.hpp"
 #include <stdexcept>
 
 namespace synclog::tests::bench {

@@ -1,4 +1,4 @@
-// synclog on a private PostgreSQL with the settings that every comparison names (docs and tools/bench-*).
+// synclog on a private PostgreSQL with the settings that every comparison names (docs/performance.md).
 #pragma once
 #include "fault/serving.hpp"
 

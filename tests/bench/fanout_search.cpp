@@ -102,6 +102,7 @@ fanout_step fanout_measurement::try_step(double events_per_s) {
   how.events_per_s = events_per_s;
   how.batch = options_.batch;
   how.connections = options_.publishers;
+  how.answers = server_.answers(options_.batch);
   const auto first = next_number_;
   how.seconds = options_.step_seconds * settling_share;
   subscribers_.keep_delays(0, 0);

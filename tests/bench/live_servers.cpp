@@ -27,11 +27,6 @@ std::string branch_of(std::uint64_t number, branch_count branches) {
   return branches == 0 ? "north" : fmt::format("b{:02}", number % branches);
 }
 
-std::string post_head(std::string_view target, std::string_view type, std::size_t bytes) {
-  return fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
-                     target, type, bytes);
-}
-
 class synclog_server final : public live_server {
  public:
   synclog_server(const fault::serving& server, subscriber_plan::wire speaks)
@@ -118,20 +113,13 @@ class node_peer final : public live_server {
     const auto filter = branches == 0 ? "" : "?branch=" + branch_of(index, branches);
     return {speaks_, "/stream" + filter, "", ""};
   }
-  // Envelopes of the size and form that synclog sends, one a line, made here: the peer does nothing but
-  // broadcast.
+  // Envelopes made here, one a line: the peer does nothing but broadcast.
   std::string post(std::uint64_t first, std::size_t count, branch_count branches) const override {
     std::string body;
-    for (std::uint64_t number = first; number < first + count; ++number)
-      fmt::format_to(
-          std::back_inserter(body),
-          R"({{"type":"event","position":{0},"cursor":"{0}-9f3a6c1e","previous":{1},"resource":"pulses",)"
-          R"("action":"created","id":"P{0:08}","version":1,"branch":"{2}","actor":"anonymous",)"
-          R"("recorded_at":"2026-11-23T04:05:06.123456Z","data":{{"id":"P{0:08}","version":1,"position":{0},)"
-          R"("created_at":"2026-11-23T04:05:06.123456Z","updated_at":"2026-11-23T04:05:06.123456Z",)"
-          R"("branch":"{2}","n":"{0:08}"}}}})"
-          "\n",
-          number, number - 1, branch_of(number, branches));
+    for (std::uint64_t number = first; number < first + count; ++number) {
+      append_envelope(body, number, branches);
+      body.push_back('\n');
+    }
     return post_head("/publish", "application/x-ndjson", body.size()) + body;
   }
   pid_t serving_pid() const override { return child_; }
@@ -157,6 +145,22 @@ class node_peer final : public live_server {
 };
 
 } // namespace
+
+std::string post_head(std::string_view target, std::string_view type, std::size_t bytes) {
+  return fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+                     target, type, bytes);
+}
+
+void append_envelope(std::string& out, std::uint64_t number, branch_count branches) {
+  fmt::format_to(
+      std::back_inserter(out),
+      R"({{"type":"event","position":{0},"cursor":"{0}-9f3a6c1e","previous":{1},"resource":"pulses",)"
+      R"("action":"created","id":"P{0:08}","version":1,"branch":"{2}","actor":"anonymous",)"
+      R"("recorded_at":"2026-11-23T04:05:06.123456Z","data":{{"id":"P{0:08}","version":1,"position":{0},)"
+      R"("created_at":"2026-11-23T04:05:06.123456Z","updated_at":"2026-11-23T04:05:06.123456Z",)"
+      R"("branch":"{2}","n":"{0:08}"}}}})",
+      number, number - 1, branch_of(number, branches));
+}
 
 double live_server::serving_cpu_seconds() const {
   return cpu_seconds(serving_pid());

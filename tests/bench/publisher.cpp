@@ -28,7 +28,7 @@ using clock = std::chrono::steady_clock;
 constexpr int answer_patience_s = 20;
 constexpr std::size_t shown_bytes = 600;
 
-// One keep-alive connection that posts and reads the whole answer.
+// One keep-alive connection that posts and reads the whole answers.
 class poster {
  public:
   explicit poster(std::uint16_t port) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -47,23 +47,26 @@ class poster {
   poster(const poster&) = delete;
   poster& operator=(const poster&) = delete;
 
-  void post(std::string_view request) {
+  void post(std::string_view request, std::size_t answers) {
     while (!request.empty()) {
       const auto sent = send(socket_, request.data(), request.size(), MSG_NOSIGNAL);
       if (sent <= 0) throw std::runtime_error("the publisher cannot send");
       request.remove_prefix(static_cast<std::size_t>(sent));
     }
     answer_.clear();
-    std::size_t whole = 0;
-    while (whole == 0 || answer_.size() < whole) {
-      std::array<char, 16u << 10> piece{};
-      const auto got = recv(socket_, piece.data(), piece.size(), 0);
-      if (got <= 0) throw std::runtime_error("the publisher got no answer");
-      answer_.append(piece.data(), static_cast<std::size_t>(got));
-      if (whole == 0) whole = whole_bytes();
+    for (; answers > 0; --answers) {
+      std::size_t whole = whole_bytes();
+      while (whole == 0 || answer_.size() < whole) {
+        std::array<char, 16u << 10> piece{};
+        const auto got = recv(socket_, piece.data(), piece.size(), 0);
+        if (got <= 0) throw std::runtime_error("the publisher got no answer");
+        answer_.append(piece.data(), static_cast<std::size_t>(got));
+        if (whole == 0) whole = whole_bytes();
+      }
+      if (answer_.substr(9, 1) != "2")
+        throw std::runtime_error("a POST was refused: " + answer_.substr(0, shown_bytes));
+      answer_.erase(0, whole);
     }
-    if (answer_.substr(9, 1) != "2")
-      throw std::runtime_error("a POST was refused: " + answer_.substr(0, shown_bytes));
   }
 
  private:
@@ -107,7 +110,7 @@ void post_at_pace(const publishing& how, std::uint64_t first, std::uint64_t post
     const auto sent = clock::now();
     for (std::size_t i = 0; i < how.batch; ++i)
       log.note_sent(number + i, sent);
-    connection.post(request);
+    connection.post(request, how.answers);
     const auto answered = clock::now();
     for (std::size_t i = 0; i < how.batch; ++i)
       log.note_acknowledged(number + i, answered);

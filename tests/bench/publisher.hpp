@@ -18,6 +18,7 @@ struct publishing {
   double seconds = 1;
   std::size_t batch = 10; // events in a POST
   int connections = 4;
+  std::size_t answers = 1; // that such a POST brings: more when it is several requests, one behind the other
 };
 
 struct published {

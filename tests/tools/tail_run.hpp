@@ -1,41 +1,21 @@
-// `synclog replay tail` as a child process: what it prints on both streams, and how it ends. Blocking; one
-// thread calls it, and lives as long as the child.
+// `synclog replay tail` as a child process. See command_run.hpp.
 #pragma once
-#include <chrono>
-#include <string>
-#include <sys/types.h>
-#include <vector>
+#include "command_run.hpp"
 
 namespace synclog::tests {
 
-class tail_run {
+class tail_run : public command_run {
  public:
-  // `replay tail <arguments…>`; `before` are words in front of the program, for `env NAME=value`.
-  explicit tail_run(const std::vector<std::string>& arguments, const std::string& before = "");
-  ~tail_run();
-  tail_run(const tail_run&) = delete;
-  tail_run& operator=(const tail_run&) = delete;
-
-  // Whole lines on stdout so far.
-  std::vector<std::string> lines() const;
-  std::string errors() const;
-  // True when there are `count` lines within `patience`.
-  bool reaches(std::size_t count, std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
-  // Waits for its end: the exit code, or 128 + signal. Throws after `patience`.
-  int wait(std::chrono::milliseconds patience = std::chrono::seconds(30));
-  // Sends the signal, then wait().
-  int end_by(int signal);
-  pid_t pid() const { return pid_; }
+  // `replay tail <arguments…>`.
+  explicit tail_run(const std::vector<std::string>& arguments, const std::string& before = "")
+      : command_run(words_of(arguments), before) {}
 
  private:
-  std::string folder_;
-  pid_t pid_ = 0;
+  static std::vector<std::string> words_of(const std::vector<std::string>& arguments) {
+    std::vector<std::string> made{"replay", "tail"};
+    made.insert(made.end(), arguments.begin(), arguments.end());
+    return made;
+  }
 };
-
-// The synclog beside this test program.
-std::string synclog_program();
-
-// The words for a shell, quoted.
-std::string shell_words(const std::vector<std::string>& words);
 
 } // namespace synclog::tests

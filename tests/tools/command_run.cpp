@@ -1,5 +1,5 @@
-// See tail_run.hpp.
-#include "tail_run.hpp"
+// See command_run.hpp.
+#include "command_run.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/wait.hpp"
 #include <csignal>
@@ -40,10 +40,10 @@ std::string shell_words(const std::vector<std::string>& words) {
   return made;
 }
 
-tail_run::tail_run(const std::vector<std::string>& arguments, const std::string& before) {
-  folder_ = (fs::temp_directory_path() / "synclog-tail-XXXXXX").string();
+command_run::command_run(const std::vector<std::string>& arguments, const std::string& before) {
+  folder_ = (fs::temp_directory_path() / "synclog-run-XXXXXX").string();
   if (::mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  std::vector<std::string> words{synclog_program(), "replay", "tail"};
+  std::vector<std::string> words{synclog_program()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   spawn_options how;
   how.arguments = {"/bin/sh", "-c",
@@ -52,7 +52,7 @@ tail_run::tail_run(const std::vector<std::string>& arguments, const std::string&
   pid_ = spawn(how);
 }
 
-tail_run::~tail_run() {
+command_run::~command_run() {
   if (pid_ > 0) {
     ::kill(pid_, SIGKILL);
     wait_for_exit(pid_, std::chrono::seconds(10));
@@ -61,7 +61,7 @@ tail_run::~tail_run() {
   fs::remove_all(folder_, ignored);
 }
 
-std::vector<std::string> tail_run::lines() const {
+std::vector<std::string> command_run::lines() const {
   const auto text = file_text(folder_ + "/out");
   std::vector<std::string> made;
   std::size_t start = 0;
@@ -72,22 +72,26 @@ std::vector<std::string> tail_run::lines() const {
   return made;
 }
 
-std::string tail_run::errors() const {
+std::string command_run::output() const {
+  return file_text(folder_ + "/out");
+}
+
+std::string command_run::errors() const {
   return file_text(folder_ + "/err");
 }
 
-bool tail_run::reaches(std::size_t count, std::chrono::milliseconds patience) const {
+bool command_run::reaches(std::size_t count, std::chrono::milliseconds patience) const {
   return wait_until([&] { return lines().size() >= count; }, patience);
 }
 
-int tail_run::wait(std::chrono::milliseconds patience) {
+int command_run::wait(std::chrono::milliseconds patience) {
   const auto status = wait_for_exit(pid_, patience);
-  if (!status) throw std::runtime_error("the tail does not end; it said: " + errors());
+  if (!status) throw std::runtime_error("the command does not end; it said: " + errors());
   pid_ = 0;
   return WIFEXITED(*status) ? WEXITSTATUS(*status) : 128 + WTERMSIG(*status);
 }
 
-int tail_run::end_by(int signal) {
+int command_run::end_by(int signal) {
   ::kill(pid_, signal);
   return wait();
 }
