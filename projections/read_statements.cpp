@@ -50,10 +50,13 @@ class page_builder {
     return {std::move(sql), std::move(values_)};
   }
 
+  // The second part is only run when the first has not filled the page.
   built_query run_ordered_search(std::size_t window) {
     add_filters();
-    std::string sql = "SELECT doc FROM (" + page("doc, search_text", window) + ") AS first WHERE ";
-    sql += search_condition() + " LIMIT " + std::to_string(rows_);
+    const std::string first = "(" + page("doc, search_text", window) + ") AS first";
+    std::string sql = "SELECT doc FROM ((SELECT doc FROM " + first + " WHERE " + search_condition();
+    sql += " LIMIT " + std::to_string(rows_) + ") UNION ALL (SELECT NULL::json FROM " + first;
+    sql += " OFFSET " + std::to_string(window - 1) + ")) AS found LIMIT " + std::to_string(rows_);
     return {std::move(sql), std::move(values_)};
   }
 

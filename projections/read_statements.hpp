@@ -26,8 +26,8 @@ built_query build_get(const core::entity& definition, std::string_view id, const
 built_query build_page(const list_query& query, std::size_t rows);
 
 // A page of a search whose term many records have: only the first `window` records of the list's order that
-// pass the other filters are looked at, so that fewer rows than asked may only mean that the window was
-// small.
+// pass the other filters are looked at. When they do not fill the page and there are more of them, the last
+// row is NULL.
 built_query build_ordered_search(const list_query& query, std::size_t rows, std::size_t window);
 
 // A page of a search that looks only at `ids` and at the records of later events: of at most max_search_tail

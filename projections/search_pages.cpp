@@ -95,7 +95,8 @@ asio::awaitable<std::optional<list_page>> search_pages::first_of_order(const que
   auto prepared = statements_.find_or_make(std::move(built.sql));
   pg::rows found = co_await run_statement(reads_, std::move(prepared), std::move(built.values), asked.until);
   const std::size_t available = rows_behind_head(found);
-  if (available <= asked.wanted) co_return std::nullopt; // more may lie behind the window
+  if (available > 0 && found.is_null(static_cast<int>(available), 0))
+    co_return std::nullopt; // more lie behind
   co_return page_of(*asked.query, std::move(found), available, asked.wanted);
 }
 
@@ -157,7 +158,7 @@ asio::awaitable<std::optional<list_page>> search_pages::page(const list_query& q
     request.common_count = texts_.tuning().common_count;
     if (!query.after.empty()) request.from = asked.place_of(query.after);
   }
-  search_scan scan(held->texts, request);
+  search_scan scan(std::move(held->texts), std::move(request));
   co_await run_to_end(scan);
   std::optional<list_page> found;
   if (scan.is_common()) {
@@ -166,8 +167,7 @@ asio::awaitable<std::optional<list_page>> search_pages::page(const list_query& q
       texts_.count(search_index::answer::ordered);
       co_return found;
     }
-    request.common_count = 0;
-    scan = search_scan(std::move(held->texts), std::move(request));
+    scan.go_on();
     co_await run_to_end(scan);
   }
   found = co_await among_candidates(asked, scan);

@@ -59,6 +59,11 @@ bool search_scan::step() {
   return true;
 }
 
+void search_scan::go_on() {
+  common_ = finished_ = false;
+  request_.common_count = 0;
+}
+
 bool search_scan::is_less(const order_prefix& key, std::string_view id, const order_prefix& other_key,
                           std::string_view other_id) const {
   if (request_.order == search_request::direction::none) return false;

@@ -49,6 +49,7 @@ class search_scan {
   // Whether a record stands before a place, as far as keys and, among equal ones, ids can tell.
   bool is_before(const order_prefix& key, std::string_view id, const search_place& other) const;
   bool is_common() const { return common_; } // stopped early
+  void go_on();                              // to the end after all, by further steps
   std::uint64_t found() const { return found_; }
   std::uint64_t looked_at() const { return looked_at_; }
 

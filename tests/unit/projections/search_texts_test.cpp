@@ -236,5 +236,10 @@ TEST_CASE("search scan: a common term ends it early, a rare one never does") {
     }
     CHECK(scan.is_common() == is_common);
     CHECK((scan.looked_at() < 40'000) == is_common);
+    scan.go_on();
+    while (scan.step()) {
+    }
+    CHECK(scan.looked_at() == 40'000);
+    CHECK(scan.found() == (is_common ? 40'000 : 40));
   }
 }

@@ -131,6 +131,7 @@ TEST_CASE("read statements: a search among candidates has one text whatever the 
 
 TEST_CASE("read statements: a search in the list's order looks at a bounded part of it") {
   const auto built = build_ordered_search(parsed({{"search", "x"}, {"branch", "b"}}), 51, 2'048);
-  CHECK(built.sql.find("LIMIT 2048) AS first WHERE search_text LIKE $2 LIMIT 51") != std::string::npos);
+  CHECK(built.sql.find("LIMIT 2048) AS first WHERE search_text LIKE $2 LIMIT 51) UNION ALL ") !=
+        std::string::npos);
   CHECK(built.sql.find("WHERE \"branch\" = $1::text ORDER BY") != std::string::npos);
 }
