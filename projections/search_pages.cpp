@@ -88,8 +88,8 @@ struct search_pages::question {
 
 asio::awaitable<std::optional<list_page>> search_pages::first_of_order(const question& asked,
                                                                        const search_scan& common) {
-  // Four times as far as the term's share makes likely.
-  const std::size_t likely = 4 * asked.rows * common.looked_at() / std::max<std::uint64_t>(common.found(), 1);
+  // Twice as far as the term's share makes likely: one that fails should not have cost much.
+  const std::size_t likely = 2 * asked.rows * common.looked_at() / std::max<std::uint64_t>(common.found(), 1);
   const std::size_t window = scaled_up(std::clamp(likely, texts_.tuning().least_window, most_window));
   built_query built = build_ordered_search(*asked.query, asked.rows, window);
   auto prepared = statements_.find_or_make(std::move(built.sql));
