@@ -30,6 +30,37 @@ void append_committer(std::vector<prometheus::MetricFamily>& out, const eventsto
         stats.refused_full);
 }
 
+void append_search(std::vector<prometheus::MetricFamily>& out,
+                   const projections::search_index::statistics& stats) {
+  out.push_back(gauge("synclog_search_bytes", "Bytes of search texts held in memory.",
+                      static_cast<double>(stats.bytes)));
+  out.push_back(gauge("synclog_search_records", "Records whose search texts are held.",
+                      static_cast<double>(stats.records)));
+  out.push_back(gauge("synclog_search_lag_positions", "Events that the search texts are behind the head.",
+                      static_cast<double>(stats.lag_positions)));
+  out.push_back(gauge("synclog_search_entities_loading", "Entities whose search texts are being loaded.",
+                      static_cast<double>(stats.entities - stats.ready - stats.refused)));
+  out.push_back(gauge("synclog_search_entities_refused", "Entities whose search texts take too much memory.",
+                      static_cast<double>(stats.refused)));
+  out.push_back(counter("synclog_search_applied_events_total", "Events taken into the search texts.",
+                        static_cast<double>(stats.applied)));
+  out.push_back(counter("synclog_search_loads_total", "Read tables loaded into memory for searches.",
+                        static_cast<double>(stats.loads)));
+  auto answers =
+      empty("synclog_searches_total",
+            "Pages of searches: from candidates in memory, from the table in its order up to a bound, or "
+            "from the table.",
+            prometheus::MetricType::Counter);
+  for (const auto& [how, count] :
+       {std::pair{"candidates", stats.from_candidates}, std::pair{"ordered", stats.from_order},
+        std::pair{"table", stats.from_table}}) {
+    auto one = labelled({{"from", how}});
+    one.counter.value = static_cast<double>(count);
+    answers.metric.push_back(std::move(one));
+  }
+  out.push_back(std::move(answers));
+}
+
 } // namespace
 
 void append_services(std::vector<prometheus::MetricFamily>& out, const services& with) {
@@ -48,6 +79,8 @@ void append_services(std::vector<prometheus::MetricFamily>& out, const services&
                         static_cast<double>(feed.published)));
   out.push_back(counter("synclog_feed_tail_reads_total", "Pages read from the log for others' events.",
                         static_cast<double>(feed.tail_reads)));
+
+  append_search(out, with.texts.stats());
 
   const auto pool = with.reads.stats();
   out.push_back(

@@ -6,6 +6,7 @@
 #include "eventstore/log_reader.hpp"
 #include "eventstore/pg/pool.hpp"
 #include "projections/record_reader.hpp"
+#include "projections/search_index.hpp"
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -45,6 +46,7 @@ struct services {
   eventstore::log_reader& log;
   eventstore::pg::pool& reads;
   projections::record_reader& records;
+  projections::search_index& texts;
   streams::hub& streams;
   http::limits limits;
   http::metrics* metrics = nullptr;         // what /metrics prints; null = only what the services count

@@ -3,6 +3,7 @@
 // read one after the other until the page is full, so page n costs what page 1 costs, also with empty values
 // and mixed directions.
 #include "projections/read_statements.hpp"
+#include "core/chain.hpp"
 #include "projections/layout.hpp"
 #include <algorithm>
 
@@ -16,9 +17,9 @@ namespace {
 constexpr const char* nothing = "FALSE";
 
 // The head in the page's own snapshot: the last event, or the genesis of an empty log.
-constexpr const char* head_row = R"(SELECT coalesce(
+constexpr const char* head_value = R"(coalesce(
   (SELECT to_json(e.position || '-' || encode(substr(e.hash, 1, 4), 'hex')) FROM synclog.events AS e ORDER BY e.position DESC LIMIT 1),
-  (SELECT to_json('0-' || encode(substr(synclog.genesis_hash(m.log_id), 1, 4), 'hex')) FROM synclog.log_meta AS m)) AS doc)";
+  (SELECT to_json('0-' || encode(substr(synclog.genesis_hash(m.log_id), 1, 4), 'hex')) FROM synclog.log_meta AS m)))";
 
 std::string_view operator_sql(comparison op) {
   switch (op) {
@@ -43,19 +44,53 @@ class page_builder {
   page_builder(const list_query& query, std::size_t rows) : query_(query), rows_(rows) {}
 
   built_query run() {
-    for (const list_filter& filter : query_.filters)
-      add_condition(filter_condition(filter));
-    if (!query_.search.empty()) add_condition("search_text LIKE " + bind(search_pattern()));
-    add_scope(*query_.definition, query_.caller);
-    if (query_.after.empty()) return {range({}), std::move(values_)};
-    bind_after();
-    const std::vector<std::string> ranges = ranges_after();
-    if (ranges.size() == 1) return {range(ranges.front()), std::move(values_)};
-    // An append of limited, ordered parts runs them in turn and stops when the page is full.
-    std::string sql;
-    for (const std::string& each : ranges)
-      sql += (sql.empty() ? "(" : " UNION ALL (") + range(each) + ")";
-    return {"SELECT doc FROM (" + sql + ") AS ranges LIMIT " + std::to_string(rows_), std::move(values_)};
+    add_filters();
+    if (!query_.search.empty()) add_condition(search_condition());
+    std::string sql = page("doc", rows_);
+    return {std::move(sql), std::move(values_)};
+  }
+
+  // The second part is only run when the first has not filled the page.
+  built_query run_ordered_search(std::size_t window) {
+    add_filters();
+    const std::string first = "(" + page("doc, search_text", window) + ") AS first";
+    std::string sql = "SELECT doc FROM ((SELECT doc FROM " + first + " WHERE " + search_condition();
+    sql += " LIMIT " + std::to_string(rows_) + ") UNION ALL (SELECT NULL::json FROM " + first;
+    sql += " OFFSET " + std::to_string(window - 1) + ")) AS found LIMIT " + std::to_string(rows_);
+    return {std::move(sql), std::move(values_)};
+  }
+
+  built_query run_candidate_search(std::span<const std::string_view> ids, const core::cursor& complete_to) {
+    add_filters();
+    add_condition(search_condition());
+    if (!query_.after.empty()) {
+      bind_after();
+      std::string any;
+      for (const std::string& each : ranges_after())
+        any += (any.empty() ? "((" : ") OR (") + each;
+      if (!any.empty()) add_condition(any + "))");
+    }
+    const std::string candidates = bind_all(ids);
+    const std::string from = bind(std::to_string(complete_to.position.value)) + "::bigint";
+    const std::string entity = quote_literal(query_.definition->name);
+    std::string sql = "SELECT CASE WHEN (" + from +
+                      " = 0 OR EXISTS (SELECT FROM synclog.events AS e WHERE e.position = " + from;
+    sql += " AND e.position || '-' || encode(substr(e.hash, 1, 4), 'hex') = " +
+           bind(core::to_string(complete_to));
+    sql += ")) AND EXISTS (SELECT FROM synclog.read_tables AS t WHERE t.entity = " + entity;
+    sql +=
+        " AND t.fingerprint = '\\x" + core::to_hex(table_fingerprint(*query_.definition)) + "'::bytea) THEN ";
+    sql += std::string(head_value) +
+           " END AS doc UNION ALL (SELECT doc FROM (SELECT live.* FROM (SELECT given.id FROM unnest(";
+    sql += candidates +
+           ") AS given(id) UNION SELECT e.record_id FROM synclog.events AS e WHERE e.position > " + from;
+    sql +=
+        " AND e.position <= " + from + " + " + std::to_string(max_search_tail) + " AND e.entity = " + entity;
+    // LATERAL … LIMIT 1 leaves only lookups by the index.
+    sql += ") AS candidate CROSS JOIN LATERAL (SELECT * FROM " + qualified_table(query_.definition->table);
+    sql += " AS r WHERE r.id = candidate.id LIMIT 1) AS live) AS found WHERE " + conditions_;
+    sql += order_by() + " LIMIT " + std::to_string(rows_) + ")";
+    return {std::move(sql), std::move(values_)};
   }
 
   // The conditions of a get: only the scope.
@@ -74,7 +109,11 @@ class page_builder {
 
   std::string bind_all(const std::vector<std::string>& values) {
     const std::vector<std::string_view> views(values.begin(), values.end());
-    values_.text_array(views);
+    return bind_all(views);
+  }
+
+  std::string bind_all(std::span<const std::string_view> values) {
+    values_.text_array(values);
     return "$" + std::to_string(values_.size()) + "::text[]";
   }
 
@@ -126,26 +165,49 @@ class page_builder {
     return or_none ? "(" + any + " OR " + none_condition(filter.column, name) + ")" : any;
   }
 
-  std::string search_pattern() const {
+  void add_filters() {
+    for (const list_filter& filter : query_.filters)
+      add_condition(filter_condition(filter));
+    add_scope(*query_.definition, query_.caller);
+  }
+
+  std::string search_condition() {
     std::string pattern = "%";
     for (const char c : query_.search) {
       if (c == '\\' || c == '%' || c == '_') pattern.push_back('\\');
       pattern.push_back(c);
     }
-    return pattern + "%";
+    return "search_text LIKE " + bind(pattern + "%");
   }
 
-  std::string range(const std::string& beyond) const {
+  // The first rows of the list's order, from the cursor on.
+  std::string page(const std::string& columns, std::size_t rows) {
+    if (query_.after.empty()) return range(columns, {}, rows);
+    bind_after();
+    const std::vector<std::string> ranges = ranges_after();
+    if (ranges.size() == 1) return range(columns, ranges.front(), rows);
+    // An append of limited, ordered parts runs them in turn and stops when the page is full.
+    std::string sql;
+    for (const std::string& each : ranges)
+      sql += (sql.empty() ? "(" : " UNION ALL (") + range(columns, each, rows) + ")";
+    return "SELECT " + columns + " FROM (" + sql + ") AS ranges LIMIT " + std::to_string(rows);
+  }
+
+  std::string range(const std::string& columns, const std::string& beyond, std::size_t rows) const {
     std::string where = conditions_;
     if (!beyond.empty()) where += (where.empty() ? "" : " AND ") + beyond;
-    std::string sql = "SELECT doc FROM " + qualified_table(query_.definition->table);
+    std::string sql = "SELECT " + columns + " FROM " + qualified_table(query_.definition->table);
     if (!where.empty()) sql += " WHERE " + where;
-    sql += " ORDER BY ";
+    return sql + order_by() + " LIMIT " + std::to_string(rows);
+  }
+
+  std::string order_by() const {
+    std::string sql = " ORDER BY ";
     for (std::size_t i = 0; i < query_.order.size(); ++i) {
       sql += (i == 0 ? "" : ", ") + column(i);
       if (query_.order[i].descending) sql += " DESC";
     }
-    return sql + " LIMIT " + std::to_string(rows_);
+    return sql;
   }
 
   std::string column(std::size_t key) const { return quote_identifier(query_.order[key].column.name); }
@@ -225,10 +287,26 @@ built_query build_page_rows(const list_query& query, std::size_t rows) {
   return page_builder(query, rows).run();
 }
 
-built_query build_page(const list_query& query, std::size_t rows) {
-  built_query page = build_page_rows(query, rows);
-  page.sql = std::string(head_row) + " UNION ALL (" + page.sql + ")";
+namespace {
+
+built_query behind_head(built_query page) {
+  page.sql = std::string("SELECT ") + head_value + " AS doc UNION ALL (" + page.sql + ")";
   return page;
+}
+
+} // namespace
+
+built_query build_page(const list_query& query, std::size_t rows) {
+  return behind_head(build_page_rows(query, rows));
+}
+
+built_query build_ordered_search(const list_query& query, std::size_t rows, std::size_t window) {
+  return behind_head(page_builder(query, rows).run_ordered_search(window));
+}
+
+built_query build_candidate_search(const list_query& query, std::size_t rows,
+                                   std::span<const std::string_view> ids, const core::cursor& complete_to) {
+  return page_builder(query, rows).run_candidate_search(ids, complete_to);
 }
 
 } // namespace synclog::projections

@@ -28,11 +28,15 @@ struct list_page {
       last_values; // order values of the last row: where the next page starts; empty when !more
 };
 
+class search_index;
+
 class record_reader {
  public:
   // `shorts` serves gets and limited lists; `wholes` serves unlimited ones and searches, so that one slow
   // reader blocks nobody.
-  record_reader(eventstore::pg::pool& shorts, eventstore::pg::pool& wholes, const core::catalog& entities);
+  // `texts`, which may be missing, is what searches find their candidates in.
+  record_reader(eventstore::pg::pool& shorts, eventstore::pg::pool& wholes, const core::catalog& entities,
+                search_index* texts = nullptr);
   ~record_reader();
 
   // Empty when it does not exist or the caller may not see it. Throws pg::unavailable and its kin.

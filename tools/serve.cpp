@@ -14,6 +14,7 @@
 #include "migrations/runner.hpp"
 #include "projections/read_table.hpp"
 #include "projections/record_reader.hpp"
+#include "projections/search_index.hpp"
 #include "tools/commands.hpp"
 #include "tools/database_access.hpp"
 #include "tools/demo.hpp"
@@ -52,6 +53,7 @@ struct serve_options {
   http::server_options server;
   http::limits limits;
   eventstore::feed_options feed;
+  projections::search_options search;
   http::streams::hub_options streams;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
@@ -70,14 +72,16 @@ struct application {
         whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
         feed(context.get_executor(), log, options.feed),
         committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
-        records(short_reads, whole_reads, entities),
+        texts(context.get_executor(), feed, whole_reads, entities, options.search),
+        records(short_reads, whole_reads, entities, &texts),
         listener(
             context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
             [this] { return committer.backend_pid(); }),
-        streams(context.get_executor(), feed, log, options.streams), services{entities,    committer,
-                                                                              feed,        log,
-                                                                              short_reads, records,
-                                                                              streams,     options.limits} {}
+        streams(context.get_executor(), feed, log, options.streams), services{entities,      committer,
+                                                                              feed,          log,
+                                                                              short_reads,   records,
+                                                                              texts,         streams,
+                                                                              options.limits} {}
 
   static pg::connect_options make_connect(const database_access& access) {
     pg::connect_options made;
@@ -105,6 +109,7 @@ struct application {
   eventstore::log_reader log;
   eventstore::feed feed;
   eventstore::committer committer;
+  projections::search_index texts;
   projections::record_reader records;
   pg::listener listener;
   http::streams::hub streams;
@@ -131,6 +136,7 @@ core::result<void> prepare_schema(const database_access& access) {
 asio::awaitable<void> start(application& app, http::server& server, bool demo) {
   const auto until = pg::clock::now() + start_deadline;
   co_await app.feed.start(until);
+  app.texts.start();
   app.streams.start();
   app.committer.start();
   // Whoever reads "listening" may ask /readyz at once, so the committer has its connection before that.
@@ -163,7 +169,9 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
   auto drained = app.committer.drain(until - 3s);
   co_await (std::move(stopped) && std::move(drained));
   co_await app.listener.stop();
-  co_await app.streams.stop();
+  auto streams_stopped = app.streams.stop();
+  auto texts_stopped = app.texts.stop();
+  co_await (std::move(streams_stopped) && std::move(texts_stopped));
   co_await app.feed.stop();
   co_await app.short_reads.stop();
   co_await app.whole_reads.stop();
@@ -308,6 +316,12 @@ void add_serve(CLI::App& app, run_command& chosen) {
   serve->add_option("--stream-ring", options->streams.ring_bytes, "bytes of ready frames held for streams")
       ->envname("SYNCLOG_STREAM_RING")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  serve
+      ->add_option("--search-memory", options->search.max_bytes,
+                   "bytes of search texts held in memory, 0: searches read the tables")
+      ->envname("SYNCLOG_SEARCH_MEMORY")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   serve
       ->add_option("--stream-page", options->limits.catch_up.max_bytes,

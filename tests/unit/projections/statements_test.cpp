@@ -107,3 +107,31 @@ TEST_CASE("write statements: every column is an array, cast only where its type 
   CHECK(sql.find("ON CONFLICT (id) DO UPDATE SET version = excluded.version") != std::string::npos);
   CHECK(sql.find("search_text = excluded.search_text") != std::string::npos);
 }
+
+TEST_CASE("read statements: a search among candidates has one text whatever the candidates and the term") {
+  const std::vector<std::string_view> few = {"a"}, many = {"'; DROP TABLE clients; --", "b", "c"};
+  const core::cursor here{{7}, 0x9f3a6c1e}, there{{1'042}, 1};
+  const auto sql = [&](const parameters& params, std::span<const std::string_view> ids,
+                       const core::cursor& at) {
+    return build_candidate_search(parsed(params), 51, ids, at).sql;
+  };
+  CHECK(sql({{"search", "x"}}, few, here) == sql({{"search", "y'"}}, many, there));
+  CHECK(sql({{"search", "x"}}, few, here) != sql({{"search", "x"}, {"branch", "b"}}, few, here));
+  const auto built = build_candidate_search(parsed({{"search", "5%"}, {"branch", "b"}}), 51, few, here);
+  CHECK(built.values.value(0) == std::string("b"));
+  CHECK(built.values.value(1) == std::string("%5\\%%"));
+  CHECK(built.values.value(3) == std::string("7"));
+  CHECK(built.values.value(4) == std::string("7-9f3a6c1e"));
+
+  // A cursor's ranges are alternatives here: what was found is sorted anyway.
+  auto query = parsed({{"search", "x"}, {"sort", "city"}});
+  query.after = {"Wien", "id"};
+  CHECK(build_candidate_search(query, 51, few, here).sql.find(") OR (") != std::string::npos);
+}
+
+TEST_CASE("read statements: a search in the list's order looks at a bounded part of it") {
+  const auto built = build_ordered_search(parsed({{"search", "x"}, {"branch", "b"}}), 51, 2'048);
+  CHECK(built.sql.find("LIMIT 2048) AS first WHERE search_text LIKE $2 LIMIT 51) UNION ALL ") !=
+        std::string::npos);
+  CHECK(built.sql.find("WHERE \"branch\" = $1::text ORDER BY") != std::string::npos);
+}
