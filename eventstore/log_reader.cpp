@@ -23,12 +23,10 @@ core::sha256_digest digest_of(std::string_view bytes) {
   return digest;
 }
 
-} // namespace
-
-asio::awaitable<core::uuid> log_reader::log_id(pg::deadline until) {
+asio::awaitable<core::uuid> read_log_id(pg::pool& reads, pg::deadline until) {
   pg::segment work;
   work.add(statements::read_log_id, {}, pg::result_format::binary);
-  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto answer = co_await reads.run_read(std::move(work), until);
   const auto& rows = answer.results.at(0);
   core::uuid id{};
   if (rows.size() != 1 || rows.text(0, 0).size() != id.size()) {
@@ -38,16 +36,30 @@ asio::awaitable<core::uuid> log_reader::log_id(pg::deadline until) {
   co_return id;
 }
 
-asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
+asio::awaitable<core::cursor> read_head(pg::pool& reads, pg::deadline until) {
   pg::segment work;
   work.add(statements::read_head, {}, pg::result_format::binary);
-  const auto answer = co_await reads_->run_read(std::move(work), until);
+  const auto answer = co_await reads.run_read(std::move(work), until);
   const auto& rows = answer.results.at(0);
   if (rows.size() == 0) {
-    const auto id = co_await log_id(until);
+    const auto id = co_await read_log_id(reads, until);
     co_return core::cursor::of({0}, core::chain_hasher(id).genesis());
   }
   co_return core::cursor::of({rows.int8(0, 0)}, digest_of(rows.text(0, 1)));
+}
+
+} // namespace
+
+log_reader::log_reader(pg::pool& reads)
+    : reads_(&reads), heads_(std::make_unique<shared_head>(
+                          [&reads](pg::deadline until) { return read_head(reads, until); })) {}
+
+asio::awaitable<core::uuid> log_reader::log_id(pg::deadline until) {
+  return read_log_id(*reads_, until);
+}
+
+asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
+  return heads_->get(until);
 }
 
 // False when `checked` and the log does not have `after`. The check travels with the first statement.

@@ -2,6 +2,7 @@
 #pragma once
 #include "core/event.hpp"
 #include "eventstore/pg/pool.hpp"
+#include "eventstore/shared_head.hpp"
 #include <boost/asio/awaitable.hpp>
 #include <optional>
 #include <string>
@@ -21,12 +22,13 @@ struct record_version {
 
 class log_reader {
  public:
-  explicit log_reader(pg::pool& reads) : reads_(&reads) {}
+  explicit log_reader(pg::pool& reads);
 
   // All throw pg::unavailable and its kin.
   boost::asio::awaitable<core::uuid> log_id(pg::deadline until);
-  boost::asio::awaitable<core::cursor>
-  head(pg::deadline until); // position 0 with the genesis hash when empty
+  // Position 0 with the genesis hash when empty. Never older than the call; who asks at the same time shares
+  // a read.
+  boost::asio::awaitable<core::cursor> head(pg::deadline until);
   // Events after `after`, ascending. Empty at the head.
   boost::asio::awaitable<std::vector<core::event>> page(core::position after, page_bounds bounds,
                                                         pg::deadline until);
@@ -51,6 +53,7 @@ class log_reader {
                                            page_bounds bounds, bool checked, pg::deadline until);
 
   pg::pool* reads_;
+  std::unique_ptr<shared_head> heads_;
 };
 
 } // namespace synclog::eventstore

@@ -1,4 +1,5 @@
 // The numbers of the services: committer, feed and the pool of readers.
+#include "http/answer_memory.hpp"
 #include "http/metric_families.hpp"
 #include "http/metrics.hpp"
 #include "http/services.hpp"
@@ -61,10 +62,22 @@ void append_search(std::vector<prometheus::MetricFamily>& out,
   out.push_back(std::move(answers));
 }
 
+void append_answers(std::vector<prometheus::MetricFamily>& out, const answer_memory::statistics& stats) {
+  out.push_back(
+      gauge("synclog_kept_answers", "Lists kept ready in memory.", static_cast<double>(stats.answers)));
+  out.push_back(gauge("synclog_kept_answers_bytes", "Bytes of lists kept ready in memory.",
+                      static_cast<double>(stats.bytes)));
+  out.push_back(counter("synclog_kept_answers_found_total", "Lists found in memory as they are now.",
+                        static_cast<double>(stats.found)));
+  out.push_back(counter("synclog_kept_answers_missed_total", "Lists that had to be read.",
+                        static_cast<double>(stats.missed)));
+}
+
 } // namespace
 
 void append_services(std::vector<prometheus::MetricFamily>& out, const services& with) {
   append_committer(out, with.committer.stats());
+  if (with.answers != nullptr) append_answers(out, with.answers->stats());
 
   const auto feed = with.feed.stats();
   out.push_back(gauge("synclog_log_head_position", "The newest event known here.",

@@ -14,6 +14,7 @@
 
 namespace synclog::http {
 
+class answer_memory;
 class metrics;
 namespace streams {
 class hub;
@@ -50,6 +51,7 @@ struct services {
   streams::hub& streams;
   http::limits limits;
   http::metrics* metrics = nullptr;         // what /metrics prints; null = only what the services count
+  answer_memory* answers = nullptr;         // limited lists that have not changed; null = none are kept
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
 };
 

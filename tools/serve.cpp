@@ -7,6 +7,7 @@
 #include "eventstore/pg/listener.hpp"
 #include "eventstore/pg/pool.hpp"
 #include "eventstore/statements.hpp"
+#include "http/answer_memory.hpp"
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
@@ -54,6 +55,7 @@ struct serve_options {
   http::limits limits;
   eventstore::feed_options feed;
   projections::search_options search;
+  std::size_t answer_bytes = 64u << 20;
   http::streams::hub_options streams;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
@@ -73,15 +75,23 @@ struct application {
         feed(context.get_executor(), log, options.feed),
         committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
         texts(context.get_executor(), feed, whole_reads, entities, options.search),
-        records(short_reads, whole_reads, entities, &texts),
+        records(short_reads, whole_reads, entities, &texts), answers(options.answer_bytes),
         listener(
             context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
             [this] { return committer.backend_pid(); }),
-        streams(context.get_executor(), feed, log, options.streams), services{entities,      committer,
-                                                                              feed,          log,
-                                                                              short_reads,   records,
-                                                                              texts,         streams,
-                                                                              options.limits} {}
+        streams(context.get_executor(), feed, log, options.streams), services{entities,
+                                                                              committer,
+                                                                              feed,
+                                                                              log,
+                                                                              short_reads,
+                                                                              records,
+                                                                              texts,
+                                                                              streams,
+                                                                              options.limits,
+                                                                              nullptr,
+                                                                              options.answer_bytes > 0
+                                                                                  ? &answers
+                                                                                  : nullptr} {}
 
   static pg::connect_options make_connect(const database_access& access) {
     pg::connect_options made;
@@ -111,6 +121,7 @@ struct application {
   eventstore::committer committer;
   projections::search_index texts;
   projections::record_reader records;
+  http::answer_memory answers;
   pg::listener listener;
   http::streams::hub streams;
   http::services services;
@@ -321,6 +332,12 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->add_option("--search-memory", options->search.max_bytes,
                    "bytes of search texts held in memory, 0: searches read the tables")
       ->envname("SYNCLOG_SEARCH_MEMORY")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  serve
+      ->add_option("--answer-memory", options->answer_bytes,
+                   "bytes of limited lists kept ready until their entity changes, 0: none")
+      ->envname("SYNCLOG_ANSWER_MEMORY")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   serve

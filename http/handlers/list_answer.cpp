@@ -1,6 +1,7 @@
 // See list_answer.hpp.
 #include "http/handlers/list_answer.hpp"
 #include "core/chain.hpp"
+#include "http/answer_memory.hpp"
 #include "http/handlers/conditions.hpp"
 #include "http/handlers/list_answer_writer.hpp"
 #include "http/handlers/live_query.hpp"
@@ -29,16 +30,11 @@ struct list_call {
   projections::list_query query;
   list_form form = list_form::json;
   core::cursor change; // the entity's last change, read before any row
+  std::string key;     // who asks for what, in which form
   std::string etag;
 };
 
-bool same_place(const core::cursor& left, const core::cursor& right) {
-  return left.position == right.position && left.fingerprint == right.fingerprint;
-}
-
-// Weak: the same rows may differ in their bytes between versions of the server. Covers who asks, for what, in
-// which form, and the state of the entity; read before the rows, so that it is never newer than they are.
-std::string etag_of(const list_call& call) {
+std::string key_of(const list_call& call) {
   const auto& query = call.query;
   std::string text =
       fmt::format("{}\n{}\n{}\n", query.definition->name, core::to_hex(query.definition->fingerprint),
@@ -57,7 +53,13 @@ std::string etag_of(const list_call& call) {
   if (!query.caller.all_branches)
     for (const auto& branch : query.caller.branches)
       add(branch);
-  add(core::to_string(call.change));
+  return text;
+}
+
+// Weak: the same rows may differ in their bytes between versions of the server. Covers the question and the
+// state of the entity; read before the rows, so that it is never newer than they are.
+std::string etag_of(const list_call& call) {
+  const std::string text = call.key + core::to_string(call.change);
   constexpr std::size_t digest_bytes = 16;
   const auto digest = core::sha256(text);
   return fmt::format("W/\"{}\"", core::to_hex({reinterpret_cast<const char*>(digest.data()), digest_bytes}));
@@ -74,20 +76,16 @@ core::result<list_call> open_list(const services& with, const request& asked) {
   made.query = std::move(*query);
   made.form = static_cast<list_form>(*form);
   made.change = with.feed.last_change((*definition)->name);
+  made.key = key_of(made);
   made.etag = etag_of(made);
   return made;
 }
 
-// Memory says that nothing changed; the log's head says whether this server's memory may speak: another
-// server may have acknowledged a write that the feed has not heard of.
-asio::awaitable<std::optional<core::cursor>> unchanged_at(const services& with, const request& asked,
-                                                          const list_call& call) {
-  if (!not_modified(asked, call.etag)) co_return std::nullopt;
-  const auto head = co_await with.log.head(asked.until);
-  const bool feed_is_current = with.feed.head().position >= head.position;
-  if (feed_is_current && same_place(with.feed.last_change(call.query.definition->name), call.change))
-    co_return head;
-  co_return std::nullopt;
+// True when `head` is known to be reached by this server's memory, and the entity has not changed up to
+// there.
+bool is_unchanged(const services& with, const list_call& call, const core::cursor& head) {
+  return with.feed.head().position >= head.position &&
+         with.feed.last_change(call.query.definition->name) == call.change;
 }
 
 response list_head(const list_call& call, unsigned status, const core::cursor& head) {
@@ -97,6 +95,15 @@ response list_head(const list_call& call, unsigned status, const core::cursor& h
   made.headers.emplace_back("Sync-Position", core::to_string(head));
   add_common_headers(made);
   return made;
+}
+
+// Only when the rows show the state of `call.change` and no later one. `head` is that of the last rows read.
+void keep_page(const services& with, const list_call& call, const response& made, const core::cursor& head) {
+  if (with.answers == nullptr || !is_unchanged(with, call, head)) return;
+  kept_answer kept{.change = call.change, .link = {}, .body = made.body};
+  for (const auto& [name, value] : made.headers)
+    if (name == "Link") kept.link = value;
+  with.answers->keep(call.key, std::move(kept));
 }
 
 // With a limit. The rows come in several reads, so that no statement runs long; a page of huge records ends
@@ -110,7 +117,7 @@ asio::awaitable<void> answer_page(const services& with, const request& asked, re
   std::string body;
   writer.open(body);
   std::size_t left = *call.query.limit;
-  core::cursor head;
+  core::cursor head, last_head;
   bool first = true;
   bool more = true;
   while (more && left > 0 && body.size() < max_page_bytes) {
@@ -119,6 +126,7 @@ asio::awaitable<void> answer_page(const services& with, const request& asked, re
     sizer.saw(page.docs, clock::now() - began);
     if (first) head = page.head;
     first = false;
+    last_head = page.head;
     writer.append(body, page.docs);
     left -= std::min(left, page.docs.size());
     more = page.more;
@@ -132,7 +140,29 @@ asio::awaitable<void> answer_page(const services& with, const request& asked, re
     made.headers.emplace_back("Link", next_link(asked, "cursor", cursor));
   }
   made.body = std::move(body);
+  keep_page(with, call, made, last_head);
   co_await answer.send(std::move(made));
+}
+
+// True when it was answered: 304, or a page kept ready. Memory says that nothing changed; the log's head says
+// whether this server's memory may speak: another server may have acknowledged a write that the feed has not
+// heard of.
+asio::awaitable<bool> answer_from_memory(const services& with, const request& asked, responder& answer,
+                                         const list_call& call) {
+  const bool same = not_modified(asked, call.etag);
+  kept_answer_ptr kept;
+  if (!same && with.answers != nullptr && call.query.limit) kept = with.answers->find(call.key, call.change);
+  if (!same && !kept) co_return false;
+  const auto head = co_await with.log.head(asked.until);
+  if (!is_unchanged(with, call, head)) co_return false;
+  auto made = list_head(call, same ? 304 : 200, head);
+  if (kept) {
+    list_writer(call.form, *call.query.definition).add_headers(made);
+    if (!kept->link.empty()) made.headers.emplace_back("Link", kept->link);
+    made.body = kept->body;
+  }
+  co_await answer.send(std::move(made));
+  co_return true;
 }
 
 // The rest of a list whose first page has been written. Each page has the deadline of a request to itself.
@@ -212,11 +242,8 @@ asio::awaitable<void> answer_list(const services& with, const request& asked, re
     co_await send_problem(answer, std::move(why));
     co_return;
   }
-  const auto unchanged = co_await unchanged_at(with, asked, *call);
-  if (unchanged) {
-    auto made = list_head(*call, 304, *unchanged);
-    co_await answer.send(std::move(made));
-  } else if (call->query.limit) {
+  if (co_await answer_from_memory(with, asked, answer, *call)) co_return;
+  if (call->query.limit) {
     co_await answer_page(with, asked, answer, std::move(*call));
   } else {
     co_await answer_whole(with, asked, answer, std::move(*call));

@@ -1,5 +1,6 @@
 // Lists over HTTP: forms, paging, whole tables, ETags.
 #include "records_support.hpp"
+#include "tests/streams/server_metrics.hpp"
 #include "tests/support/server_fixture.hpp"
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -148,5 +149,49 @@ TEST_CASE("lists: two servers over one database never answer 304 to a list that 
     const auto after = second.get("/api/clients", {{"If-None-Match", tag}});
     CHECK(after.status == 200);
     CHECK(after.body.find(name) != std::string::npos);
+  }
+}
+
+TEST_CASE(
+    "lists: a page kept ready is the page that would be read, with its link, until the entity changes") {
+  const server_fixture server;
+  fill(server, 5);
+  const auto found = [&server] { return metric(server.port(), "synclog_kept_answers_found_total"); };
+  const auto before = found();
+  const auto first = server.get("/api/clients?limit=2");
+  const auto again = server.get("/api/clients?limit=2");
+  CHECK(found() == before + 1);
+  CHECK(again.body == first.body);
+  for (const auto* name : {"etag", "link", "content-type", "vary", "cache-control"})
+    CHECK(again.header(name) == first.header(name));
+  CHECK(!again.header("link").empty());
+  // Another form, limit, filter or part is another page.
+  for (const auto* other :
+       {"/api/clients?limit=3", "/api/clients?limit=2&sort=id", "/api/clients?limit=2&city=x"})
+    (void)server.get(other);
+  CHECK(server.get("/api/clients?limit=2", {{"Accept", "text/csv"}}).body != first.body);
+  CHECK(found() == before + 1);
+  // Another entity's change leaves it, and tells the new head.
+  REQUIRE(server.post("/api/campaigns", R"({"name":"Other entity"})").status == 201);
+  const auto later = server.get("/api/clients?limit=2");
+  CHECK(found() == before + 2);
+  CHECK(later.header("sync-position") != first.header("sync-position"));
+  for (int i = 0; i < 20; ++i) {
+    const auto name = "Kept" + std::to_string(i);
+    REQUIRE(server.post("/api/clients", R"({"full_name":")" + name + "\"}").status == 201);
+    CHECK(server.get("/api/clients?limit=2").body.find(name) != std::string::npos);
+  }
+}
+
+TEST_CASE("lists: a page kept ready is not shown once another server has changed the entity") {
+  const server_fixture first;
+  fill(first, 3);
+  const server_fixture second({.database = first.database()});
+  for (int i = 0; i < 20; ++i) {
+    for (int ask = 0; ask < 3; ++ask)
+      CHECK(second.get("/api/clients?limit=2").status == 200);
+    const auto name = "Seen" + std::to_string(i);
+    REQUIRE(first.post("/api/clients", R"({"full_name":")" + name + "\"}").status == 201);
+    CHECK(second.get("/api/clients?limit=2").body.find(name) != std::string::npos);
   }
 }
