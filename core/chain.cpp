@@ -2,6 +2,8 @@
 // call costs more than hashing an event. Each chain_hasher owns one context and one envelope buffer.
 #include "core/chain.hpp"
 #include "core/problem.hpp"
+#include <algorithm>
+#include <array>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -87,6 +89,10 @@ void append_envelope(std::string& out, const uuid& log_id, const event& source) 
   append_field(out, std::string_view(source.meta));
 }
 
+void draw_random(unsigned char* out, std::size_t bytes) {
+  if (RAND_bytes(out, static_cast<int>(bytes)) != 1) invariant_broken("OpenSSL's random generator failed");
+}
+
 int hex_value(char digit) {
   if (digit >= '0' && digit <= '9') return digit - '0';
   if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
@@ -133,12 +139,14 @@ sha256_digest chain_hasher::next(const sha256_digest& previous, const event& sou
   begin(context);
   feed(context, state_->envelope.data(), state_->envelope.size());
   const sha256_digest envelope_hash = finish(context);
+  // In one piece: each piece costs the digest a call and a copy.
+  std::array<unsigned char, 1 + 3 * sizeof(sha256_digest)> link;
+  link[0] = 0x01;
+  auto* at = link.data() + 1;
+  for (const auto* part : {&previous, &envelope_hash, &data_hash})
+    at = std::copy(part->begin(), part->end(), at);
   begin(context);
-  constexpr unsigned char link_tag = 0x01;
-  feed(context, &link_tag, 1);
-  feed(context, previous.data(), previous.size());
-  feed(context, envelope_hash.data(), envelope_hash.size());
-  feed(context, data_hash.data(), data_hash.size());
+  feed(context, link.data(), link.size());
   return finish(context);
 }
 
@@ -178,8 +186,25 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return bytes;
 }
 
+// A call of the generator costs as much as hashing an event, whatever it is asked for: small amounts come
+// from a block of each thread. What was given away is wiped from it. No process that forks goes on in the
+// child.
 void fill_random(unsigned char* out, std::size_t bytes) {
-  if (RAND_bytes(out, static_cast<int>(bytes)) != 1) invariant_broken("OpenSSL's random generator failed");
+  struct block {
+    std::array<unsigned char, 4096> drawn{};
+    std::size_t used = sizeof drawn;
+  };
+  constexpr std::size_t large = 256;
+  if (bytes > large) return draw_random(out, bytes);
+  thread_local block kept;
+  if (kept.drawn.size() - kept.used < bytes) {
+    draw_random(kept.drawn.data(), kept.drawn.size());
+    kept.used = 0;
+  }
+  auto* const from = kept.drawn.data() + kept.used;
+  std::copy(from, from + bytes, out);
+  std::fill(from, from + bytes, static_cast<unsigned char>(0));
+  kept.used += bytes;
 }
 
 } // namespace synclog::core

@@ -29,20 +29,9 @@ std::uint64_t next_tick() {
   return tick;
 }
 
-// Eight random bytes, drawn from OpenSSL in blocks because each call there has a fixed cost.
 std::uint64_t next_random() {
-  struct block {
-    std::array<unsigned char, 512> bytes{};
-    std::size_t used = sizeof bytes;
-  };
-  thread_local block drawn;
-  if (drawn.used == drawn.bytes.size()) {
-    fill_random(drawn.bytes.data(), drawn.bytes.size());
-    drawn.used = 0;
-  }
   std::uint64_t value = 0;
-  std::memcpy(&value, drawn.bytes.data() + drawn.used, sizeof value);
-  drawn.used += sizeof value;
+  fill_random(reinterpret_cast<unsigned char*>(&value), sizeof value);
   return value;
 }
 
