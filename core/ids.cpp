@@ -42,6 +42,10 @@ bool is_valid_record_id(std::string_view id) {
   for (std::size_t at = 0; at < id.size();) {
     const auto byte = static_cast<unsigned char>(id[at]);
     if (byte < 0x20 || byte == 0x7F || byte == '/') return false;
+    if (byte < 0x80) {
+      ++at;
+      continue;
+    }
     const std::size_t length = utf8_sequence_length(id, at);
     if (length == 0) return false;
     // C1 controls, U+0080 to U+009F.

@@ -10,8 +10,9 @@ namespace synclog::core {
 
 namespace {
 
-constexpr std::size_t max_errors = 50;     // per record: who sends more gets told to look at these first
-constexpr std::size_t max_suggestions = 5; // unknown names that get a "did you mean"
+constexpr std::size_t max_errors = 50;        // per record: who sends more gets told to look at these first
+constexpr std::size_t usual_field_bytes = 32; // of canonical text: a first guess that saves most copies
+constexpr std::size_t max_suggestions = 5;    // unknown names that get a "did you mean"
 constexpr std::size_t longest_suggestion = 32;
 constexpr std::size_t shown_name_bytes = 64; // of an unknown name in a message
 
@@ -61,6 +62,7 @@ class record_validator {
 
   result<input_record> run(const json::value& object) {
     if (object.kind != json::kind::object) return invalid_field(std::string(base_), "must be an object");
+    made_.fields.reserve(std::min(object.count, definition_.fields.size()) * usual_field_bytes);
     made_.fields.reserve(256);
     for (const json::member& each : object.members()) {
       if (errors_.size() >= max_errors) break;
