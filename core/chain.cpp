@@ -46,24 +46,27 @@ sha256_digest finish(EVP_MD_CTX* context) {
   return digest;
 }
 
-void append_big_endian(std::string& out, std::uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-    out.push_back(static_cast<char>(number >> shift & 0xFF));
+template <class Unsigned>
+void append_big_endian(std::string& out, Unsigned number) {
+  std::array<char, sizeof number> bytes;
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte, number >>= 8)
+    *byte = static_cast<char>(number & 0xFF);
+  out.append(bytes.data(), bytes.size());
 }
 
 // A field of the envelope: four bytes of length, big-endian, then the bytes.
 void append_field(std::string& out, std::string_view bytes) {
-  append_big_endian(out, bytes.size(), 4);
+  append_big_endian(out, static_cast<std::uint32_t>(bytes.size()));
   out.append(bytes);
 }
 
 void append_null(std::string& out) {
-  append_big_endian(out, 0xFFFFFFFF, 4);
+  append_big_endian(out, std::uint32_t{0xFFFFFFFF});
 }
 
 void append_field(std::string& out, std::int64_t number) {
-  append_big_endian(out, 8, 4);
-  append_big_endian(out, static_cast<std::uint64_t>(number), 8);
+  append_big_endian(out, std::uint32_t{sizeof number});
+  append_big_endian(out, static_cast<std::uint64_t>(number));
 }
 
 std::string_view bytes_of(const uuid& id) {

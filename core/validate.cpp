@@ -87,6 +87,9 @@ class record_validator {
   }
 
   void read(const json::member& given) {
+    // Most clients send the fields in the definition's order.
+    if (expected_ < definition_.fields.size() && definition_.fields[expected_].name == given.name)
+      return read_field(given, expected_);
     if (const auto index = definition_.field_or_alias(given.name)) return read_field(given, *index);
     if (given.name == "id") return read_id(given.value);
     if (given.name == "expected_version") return read_expected_version(given.value);
@@ -96,6 +99,7 @@ class record_validator {
 
   void read_field(const json::member& given, std::size_t index) {
     const field& target = definition_.fields[index];
+    expected_ = index + 1;
     if (made_.fields.has(index))
       return report(given.name, "", "is a second spelling of " + target.name + ", which is given too");
     scratch_.clear();
@@ -151,6 +155,7 @@ class record_validator {
   std::string scratch_;
   std::vector<field_error> errors_;
   std::size_t suggestions_ = 0;
+  std::size_t expected_ = 0; // the field that probably comes next
 };
 
 } // namespace
