@@ -2,6 +2,8 @@
 // call costs more than hashing an event. Each chain_hasher owns one context and one envelope buffer.
 #include "core/chain.hpp"
 #include "core/problem.hpp"
+#include <algorithm>
+#include <array>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -44,24 +46,27 @@ sha256_digest finish(EVP_MD_CTX* context) {
   return digest;
 }
 
-void append_big_endian(std::string& out, std::uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-    out.push_back(static_cast<char>(number >> shift & 0xFF));
+template <class Unsigned>
+void append_big_endian(std::string& out, Unsigned number) {
+  std::array<char, sizeof number> bytes;
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte, number >>= 8)
+    *byte = static_cast<char>(number & 0xFF);
+  out.append(bytes.data(), bytes.size());
 }
 
 // A field of the envelope: four bytes of length, big-endian, then the bytes.
 void append_field(std::string& out, std::string_view bytes) {
-  append_big_endian(out, bytes.size(), 4);
+  append_big_endian(out, static_cast<std::uint32_t>(bytes.size()));
   out.append(bytes);
 }
 
 void append_null(std::string& out) {
-  append_big_endian(out, 0xFFFFFFFF, 4);
+  append_big_endian(out, std::uint32_t{0xFFFFFFFF});
 }
 
 void append_field(std::string& out, std::int64_t number) {
-  append_big_endian(out, 8, 4);
-  append_big_endian(out, static_cast<std::uint64_t>(number), 8);
+  append_big_endian(out, std::uint32_t{sizeof number});
+  append_big_endian(out, static_cast<std::uint64_t>(number));
 }
 
 std::string_view bytes_of(const uuid& id) {
@@ -85,6 +90,10 @@ void append_envelope(std::string& out, const uuid& log_id, const event& source) 
     append_field(out, std::string_view(*source.previous_branch));
   append_field(out, source.recorded_at.micros);
   append_field(out, std::string_view(source.meta));
+}
+
+void draw_random(unsigned char* out, std::size_t bytes) {
+  if (RAND_bytes(out, static_cast<int>(bytes)) != 1) invariant_broken("OpenSSL's random generator failed");
 }
 
 int hex_value(char digit) {
@@ -133,12 +142,14 @@ sha256_digest chain_hasher::next(const sha256_digest& previous, const event& sou
   begin(context);
   feed(context, state_->envelope.data(), state_->envelope.size());
   const sha256_digest envelope_hash = finish(context);
+  // In one piece: each piece costs the digest a call and a copy.
+  std::array<unsigned char, 1 + 3 * sizeof(sha256_digest)> link;
+  link[0] = 0x01;
+  auto* at = link.data() + 1;
+  for (const auto* part : {&previous, &envelope_hash, &data_hash})
+    at = std::copy(part->begin(), part->end(), at);
   begin(context);
-  constexpr unsigned char link_tag = 0x01;
-  feed(context, &link_tag, 1);
-  feed(context, previous.data(), previous.size());
-  feed(context, envelope_hash.data(), envelope_hash.size());
-  feed(context, data_hash.data(), data_hash.size());
+  feed(context, link.data(), link.size());
   return finish(context);
 }
 
@@ -178,8 +189,25 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return bytes;
 }
 
+// A call of the generator costs as much as hashing an event, whatever it is asked for: small amounts come
+// from a block of each thread. What was given away is wiped from it. No process that forks goes on in the
+// child.
 void fill_random(unsigned char* out, std::size_t bytes) {
-  if (RAND_bytes(out, static_cast<int>(bytes)) != 1) invariant_broken("OpenSSL's random generator failed");
+  struct block {
+    std::array<unsigned char, 4096> drawn{};
+    std::size_t used = sizeof drawn;
+  };
+  constexpr std::size_t large = 256;
+  if (bytes > large) return draw_random(out, bytes);
+  thread_local block kept;
+  if (kept.drawn.size() - kept.used < bytes) {
+    draw_random(kept.drawn.data(), kept.drawn.size());
+    kept.used = 0;
+  }
+  auto* const from = kept.drawn.data() + kept.used;
+  std::copy(from, from + bytes, out);
+  std::fill(from, from + bytes, static_cast<unsigned char>(0));
+  kept.used += bytes;
 }
 
 } // namespace synclog::core

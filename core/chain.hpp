@@ -34,6 +34,8 @@ sha256_digest sha256(std::string_view bytes);
 std::string to_hex(std::string_view bytes);
 std::string to_hex(const sha256_digest& digest);
 std::optional<std::string> from_hex(std::string_view hex);
-void fill_random(unsigned char* out, std::size_t bytes); // OpenSSL's generator; aborts when it fails
+// From OpenSSL's generator, by the block; aborts when it fails. Not in a child of fork(): it would draw what
+// its parent draws.
+void fill_random(unsigned char* out, std::size_t bytes);
 
 } // namespace synclog::core

@@ -47,19 +47,22 @@ std::string_view decision_state::holder(const entity& definition, std::size_t fi
 
 void decision_state::change(const entity& definition, record_state next) {
   auto where = record_key(definition, next.id);
-  const auto found = records_.find(where);
-  undo_.push_back(
-      {true, where, found == records_.end() ? std::nullopt : std::optional{found->second}, std::nullopt});
-  records_.insert_or_assign(std::move(where), std::move(next));
+  const auto [found, fresh] = records_.try_emplace(where);
+  auto& step = undo_.emplace_back();
+  step.is_record = true;
+  step.where = std::move(where);
+  if (!fresh) step.state = std::move(found->second);
+  found->second = std::move(next);
 }
 
 void decision_state::change_holder(const entity& definition, std::size_t field_index,
                                    const std::string& value, std::string record_id) {
   auto where = holder_key(definition, field_index, value);
-  const auto found = holders_.find(where);
-  undo_.push_back(
-      {false, where, std::nullopt, found == holders_.end() ? std::nullopt : std::optional{found->second}});
-  holders_.insert_or_assign(std::move(where), std::move(record_id));
+  const auto [found, fresh] = holders_.try_emplace(where);
+  auto& step = undo_.emplace_back();
+  step.where = std::move(where);
+  if (!fresh) step.holder = std::move(found->second);
+  found->second = std::move(record_id);
 }
 
 void decision_state::roll_back(mark_type to) {

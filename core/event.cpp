@@ -95,6 +95,8 @@ std::optional<cursor_text> parse_cursor(std::string_view text) {
 
 encoded_event encode_event(const event& source) {
   encoded_event encoded;
+  constexpr std::size_t usual_head_bytes = 80;
+  encoded.head.reserve(usual_head_bytes);
   encoded.head = R"({"type":"event","position":)";
   append_number(encoded.head, source.position.value);
   encoded.head += R"(,"cursor":")";

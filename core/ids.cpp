@@ -29,20 +29,9 @@ std::uint64_t next_tick() {
   return tick;
 }
 
-// Eight random bytes, drawn from OpenSSL in blocks because each call there has a fixed cost.
 std::uint64_t next_random() {
-  struct block {
-    std::array<unsigned char, 512> bytes{};
-    std::size_t used = sizeof bytes;
-  };
-  thread_local block drawn;
-  if (drawn.used == drawn.bytes.size()) {
-    fill_random(drawn.bytes.data(), drawn.bytes.size());
-    drawn.used = 0;
-  }
   std::uint64_t value = 0;
-  std::memcpy(&value, drawn.bytes.data() + drawn.used, sizeof value);
-  drawn.used += sizeof value;
+  fill_random(reinterpret_cast<unsigned char*>(&value), sizeof value);
   return value;
 }
 
@@ -53,6 +42,10 @@ bool is_valid_record_id(std::string_view id) {
   for (std::size_t at = 0; at < id.size();) {
     const auto byte = static_cast<unsigned char>(id[at]);
     if (byte < 0x20 || byte == 0x7F || byte == '/') return false;
+    if (byte < 0x80) {
+      ++at;
+      continue;
+    }
     const std::size_t length = utf8_sequence_length(id, at);
     if (length == 0) return false;
     // C1 controls, U+0080 to U+009F.

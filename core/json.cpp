@@ -129,15 +129,25 @@ bool stops_at_a_defect(rapidjson::ParseErrorCode code) {
 // or not.
 constexpr std::size_t end_bytes = 3;
 
+// The tree of a usual record takes about four times its text: room for it comes with the text, in one piece.
+// A large text's tree takes what it needs, when it needs it.
+constexpr std::size_t tree_bytes_of(std::size_t text_size) {
+  constexpr std::size_t least = 1024, most = 16u << 10, usual_factor = 4;
+  return std::clamp(usual_factor * text_size, least, most);
+}
+
 } // namespace
 
 struct document::state {
   explicit state(std::size_t text_size)
-      : buffer(std::make_unique_for_overwrite<char[]>(text_size + end_bytes)),
-        arena(std::max<std::size_t>(1024, text_size)) {}
+      : tree_bytes(tree_bytes_of(text_size)),
+        memory(std::make_unique_for_overwrite<char[]>(tree_bytes + text_size + end_bytes)),
+        arena(memory.get(), tree_bytes), buffer(memory.get() + tree_bytes) {}
 
-  std::unique_ptr<char[]> buffer; // the text, parsed in place: strings and numbers point into it
-  std::pmr::monotonic_buffer_resource arena;
+  std::size_t tree_bytes;
+  std::unique_ptr<char[]> memory;
+  std::pmr::monotonic_buffer_resource arena; // begins in the memory
+  char* buffer;                              // the text behind it, parsed in place: strings point into it
   value root;
   std::vector<defect> defects;
 };
@@ -165,7 +175,7 @@ result<document> parse(std::string_view text, limits bounds) {
   thread_local rapidjson::Reader reader;
   thread_local tree_builder::stacks work;
   auto made = std::make_unique<document::state>(body.size());
-  char* const buffer = made->buffer.get();
+  char* const buffer = made->buffer;
   const bool has_escapes = body.find("\\u") != std::string_view::npos;
   std::vector<patched_spot> patches;
   // At most twice: the second time over a text without the spots that stop RapidJSON.

@@ -10,8 +10,9 @@ namespace synclog::core {
 
 namespace {
 
-constexpr std::size_t max_errors = 50;     // per record: who sends more gets told to look at these first
-constexpr std::size_t max_suggestions = 5; // unknown names that get a "did you mean"
+constexpr std::size_t max_errors = 50;        // per record: who sends more gets told to look at these first
+constexpr std::size_t usual_field_bytes = 32; // of canonical text: a first guess that saves most copies
+constexpr std::size_t max_suggestions = 5;    // unknown names that get a "did you mean"
 constexpr std::size_t longest_suggestion = 32;
 constexpr std::size_t shown_name_bytes = 64; // of an unknown name in a message
 
@@ -61,6 +62,7 @@ class record_validator {
 
   result<input_record> run(const json::value& object) {
     if (object.kind != json::kind::object) return invalid_field(std::string(base_), "must be an object");
+    made_.fields.reserve(std::min(object.count, definition_.fields.size()) * usual_field_bytes);
     made_.fields.reserve(256);
     for (const json::member& each : object.members()) {
       if (errors_.size() >= max_errors) break;
@@ -85,6 +87,9 @@ class record_validator {
   }
 
   void read(const json::member& given) {
+    // Most clients send the fields in the definition's order.
+    if (expected_ < definition_.fields.size() && definition_.fields[expected_].name == given.name)
+      return read_field(given, expected_);
     if (const auto index = definition_.field_or_alias(given.name)) return read_field(given, *index);
     if (given.name == "id") return read_id(given.value);
     if (given.name == "expected_version") return read_expected_version(given.value);
@@ -94,6 +99,7 @@ class record_validator {
 
   void read_field(const json::member& given, std::size_t index) {
     const field& target = definition_.fields[index];
+    expected_ = index + 1;
     if (made_.fields.has(index))
       return report(given.name, "", "is a second spelling of " + target.name + ", which is given too");
     scratch_.clear();
@@ -149,6 +155,7 @@ class record_validator {
   std::string scratch_;
   std::vector<field_error> errors_;
   std::size_t suggestions_ = 0;
+  std::size_t expected_ = 0; // the field that probably comes next
 };
 
 } // namespace

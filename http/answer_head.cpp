@@ -47,6 +47,10 @@ void append_number(std::string& out, std::size_t value) {
 
 // A handler's value can never end its line: control characters are left out.
 void append_value(std::string& out, std::string_view value) {
+  if (!has_control(value)) {
+    out += value;
+    return;
+  }
   for (const char c : value) {
     if (!is_control(c)) out += c;
   }

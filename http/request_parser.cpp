@@ -23,9 +23,17 @@ core::problem malformed(std::string detail) {
   return core::make_problem(code::bad_request, std::move(detail));
 }
 
+constexpr std::array<bool, 256> token_bytes = [] {
+  std::array<bool, 256> made{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    made[static_cast<unsigned char>(c)] = true;
+  for (std::size_t byte = 0; byte < 128; ++byte)
+    made[byte] = made[byte] || is_alphanumeric(static_cast<char>(byte));
+  return made;
+}();
+
 bool is_token(char c) {
-  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return is_alphanumeric(c) || marks.find(c) != std::string_view::npos;
+  return token_bytes[static_cast<unsigned char>(c)];
 }
 
 // One header line without its CRLF.
@@ -40,16 +48,16 @@ const char* line_defect(std::string_view line) {
   return nullptr;
 }
 
-std::optional<core::problem> check_lines(std::string_view head) {
-  std::size_t fields = 0;
+// `fields` is how many there are, when nothing is wrong.
+std::optional<core::problem> check_lines(std::string_view head, std::size_t& fields) {
+  fields = 0;
   head.remove_prefix(head.find('\n') + 1);
   for (;;) {
     const std::size_t end = head.find('\n');
     const std::string_view line = head.substr(0, end - 1);
     if (line.empty()) return std::nullopt;
     if (const char* defect = line_defect(line)) return malformed(defect);
-    if (std::any_of(line.begin(), line.end(), is_control))
-      return malformed("a header has a control character");
+    if (has_control(line)) return malformed("a header has a control character");
     if (++fields > max_header_fields) {
       return core::make_problem(code::header_too_large, "there are more than 100 headers");
     }
@@ -133,11 +141,11 @@ request_parser::~request_parser() {
 }
 
 std::optional<core::problem> request_parser::read_head(std::string_view head) {
-  if (std::any_of(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(head.find('\n')) - 1,
-                  is_control)) {
+  if (has_control(head.substr(0, head.find('\n') - 1)))
     return malformed("the request line has a control character");
-  }
-  if (auto defect = check_lines(head)) return defect;
+  std::size_t fields = 0;
+  if (auto defect = check_lines(head, fields)) return defect;
+  request_.headers.reserve(fields);
   error_code ec;
   put(boost::asio::const_buffer(head.data(), head.size()), ec);
   if (ec || !is_header_done()) return problem_of(ec);

@@ -2,6 +2,7 @@
 #include "http/handlers/records_common.hpp"
 #include "http/problem_response.hpp"
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,9 +10,15 @@ namespace synclog::http::handlers {
 
 namespace {
 
-bool is_unreserved(unsigned char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
+constexpr std::array<bool, 256> unreserved_bytes = [] {
+  std::array<bool, 256> made{};
+  for (const char c : std::string_view("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~"))
+    made[static_cast<unsigned char>(c)] = true;
+  return made;
+}();
+
+bool is_unreserved(char c) {
+  return unreserved_bytes[static_cast<unsigned char>(c)];
 }
 
 } // namespace
@@ -75,11 +82,12 @@ boost::asio::awaitable<void> send_problem(responder& answer, core::problem why) 
 
 std::string percent_encoded(std::string_view text) {
   constexpr char digits[] = "0123456789ABCDEF";
+  if (std::all_of(text.begin(), text.end(), is_unreserved)) return std::string(text);
   std::string made;
   made.reserve(text.size());
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (is_unreserved(byte)) {
+    if (is_unreserved(c)) {
       made.push_back(c);
     } else {
       made.push_back('%');

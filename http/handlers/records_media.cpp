@@ -135,6 +135,7 @@ std::string joined_header(const request& asked, std::string_view lower_name) {
 }
 
 core::result<body_form> body_form_of(const request& asked, accepted_forms taken) {
+  if (asked.header("content-type") == media_json) return body_form::json; // as nearly every client says it
   const auto given = parse_media_type(asked.header("content-type"));
   std::vector<std::string_view> names{media_json};
   if (taken.merge_patch) names.push_back("application/merge-patch+json");

@@ -32,6 +32,8 @@ response record_answer(const opened_write& opened, const eventstore::write_outco
   const bool created = item.status == core::item_status::created;
   const bool minimal = opened.preferences.returned == return_preference::minimal;
   response made;
+  constexpr std::size_t most_headers = 8;
+  made.headers.reserve(most_headers);
   made.status = created ? 201 : minimal ? 204 : 200;
   if (!minimal) {
     made.headers.emplace_back("Content-Type", "application/json");

@@ -8,6 +8,7 @@
 #include "core/problem.hpp"
 #include "core/utf8.hpp"
 #include <doctest/doctest.h>
+#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
@@ -114,6 +115,28 @@ TEST_CASE("ids: version 7 UUIDs grow strictly, also across threads") {
   CHECK(text[14] == '7');
   CHECK(std::string_view("89ab").find(text[19]) != std::string_view::npos);
   CHECK(make_record_id("CLT").starts_with("CLT-0"));
+}
+
+TEST_CASE("random: every byte is written, and no draw is like another, whatever the sizes and threads") {
+  std::mutex mutex;
+  std::set<std::string> seen; // pieces of eight bytes, of which no two among a million are alike by chance
+  std::size_t pieces = 0;
+  const auto draw = [&](unsigned seed) {
+    std::minstd_rand sizes(seed);
+    for (int turn = 0; turn < 2'000; ++turn) {
+      // Around the block's and the small draw's bounds too.
+      const std::size_t bytes = turn % 100 == 0 ? 4'000 + sizes() % 200 : 8 * (1 + sizes() % 40);
+      std::string drawn(bytes, '\0');
+      fill_random(reinterpret_cast<unsigned char*>(drawn.data()), bytes);
+      const std::lock_guard guard(mutex);
+      for (std::size_t at = 0; at + 8 <= bytes; at += 8, ++pieces)
+        seen.insert(drawn.substr(at, 8));
+    }
+  };
+  std::thread other(draw, 1u);
+  draw(2u);
+  other.join();
+  CHECK(seen.size() == pieces);
 }
 
 TEST_CASE("cursor: text and back") {

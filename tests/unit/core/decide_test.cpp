@@ -5,6 +5,10 @@
 #include "core/record.hpp"
 #include "core/validate.hpp"
 #include <doctest/doctest.h>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace synclog::core;
 
@@ -199,6 +203,46 @@ TEST_CASE("decide: a rolled back request leaves neither records nor unique value
   CHECK(log.state.find(clients(), "CLT-1") == nullptr);
   CHECK(log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})").outcome.status ==
         item_status::created);
+}
+
+TEST_CASE("decide: rolling back to any moment brings back every record and unique value as it was then") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  constexpr int ids = 4, references = 3;
+  using shown_state = std::vector<std::string>;
+  const auto show = [](const decision_state& state) {
+    shown_state shown;
+    for (int id = 0; id < ids; ++id) {
+      const auto* found = state.find(clients(), "C" + std::to_string(id));
+      shown.push_back(found == nullptr ? "none" : (found->live ? "live" : "gone") + found->doc);
+    }
+    const auto reference = *clients().field_index("reference_number");
+    for (int value = 0; value < references; ++value)
+      shown.emplace_back(state.holder(clients(), reference, "R" + std::to_string(value)));
+    return shown;
+  };
+  for (int round = 0; round < 50; ++round) {
+    bench log;
+    std::vector<std::pair<decision_state::mark_type, shown_state>> moments;
+    for (int step = 0; step < 30; ++step) {
+      moments.emplace_back(log.state.mark(), show(log.state));
+      const auto id = "C" + std::to_string(random() % ids);
+      if (random() % 4 == 0) {
+        log.remove(id.c_str());
+        continue;
+      }
+      const auto body = R"({"id":")" + id + R"(","full_name":"N)" + std::to_string(step) +
+                        R"(","reference_number":"R)" + std::to_string(random() % references) + "\"}";
+      log.save(body.c_str());
+    }
+    while (!moments.empty()) {
+      log.state.roll_back(moments.back().first);
+      CHECK(show(log.state) == moments.back().second);
+      for (auto skipped = random() % 5; skipped > 0 && !moments.empty(); --skipped)
+        moments.pop_back();
+    }
+  }
 }
 
 TEST_CASE("decide: deleting keeps the last state in the event, and versions count on") {

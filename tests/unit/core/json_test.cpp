@@ -105,6 +105,23 @@ TEST_CASE("json: escapes are undone and written minimally") {
                      "b") == "\"a\\u0001b\"");
 }
 
+TEST_CASE("json: every byte that must be escaped is, wherever it stands, and no other") {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    std::string written(1, c);
+    if (const auto letter = std::string_view("\b\f\n\r\t\"\\").find(c); letter != std::string_view::npos)
+      written = std::string("\\") + "bfnrt\"\\"[letter];
+    else if (byte < 0x20)
+      written = std::string("\\u00") + "01"[byte / 16] + "0123456789abcdef"[byte % 16];
+    // Neighbours that arithmetic on several bytes at once could take for something else.
+    for (const char around : {'v', '!', '#', '[', ']', ' ', '\x7f', '\x80', '\xff'})
+      for (std::size_t at = 0; at < 20; ++at) {
+        const std::string before(at, around), after(19 - at, around);
+        CHECK(json::quoted(before + c + after) == '"' + before + written + after + '"');
+      }
+  }
+}
+
 TEST_CASE("json: unquote undoes quoted for every text") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);

@@ -178,3 +178,15 @@ TEST_CASE("user agents: only a class is kept") {
   CHECK(handlers::user_agent_class("\x1b[31m") == "other");
   CHECK(handlers::user_agent_class("").empty());
 }
+
+TEST_CASE("links: every byte but the unreserved ones is percent-encoded, alone and among others") {
+  const std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    std::string written(1, c);
+    if (plain.find(c) == std::string_view::npos)
+      written = std::string("%") + "0123456789ABCDEF"[byte / 16] + "0123456789ABCDEF"[byte % 16];
+    CHECK(handlers::percent_encoded(std::string(1, c)) == written);
+    CHECK(handlers::percent_encoded(std::string("a-") + c + "~ z") == "a-" + written + "~%20z");
+  }
+}

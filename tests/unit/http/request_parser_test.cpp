@@ -219,6 +219,37 @@ TEST_CASE("scanner: target and headers have bounds of their own, exact to the by
   CHECK(verdict_of(8'193 + 64, 100) == code::uri_too_long);
 }
 
+TEST_CASE("parser: a control character is refused wherever it stands, every other byte of a value is taken") {
+  for (int byte = 1; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    if (c == '\r' || c == '\n') continue; // they end the line
+    const bool control = (byte < 0x20 && c != '\t') || byte == 0x7f;
+    for (std::size_t at = 1; at < 40; ++at) {
+      std::string value(40, 'v');
+      value[at] = c;
+      CAPTURE(byte);
+      CAPTURE(at);
+      const auto valued = read("GET / HTTP/1.1\r\nHost: a\r\nX-Any: " + value + "v\r\n\r\n");
+      CHECK(valued.done == !control);
+      if (control) CHECK(valued.refused.value().detail == "a header has a control character");
+      const auto targeted = read("GET /" + value + "v HTTP/1.1\r\nHost: a\r\n\r\n");
+      if (control) CHECK(targeted.refused.value().detail == "the request line has a control character");
+    }
+  }
+}
+
+TEST_CASE("parser: a header's name is made of letters, digits and a few marks") {
+  const std::string_view marks = "!#$%&'*+-.^_`|~";
+  for (int byte = 1; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    if (c == '\r' || c == '\n' || c == ':') continue; // the end of the line, and of the name
+    CAPTURE(byte);
+    const bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const auto named = read(std::string("GET / HTTP/1.1\r\nHost: a\r\nX") + c + "y: v\r\n\r\n");
+    CHECK(named.done == (letter || marks.find(c) != std::string_view::npos));
+  }
+}
+
 TEST_CASE("parser: a hundred headers are taken, one more is not") {
   const auto with = [](int count) {
     std::string text = "GET / HTTP/1.1\r\nHost: a\r\n";
