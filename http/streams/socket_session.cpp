@@ -39,6 +39,7 @@ enum close_code : std::uint16_t {
   normal = 1000,
   no_code = 1005,
   restart = 1012,
+  try_again_later = 1013,
   bad_request = 4400,
   too_slow = 4413
 };
@@ -215,8 +216,10 @@ asio::awaitable<void> socket_session::obey(const socket_reader::message& what) {
     reply(error_text(answer.error()));
     using code = core::problem_code;
     // Not the client's fault, and a page that subscribes when its socket opens would wait forever.
-    if (answer.error().code == code::database_unavailable || answer.error().code == code::overloaded)
+    if (answer.error().code == code::database_unavailable)
       say_bye("database_unavailable", close_code::restart, "database unavailable");
+    else if (answer.error().code == code::overloaded)
+      say_bye("overloaded", close_code::try_again_later, "overloaded");
     else
       note_bad_frame();
   }

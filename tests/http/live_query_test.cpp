@@ -186,6 +186,33 @@ TEST_CASE("live query: what has no meaning for it is refused") {
   CHECK(server.get("/api/nothing", as_stream).status == 404);
 }
 
+TEST_CASE("live query: a record whose earlier data was erased is taken away, one that was deleted is not") {
+  const server_fixture server;
+  save(server, R"({"id":"A","full_name":"Ann","branch":"north"})");
+  save(server, R"({"id":"B","full_name":"Bob","branch":"north"})");
+  CHECK(server.request("DELETE", "/api/clients/B").status == 200);
+  std::string cursor;
+  {
+    live first(server, "/api/clients?branch=north");
+    first.until("caught_up");
+    cursor = first.cursor;
+    CHECK(first.rows.count("A") == 1);
+  }
+  save(server, R"({"id":"B","full_name":"Bob","branch":"south"})");
+  save(server, R"({"id":"A","full_name":"Ann","branch":"south"})");
+  server.sql(R"(ALTER TABLE synclog.events DISABLE TRIGGER append_only;
+                UPDATE synclog.events e SET data_hash = synclog.data_hash(e), data = NULL, salt = NULL
+                WHERE record_id = 'A' AND version = 1;
+                ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only)");
+  live resumed(server, "/api/clients?branch=north",
+               {{"Accept", "text/event-stream"}, {"Last-Event-ID", cursor}});
+  resumed.until("hello");
+  const auto frame = resumed.next_telling();
+  CHECK(frame.name == "remove");
+  CHECK(frame.data == R"({"id":"A"})");
+  CHECK(resumed.next_telling().name == "caught_up");
+}
+
 TEST_CASE("live query: opened at any moment under writes, the fold of its frames ends at the list") {
   const server_fixture server;
   constexpr int queries = 100, openers = 4, writers = 3, ids = 400;
