@@ -204,15 +204,17 @@ class live_query final : public resting_stream {
 core::result<projections::list_query> open_query(const services& with, const request& asked) {
   const auto definition = find_entity(with, asked);
   if (!definition) return definition.error();
+  constexpr std::array<std::string_view, 1> single{"after"};
+  if (auto refused = refuse_repeated_parameters(asked, single)) return std::move(*refused);
   parameter_list params;
   for (const auto& [name, value] : asked.query) {
-    if (name == "limit" || name == "cursor")
+    if (name == "limit" || name == "cursor" || name == "at")
       return core::make_problem(core::problem_code::bad_request,
-                                name +
-                                    ": a live query has all rows of its result, in the client's own order");
+                                name + ": a live query has all rows of its result as they are now, in the "
+                                       "client's own order; known: the list's filters, search, sort, after");
     if (name != "after") params.emplace_back(name, value);
   }
-  return projections::parse_list_query(**definition, params, asked.caller);
+  return projections::parse_list_query(**definition, params, asked.caller, projections::list_use::live_query);
 }
 
 } // namespace

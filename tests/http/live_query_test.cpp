@@ -177,13 +177,17 @@ TEST_CASE("live query: it resumes without a snapshot, and starts anew from a voi
 
 TEST_CASE("live query: what has no meaning for it is refused") {
   const auto& server = server_fixture::shared();
-  for (const char* query :
-       {"?limit=5", "?cursor=x", "?at=3", "?brnch=north", "?after=nonsense", "?sort=nope"}) {
+  for (const char* query : {"?limit=5", "?cursor=x", "?at=3", "?brnch=north", "?after=nonsense", "?sort=nope",
+                            "?after=0&after=0"}) {
     const auto answer = server.get(std::string("/api/clients") + query, as_stream);
     CHECK_MESSAGE(answer.status == 400, query, ": ", answer.body);
     CHECK(answer.header("content-type") == "application/problem+json");
   }
   CHECK(server.get("/api/nothing", as_stream).status == 404);
+  const auto detail = at(server.get("/api/clients?brnch=north", as_stream).body, "/detail");
+  CHECK(detail.find("sort, after, and column[") != std::string::npos);
+  CHECK(detail.find("limit") == std::string::npos);
+  CHECK(detail.find("cursor") == std::string::npos);
 }
 
 TEST_CASE("live query: a record whose earlier data was erased is taken away, one that was deleted is not") {
