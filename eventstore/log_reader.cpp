@@ -14,13 +14,45 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The first statement of a page asks for few rows; their size tells how many more fit the bound.
-constexpr std::size_t first_rows = 32;
+// How many rows the next statement of a page asks for: few at first; their size tells how many more fit the
+// bound. By the largest seen, and at most four times as many: large ones may follow small ones.
+class page_growth {
+ public:
+  explicit page_growth(page_bounds bounds)
+      : bounds_(bounds), rows_(bounds.max_bytes > 0 ? std::min(first_rows, bounds.max_events) : 0) {}
+
+  std::size_t next_rows() const { return rows_; } // 0: the page is complete
+  std::size_t bytes_left() const { return bounds_.max_bytes - std::min(bytes_, bounds_.max_bytes); }
+
+  void took(std::size_t bytes) {
+    ++taken_;
+    bytes_ += bytes;
+    largest_ = std::max(largest_, bytes);
+  }
+  // `was_last`: the statement gave less than it was asked for.
+  void ended_statement(bool was_last) {
+    const auto room = bytes_left() / std::max<std::size_t>(1, largest_);
+    rows_ = was_last ? 0 : std::min({room, rows_ * 4, bounds_.max_events - taken_});
+  }
+
+ private:
+  static constexpr std::size_t first_rows = 32;
+  page_bounds bounds_;
+  std::size_t rows_, taken_ = 0, bytes_ = 0, largest_ = 0;
+};
 
 core::sha256_digest digest_of(std::string_view bytes) {
   core::sha256_digest digest{};
   std::memcpy(digest.data(), bytes.data(), std::min(bytes.size(), digest.size()));
   return digest;
+}
+
+record_state state_of_row(const pg::rows& rows, int row) {
+  using presence = record_state::presence;
+  if (rows.is_null(row, 0)) return {};
+  if (rows.text(row, 0) == "deleted") return {presence::deleted, {}};
+  if (rows.is_null(row, 1)) return {};
+  return {presence::live, std::string(rows.text(row, 1))};
 }
 
 asio::awaitable<core::uuid> read_log_id(pg::pool& reads, pg::deadline until) {
@@ -65,17 +97,15 @@ asio::awaitable<core::cursor> log_reader::head(pg::deadline until) {
 // False when `checked` and the log does not have `after`. The check travels with the first statement.
 asio::awaitable<bool> log_reader::append_page(std::vector<core::event>& events, core::cursor after,
                                               page_bounds bounds, bool checked, pg::deadline until) {
-  std::size_t bytes = 0;
-  std::size_t largest = 0;
+  page_growth growth(bounds);
   auto from = after.position;
-  auto wanted = std::min(first_rows, bounds.max_events);
-  while (events.size() < bounds.max_events && bytes < bounds.max_bytes) {
+  while (growth.next_rows() > 0) {
     pg::segment work;
     if (checked) {
       work.add(statements::hash_at, std::move(pg::params().int8(from.value)), pg::result_format::binary);
     }
     pg::params values;
-    values.int8(from.value).int8(static_cast<std::int64_t>(wanted));
+    values.int8(from.value).int8(static_cast<std::int64_t>(growth.next_rows()));
     work.add(statements::page_after, std::move(values), pg::result_format::binary);
     const auto answer = co_await reads_->run_read(std::move(work), until);
     if (checked) {
@@ -89,21 +119,11 @@ asio::awaitable<bool> log_reader::append_page(std::vector<core::event>& events, 
     const auto& rows = answer.results.back();
     for (int row = 0; row < rows.size(); ++row) {
       auto read = event_of_row(rows, row);
-      bytes += read.data.size() + read.meta.size();
-      largest = std::max(largest, read.data.size() + read.meta.size());
+      growth.took(read.data.size() + read.meta.size());
       from = read.position;
       events.push_back(std::move(read));
     }
-    if (static_cast<std::size_t>(rows.size()) < wanted) {
-      break;
-    }
-    // By the largest event seen, and at most four times as many: large events may follow small ones.
-    const auto room =
-        bounds.max_bytes > bytes ? (bounds.max_bytes - bytes) / std::max<std::size_t>(1, largest) : 0;
-    if (room == 0) {
-      break;
-    }
-    wanted = std::min({room, wanted * 4, bounds.max_events - events.size()});
+    growth.ended_statement(static_cast<std::size_t>(rows.size()) < growth.next_rows());
   }
   co_return true;
 }
@@ -125,31 +145,34 @@ log_reader::page_continuing(core::cursor after, page_bounds bounds, pg::deadline
   co_return events;
 }
 
-asio::awaitable<std::vector<std::optional<std::string>>>
-log_reader::docs_at(std::vector<record_version> wanted, pg::deadline until) {
-  std::vector<std::optional<std::string>> docs(wanted.size());
-  if (wanted.empty()) {
-    co_return docs;
-  }
-  std::vector<std::string_view> entities, ids;
-  std::vector<std::int64_t> versions;
-  for (const auto& one : wanted) {
-    entities.push_back(one.entity);
-    ids.push_back(one.record_id);
-    versions.push_back(one.version);
-  }
-  pg::params values;
-  values.text_array(entities).text_array(ids).int8_array(versions);
-  pg::segment work;
-  work.add(statements::docs_at, std::move(values), pg::result_format::binary);
-  const auto answer = co_await reads_->run_read(std::move(work), until);
-  const auto& rows = answer.results.at(0);
-  for (int row = 0; row < rows.size(); ++row) {
-    if (!rows.is_null(row, 1)) {
-      docs.at(static_cast<std::size_t>(rows.int8(row, 0) - 1)) = std::string(rows.text(row, 1));
+asio::awaitable<std::vector<record_state>> log_reader::states_at(std::vector<record_version> wanted,
+                                                                 std::size_t max_bytes, pg::deadline until) {
+  std::vector<record_state> states;
+  const page_bounds bounds{.max_events = wanted.size(), .max_bytes = max_bytes};
+  page_growth growth(bounds);
+  while (growth.next_rows() > 0) {
+    const auto begin = states.size(), asked = growth.next_rows();
+    std::vector<std::string_view> entities, ids;
+    std::vector<std::int64_t> versions;
+    for (std::size_t i = begin; i < begin + asked; ++i) {
+      entities.push_back(wanted[i].entity);
+      ids.push_back(wanted[i].record_id);
+      versions.push_back(wanted[i].version);
     }
+    pg::params values;
+    values.text_array(entities).text_array(ids).int8_array(versions);
+    values.int8(static_cast<std::int64_t>(growth.bytes_left()));
+    pg::segment work;
+    work.add(statements::states_at, std::move(values), pg::result_format::binary);
+    const auto answer = co_await reads_->run_read(std::move(work), until);
+    const auto& rows = answer.results.at(0);
+    for (int row = 0; row < rows.size(); ++row) {
+      states.push_back(state_of_row(rows, row));
+      growth.took(states.back().doc.size());
+    }
+    growth.ended_statement(static_cast<std::size_t>(rows.size()) < asked);
   }
-  co_return docs;
+  co_return states;
 }
 
 asio::awaitable<std::optional<core::event>> log_reader::at(core::position where, pg::deadline until) {

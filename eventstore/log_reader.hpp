@@ -4,6 +4,7 @@
 #include "eventstore/pg/pool.hpp"
 #include "eventstore/shared_head.hpp"
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,17 @@ struct page_bounds {
 struct record_version {
   std::string entity, record_id;
   std::int64_t version = 0;
+};
+
+// What the log says of a record at one of its versions.
+struct record_state {
+  enum class presence : std::uint8_t {
+    live,
+    deleted,
+    unknown, // the log lacks that event, or its data was erased
+  };
+  presence what = presence::unknown;
+  std::string doc; // of a live one
 };
 
 class log_reader {
@@ -39,10 +51,10 @@ class log_reader {
   boost::asio::awaitable<std::optional<core::event>> at(core::position where, pg::deadline until);
   // The cursor of a position of this history; empty beyond the head.
   boost::asio::awaitable<std::optional<core::cursor>> cursor_at(core::position where, pg::deadline until);
-  // The record's data at each of these versions, in their order; no value where that event is not there, was
-  // erased, or is a deletion. At most 10,000 at once.
-  boost::asio::awaitable<std::vector<std::optional<std::string>>> docs_at(std::vector<record_version> wanted,
-                                                                          pg::deadline until);
+  // The first of these, in their order, until their data exceed `max_bytes` (as stored, so compressed ones
+  // are larger) or all are there; at least one. Of those behind nothing is said: ask again.
+  boost::asio::awaitable<std::vector<record_state>> states_at(std::vector<record_version> wanted,
+                                                              std::size_t max_bytes, pg::deadline until);
   // Every event of one record, oldest first, after version `after`.
   boost::asio::awaitable<std::vector<core::event>> history(std::string entity, std::string record_id,
                                                            std::int64_t after_version, std::size_t max_events,

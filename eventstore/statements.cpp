@@ -53,11 +53,17 @@ const statement_ptr page_after = named("page_after", R"(
   SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
   FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint)");
 
-const statement_ptr docs_at = named("docs_at", R"(
-  SELECT k.ordinal, e.data
-  FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS k(entity, record_id, version, ordinal)
-  JOIN synclog.events e ON e.entity = k.entity AND e.record_id = k.record_id AND e.version = k.version
-  WHERE e.action <> 'deleted')");
+// pg_column_size() does not fetch what is stored out of line.
+const statement_ptr states_at = named("states_at", R"(
+  SELECT s.action, s.data
+  FROM (
+    SELECT k.ordinal, e.action, CASE WHEN e.action <> 'deleted' THEN e.data END AS data,
+           sum(CASE WHEN e.action <> 'deleted' THEN pg_column_size(e.data) END)
+             OVER (ORDER BY k.ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS k(entity, record_id, version, ordinal)
+    LEFT JOIN synclog.events e ON e.entity = k.entity AND e.record_id = k.record_id AND e.version = k.version) s
+  WHERE coalesce(s.bytes_before, 0) < $4::bigint
+  ORDER BY s.ordinal)");
 
 const statement_ptr event_at = named("event_at", R"(
   SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash

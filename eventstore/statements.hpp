@@ -21,9 +21,9 @@ extern const statement_ptr notify_head;
 extern const statement_ptr hash_at;    // $1 position -> hash
 extern const statement_ptr data_at;    // $1 positions -> position, data
 extern const statement_ptr page_after; // $1 position, $2 count -> a whole event a row
-extern const statement_ptr
-    docs_at; // $1 entities, $2 ids, $3 versions -> ordinal (from 1), data; deleted ones have no row
-extern const statement_ptr event_at;       // $1 position
+extern const statement_ptr states_at;  // $1 entities, $2 ids, $3 versions, $4 bytes -> action, data, in their
+                                       // order, as far as they fit
+extern const statement_ptr event_at;   // $1 position
 extern const statement_ptr record_history; // $1 entity, $2 id, $3 version, $4 count
 
 inline constexpr const char* head_channel = "synclog_head";

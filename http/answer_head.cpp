@@ -130,6 +130,8 @@ std::string_view reason_of(unsigned status) {
     return "Unprocessable Content";
   case 424:
     return "Failed Dependency";
+  case 426:
+    return "Upgrade Required";
   case 428:
     return "Precondition Required";
   case 429:

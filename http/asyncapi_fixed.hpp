@@ -30,6 +30,7 @@ inline constexpr std::string_view socket_channel_head = R"json(
 "bindings":{"ws":{"method":"GET","bindingVersion":"0.1.0"}},
 "x-close-codes":{
  "1012":"The server restarts: come back after bye's retry_ms and go on from the last cursor.",
+ "1013":"The server has all the different subscriptions it can carry: come back after bye's retry_ms.",
  "4400":"Too many frames that are no requests.",
  "4401":"The token is missing, expired or revoked.",
  "4403":"The token may not do this.",
@@ -138,7 +139,7 @@ inline constexpr std::string_view schemas = R"json(
  "properties":{"reason":{"type":"string","examples":["other_history","beyond_head"]},
   "cursor":{"$ref":"#/components/schemas/cursor"}}},
 "bye":{"type":"object","required":["reason"],
- "properties":{"reason":{"type":"string","examples":["restart","too_slow"]},
+ "properties":{"reason":{"type":"string","examples":["restart","too_slow","database_unavailable","overloaded"]},
   "retry_ms":{"type":"integer","minimum":0,"description":"When to come back."}}},
 "envelope":{"type":"object",
  "description":"One change of one record. Subscribers that hold a cursor at or beyond `previous` have missed nothing.",

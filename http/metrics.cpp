@@ -94,6 +94,8 @@ std::vector<prometheus::MetricFamily> metrics::collect() const {
   };
   gauge("synclog_http_connections", "Open connections.", static_cast<double>(connections.load()));
   gauge("synclog_http_streams", "Open streams.", static_cast<double>(streams.load()));
+  gauge("synclog_http_waiting_writes", "Writes that wait for room in their client's socket.",
+        static_cast<double>(waiting_writes.load()));
   counter("synclog_http_accepted_total", "Connections accepted.", accepted);
   counter("synclog_http_refused_connections_total", "Connections over the bound, answered 503.",
           refused_connections);
@@ -102,6 +104,9 @@ std::vector<prometheus::MetricFamily> metrics::collect() const {
   counter("synclog_http_timeouts_total", "Connections cut because nothing moved in time.", timeouts);
   counter("synclog_http_aborted_answers_total", "Answers that broke off after they had begun.",
           aborted_answers);
+  counter("synclog_http_stalled_cuts_total",
+          "Of the connections cut, those whose client took too little of its answer; streams too.",
+          stalled_cuts);
   counter("synclog_http_received_body_bytes_total", "Bytes of request bodies.", received_bytes);
   counter("synclog_http_sent_bytes_total", "Bytes of answers, heads included.", sent_bytes);
   families::append_process(out);

@@ -42,9 +42,9 @@ class metrics {
   void answered(const sample& what);
 
   // Gauges and counters of the connection layer; written by server and sessions.
-  std::atomic<std::int64_t> connections{0}, streams{0};
+  std::atomic<std::int64_t> connections{0}, streams{0}, waiting_writes{0};
   std::atomic<std::uint64_t> accepted{0}, refused_connections{0}, accept_failures{0}, timeouts{0},
-      aborted_answers{0};
+      aborted_answers{0}, stalled_cuts{0};
   std::atomic<std::uint64_t> received_bytes{0}, sent_bytes{0};
 
   // Further families, asked at each scrape: for parts that the server does not know of.

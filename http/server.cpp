@@ -86,6 +86,7 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::awaitable<void> recover(listener& from, error_code ec, std::chrono::milliseconds& backoff);
   void admit(tcp::socket socket);
   asio::awaitable<void> sweep_loop();
+  std::size_t check_deadlines(clock::time_point now);
   asio::awaitable<void> stop(clock::time_point until);
   asio::awaitable<bool> all_ended(clock::time_point until);
   std::vector<std::shared_ptr<session>> living();
@@ -217,11 +218,16 @@ asio::awaitable<void> server::impl::sweep_loop() {
     sweep.expires_after(interval);
     error_code ec;
     co_await sweep.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-    const clock::time_point now = clock::now();
-    const std::lock_guard guard(mutex);
-    for (const auto& one : sessions)
-      one->check_deadline(now);
+    check_deadlines(clock::now());
   }
+}
+
+std::size_t server::impl::check_deadlines(clock::time_point now) {
+  const std::lock_guard guard(mutex);
+  std::size_t passed = 0;
+  for (const auto& one : sessions)
+    passed += one->check_deadline(now) ? 1 : 0;
+  return passed;
 }
 
 asio::awaitable<bool> server::impl::all_ended(clock::time_point until) {
@@ -288,6 +294,10 @@ std::vector<tcp::endpoint> server::endpoints() const {
 
 asio::awaitable<void> server::stop(clock::time_point until) {
   return impl_->stop(until);
+}
+
+std::size_t server::check_deadlines(clock::time_point now) {
+  return impl_->check_deadlines(now);
 }
 
 std::size_t server::open_sessions() const {

@@ -50,6 +50,9 @@ class server {
   boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point until);
 
   std::size_t open_sessions() const; // any thread
+  // What the sweep does every now and then: sessions whose deadline lies before `now` end, or show why not.
+  // Returns how many they were; each is looked at once until it has a deadline again. Any thread.
+  std::size_t check_deadlines(std::chrono::steady_clock::time_point now);
 
  private:
   struct impl;

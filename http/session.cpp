@@ -249,13 +249,15 @@ void session::arm(clock::time_point when) {
   deadline_.store(armed_, std::memory_order_relaxed);
 }
 
-void session::check_deadline(clock::time_point now) {
+bool session::check_deadline(clock::time_point now) {
   clock::rep seen = deadline_.load(std::memory_order_relaxed);
-  if (seen > now.time_since_epoch().count()) return;
+  if (seen > now.time_since_epoch().count()) return false;
   const clock::rep never = clock::time_point::max().time_since_epoch().count();
-  if (!deadline_.compare_exchange_strong(seen, never, std::memory_order_relaxed)) return;
+  if (!deadline_.compare_exchange_strong(seen, never, std::memory_order_relaxed)) return false;
   auto expire = [self = shared_from_this(), seen] {
     if (self->armed_ != seen) return; // it moved on in the meantime
+    if (self->client_takes_bytes()) return self->arm_in(self->context_->limits.progress_timeout);
+    if (self->progress_.waits()) self->note_stalled_cut();
     self->context_->stats.timeouts.fetch_add(1, std::memory_order_relaxed);
     self->broken_ = true;
     if (self->output_.empty() && !self->exchange_)
@@ -264,6 +266,7 @@ void session::check_deadline(clock::time_point now) {
       self->reset_now();
   };
   asio::post(socket_.get_executor(), std::move(expire));
+  return true;
 }
 
 void session::drain() {

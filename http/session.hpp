@@ -7,6 +7,7 @@
 #include "http/request_parser.hpp"
 #include "http/session_context.hpp"
 #include "http/taken_connection.hpp"
+#include "http/write_progress.hpp"
 #include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
@@ -38,8 +39,9 @@ class session final : public responder, public std::enable_shared_from_this<sess
   boost::asio::awaitable<ending> resume();
   boost::asio::any_io_executor executor() { return socket_.get_executor(); }
 
-  // Closes the connection when its deadline has passed. Any thread; called by the server every now and then.
-  void check_deadline(std::chrono::steady_clock::time_point now);
+  // Closes the connection when its deadline has passed, which makes it true. Any thread; called by the server
+  // every now and then.
+  bool check_deadline(std::chrono::steady_clock::time_point now);
   // The server drains: closes it when no request is under way, tells a stream. Any thread.
   void drain();
   // Closes it whatever it is doing. Any thread.
@@ -110,6 +112,9 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void watch_peer();
   void note_peer_closed();
   bool nothing_to_read();
+  std::size_t unacknowledged() const;
+  bool client_takes_bytes();
+  void note_stalled_cut();
 
   // a stream without its handler (session_rest.cpp)
   boost::asio::awaitable<bool> go_on();
@@ -130,6 +135,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::string output_; // heads and small bodies that wait to be written
   std::unique_ptr<exchange> exchange_;
   std::size_t pushed_without_waiting_ = 0;
+  write_progress progress_; // of the write that waits for room
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;
   // While the stream is at rest the mutex guards it and all that its step() touches: the socket, output_,

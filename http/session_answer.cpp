@@ -1,12 +1,16 @@
 // The writing side of a connection: answers, streamed bodies, and what a handler may ask of its responder.
 #include "http/long_wait.hpp"
 #include "http/session.hpp"
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 
 namespace synclog::http {
 namespace {
@@ -19,6 +23,9 @@ constexpr std::size_t copied_body_bytes = 16u << 10; // smaller bodies join thei
 constexpr std::size_t held_back_bytes = 64u
                                         << 10;   // answers of pipelined requests that may wait for each other
 constexpr std::size_t stream_buffer_bytes = 256; // what an idle stream keeps of its buffer
+// What the kernel may hold for a stream (it doubles the number): left to itself it grows to megabytes for a
+// client that does not read, and resuming takes long.
+constexpr int stream_send_bytes = 128 << 10;
 constexpr std::size_t fair_share_bytes = 512u << 10; // written without waiting before others get their turn
 
 bool has_no_body(unsigned status) {
@@ -162,9 +169,13 @@ boost::asio::awaitable<void> session::flush(std::string_view body, std::string_v
   while (!push(rest)) {
     error_code ec;
     if (!broken_) {
+      progress_.begin(unacknowledged());
       arm_in(context_->limits.progress_timeout);
+      context_->stats.waiting_writes.fetch_add(1, std::memory_order_relaxed);
       co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(asio::use_awaitable, ec));
+      context_->stats.waiting_writes.fetch_sub(1, std::memory_order_relaxed);
       disarm();
+      progress_.end();
       pushed_without_waiting_ = 0;
     }
     if (ec || broken_) {
@@ -179,6 +190,29 @@ boost::asio::awaitable<void> session::flush(std::string_view body, std::string_v
     pushed_without_waiting_ = 0;
     co_await asio::post(socket_.get_executor(), asio::use_awaitable);
   }
+}
+
+// What the client's side has not acknowledged yet.
+std::size_t session::unacknowledged() const {
+  int bytes = 0;
+  auto& socket = const_cast<tcp::socket&>(socket_); // native_handle() is not const
+  if (::ioctl(socket.native_handle(), SIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<std::size_t>(std::max(bytes, 0));
+}
+
+bool session::client_takes_bytes() {
+  return progress_.waits() && socket_.is_open() && progress_.look(unacknowledged());
+}
+
+void session::note_stalled_cut() {
+  context_->stats.stalled_cuts.fetch_add(1, std::memory_order_relaxed);
+  const auto count = context_->stalled_cuts.note(clock::now());
+  if (!count) return;
+  const route* found = exchange_ ? exchange_->target.found : nullptr;
+  spdlog::warn("cut {} {} whose client took less than {} bytes in {} s; the last one: {}", *count,
+               *count == 1 ? "answer" : "answers", write_progress::least_bytes,
+               context_->limits.progress_timeout.count(),
+               found != nullptr ? found->pattern : std::string_view("no route"));
 }
 
 void session::abort() {
@@ -210,6 +244,8 @@ bool session::become_stream() {
   context_->stats.streams.fetch_add(1, std::memory_order_relaxed);
   current.is_stream = true;
   current.keep_alive = false;
+  error_code ignored; // then the kernel decides
+  socket_.set_option(asio::socket_base::send_buffer_size(stream_send_bytes), ignored);
   current.parser->request().until = clock::time_point::max();
   return true;
 }

@@ -6,9 +6,11 @@
 #include "http/request_guard.hpp"
 #include "http/request_parser.hpp"
 #include "http/router.hpp"
+#include "http/seldom.hpp"
 #include "http/services.hpp"
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -39,6 +41,7 @@ struct session_context {
   std::atomic<bool> draining{false};
   body_budget bodies;
   std::atomic<std::size_t> streams{0};
+  seldom stalled_cuts{std::chrono::seconds(10)};
   // Runs session::resume() on its strand, later. Set before the first session; any thread.
   std::function<void(std::shared_ptr<session>)> resume;
 };

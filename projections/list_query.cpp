@@ -70,7 +70,8 @@ std::vector<std::string> filter_names(const core::entity& definition) {
 
 class list_query_parser {
  public:
-  list_query_parser(const core::entity& definition, const core::scope& caller) : definition_(definition) {
+  list_query_parser(const core::entity& definition, const core::scope& caller, list_use use)
+      : definition_(definition), use_(use) {
     query_.definition = &definition;
     query_.caller = caller;
   }
@@ -201,16 +202,21 @@ class list_query_parser {
   std::string known() const {
     std::vector<std::string> names = filter_names(definition_);
     if (!definition_.search_fields.empty()) names.emplace_back("search");
-    for (const char* name : {"sort", "limit", "cursor", "at", "id"})
-      names.emplace_back(name);
+    const std::vector<std::string> others =
+        use_ == list_use::live_query ? std::vector<std::string>{"sort", "after"}
+                                     : std::vector<std::string>{"sort", "limit", "cursor", "at", "id"};
+    names.insert(names.end(), others.begin(), others.end());
     return fmt::format("{}, and column[gte|gt|lte|lt|ne] for {}", fmt::join(names, ", "),
                        fmt::join(column_names(definition_), ", "));
   }
 
   refusal unknown(const std::string& name) const {
     std::vector<std::string> names = filter_names(definition_);
-    for (const char* other : {"search", "sort", "limit", "cursor"})
-      names.emplace_back(other);
+    names.insert(names.end(), {"search", "sort"});
+    if (use_ == list_use::pages)
+      names.insert(names.end(), {"limit", "cursor"});
+    else
+      names.emplace_back("after");
     return bad(fmt::format("unknown parameter \"{}\"{}; known: {}", name, suggestion(name, names), known()));
   }
 
@@ -243,6 +249,7 @@ class list_query_parser {
   }
 
   const core::entity& definition_;
+  const list_use use_;
   list_query query_;
   std::vector<std::string> names_;  // of the filters' parameters, beside query_.filters
   std::vector<std::string> single_; // of the others that have come
@@ -253,8 +260,8 @@ class list_query_parser {
 } // namespace
 
 core::result<list_query> parse_list_query(const core::entity& definition, std::span<const parameter> params,
-                                          const core::scope& caller) {
-  return list_query_parser(definition, caller).run(params);
+                                          const core::scope& caller, list_use use) {
+  return list_query_parser(definition, caller, use).run(params);
 }
 
 } // namespace synclog::projections

@@ -39,11 +39,14 @@ struct list_query {
       canonical; // normalised text of the query (with the entity, without caller and cursor): for ETags
 };
 
+// What the rows are asked for; it says which parameters are known.
+enum class list_use : std::uint8_t { pages, live_query };
+
 // `params` are decoded query parameters in order, without those that the handler takes itself (`id`, `at`,
 // `after`). All problems are bad_request and name the parameter.
 core::result<list_query> parse_list_query(const core::entity& definition,
                                           std::span<const std::pair<std::string, std::string>> params,
-                                          const core::scope& caller);
+                                          const core::scope& caller, list_use use = list_use::pages);
 
 // The opaque page cursor for Link rel=next: made from the last row's order values; bound to `canonical`
 // (another query's cursor is refused).

@@ -320,6 +320,17 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->envname("SYNCLOG_MAX_STREAMS")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  serve
+      ->add_option(
+          "--max-channels", options->streams.max_channels,
+          "different filters among the open event streams, at most a quarter of them naming no record ids")
+      ->envname("SYNCLOG_MAX_CHANNELS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  serve->add_option("--max-live-queries", options->streams.max_live_queries, "different open live queries")
+      ->envname("SYNCLOG_MAX_LIVE_QUERIES")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   serve->add_option("--feed-ring", options->feed.ring_bytes, "bytes of the newest events held in memory")
       ->envname("SYNCLOG_FEED_RING")
       ->check(CLI::PositiveNumber)

@@ -25,6 +25,8 @@ asio::awaitable<void> events(const services& with, const request& asked, respond
   const bool live = offers[*form] == media_sse;
   auto refused = live ? refuse_unknown_parameters(asked, stream_parameters)
                       : refuse_unknown_parameters(asked, page_parameters);
+  constexpr std::array<std::string_view, 2> single{"after", "limit"};
+  if (!refused) refused = refuse_repeated_parameters(asked, single);
   if (refused) {
     co_await send_problem(answer, std::move(*refused));
     co_return;

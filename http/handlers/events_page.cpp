@@ -83,14 +83,15 @@ class page_scan {
   std::size_t scanned_ = 0;
 };
 
+// 400 with a code of its own, the word of a stream's `resync`: the client must reload, not mend its request.
 response refuse_start(const streams::stream_start& start) {
   const auto head = core::to_string(start.at);
-  auto made = problem_answer(core::make_problem(core::problem_code::bad_request,
-                                                fmt::format("after: {}: reload, and go on from {}",
-                                                            start.check == streams::start_check::beyond_head
-                                                                ? "the log does not reach this cursor"
-                                                                : "this cursor belongs to another history",
-                                                            head)));
+  const bool beyond = start.check == streams::start_check::beyond_head;
+  const auto* why = beyond ? "the log does not reach this cursor" : "this cursor belongs to another history";
+  auto made = problem_answer(core::make_problem(core::problem_code::bad_request, why));
+  made.body = fmt::format(R"({{"type":"/problems/{0}","title":"The cursor is void","status":400,)"
+                          R"("detail":"after: {1}: reload, and go on from {2}","code":"{0}"}})",
+                          streams::to_string(start.check), why, head);
   made.headers.emplace_back("Sync-Position", head);
   return made;
 }

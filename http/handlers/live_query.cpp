@@ -7,6 +7,7 @@
 #include "http/handlers/page_sizer.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/sse.hpp"
+#include "http/streams/hub.hpp"
 #include "http/streams/live_view.hpp"
 #include "http/streams/sse_stream.hpp"
 #include "projections/list_query.hpp"
@@ -47,6 +48,14 @@ class live_query final : public resting_stream {
         view_(std::make_shared<const streams::live_view>(query_)),
         stream_(with, answer, streams::stream_kind::live_query) {}
 
+  // First: the problem when this server cannot carry the stream.
+  std::optional<core::problem> open() {
+    auto joined = with_.streams.join(view_, stream_.wake());
+    if (!joined) return joined.error();
+    channel_ = std::move(*joined);
+    return std::nullopt;
+  }
+
   // `start` no value: from a snapshot. Throws before anything is sent when the first page cannot be read.
   asio::awaitable<void> begin(std::optional<streams::stream_start> start) {
     std::string out;
@@ -78,6 +87,7 @@ class live_query final : public resting_stream {
       if (!why) co_return true;
       if (*why != ending::history_changed) break;
       why.reset();
+      channel_ = source_->give_channel();
       source_.reset();
       std::string out;
       note_resync(out, "other_history", with_.feed.head());
@@ -92,9 +102,9 @@ class live_query final : public resting_stream {
 
   void follow() {
     source_.emplace(
-        with_, view_,
+        with_, std::move(channel_),
         streams::subscription_start{.at = at_, .generation = generation_, .ends_with_history = true},
-        stream_.wake());
+        view_->format());
   }
 
   // Nothing may be resumed before the snapshot that follows is complete.
@@ -167,11 +177,12 @@ class live_query final : public resting_stream {
         return event.entity == query_.definition->name && event.version > 1;
       };
       const auto before = co_await streams::read_docs_before(with_.log, page.events, wants);
-      if (!before.is_complete) throw std::runtime_error("the log cannot be read");
-      for (const auto& [position, doc] : before.docs)
-        if (position_in(doc) <= at_.position.value && view_->filter().matches(doc))
-          view_->format().append_row(out, "snapshot", nullptr, doc);
-      at = page.end;
+      if (!before.is_read) throw std::runtime_error("the log cannot be read");
+      for (const auto& [position, state] : before.states)
+        if (state.what == eventstore::record_state::presence::live &&
+            position_in(state.doc) <= at_.position.value && view_->filter().matches(state.doc))
+          view_->format().append_row(out, "snapshot", nullptr, state.doc);
+      at = page.events[before.covers - 1]->at;
       if (!out.empty()) co_await stream_.write(out);
       out.clear();
     }
@@ -182,6 +193,7 @@ class live_query final : public resting_stream {
   projections::list_query query_;
   std::shared_ptr<const streams::live_view> view_;
   streams::sse_stream stream_;
+  streams::hub::membership channel_;            // until source_ has it
   std::optional<streams::subscription> source_; // none: a snapshot comes first
   std::optional<projections::list_page> first_; // of the snapshot, read before the answer began
   core::cursor at_;                             // of the snapshot, or where it resumes
@@ -192,15 +204,17 @@ class live_query final : public resting_stream {
 core::result<projections::list_query> open_query(const services& with, const request& asked) {
   const auto definition = find_entity(with, asked);
   if (!definition) return definition.error();
+  constexpr std::array<std::string_view, 1> single{"after"};
+  if (auto refused = refuse_repeated_parameters(asked, single)) return std::move(*refused);
   parameter_list params;
   for (const auto& [name, value] : asked.query) {
-    if (name == "limit" || name == "cursor")
+    if (name == "limit" || name == "cursor" || name == "at")
       return core::make_problem(core::problem_code::bad_request,
-                                name +
-                                    ": a live query has all rows of its result, in the client's own order");
+                                name + ": a live query has all rows of its result as they are now, in the "
+                                       "client's own order; known: the list's filters, search, sort, after");
     if (name != "after") params.emplace_back(name, value);
   }
-  return projections::parse_list_query(**definition, params, asked.caller);
+  return projections::parse_list_query(**definition, params, asked.caller, projections::list_use::live_query);
 }
 
 } // namespace
@@ -235,6 +249,11 @@ asio::awaitable<void> answer_live_query(const services& with, const request& ask
     co_return;
   }
   auto live = std::make_unique<live_query>(with, asked, answer, std::move(*query));
+  auto refused = live->open();
+  if (refused) {
+    co_await send_problem(answer, std::move(*refused));
+    co_return;
+  }
   co_await live->begin(std::move(start));
   answer.rest(std::move(live));
 }

@@ -41,6 +41,14 @@ std::optional<core::problem> refuse_unknown_parameters(const request& asked,
   return std::nullopt;
 }
 
+std::optional<core::problem> refuse_repeated_parameters(const request& asked,
+                                                        std::span<const std::string_view> single) {
+  for (const auto& name : single)
+    if (parameter_values(asked, name).size() > 1)
+      return core::make_problem(core::problem_code::bad_request, fmt::format("{}: given twice", name));
+  return std::nullopt;
+}
+
 std::vector<std::string> parameter_values(const request& asked, std::string_view name) {
   std::vector<std::string> values;
   for (const auto& [given, value] : asked.query)

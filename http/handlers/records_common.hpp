@@ -20,6 +20,10 @@ core::result<const core::entity*> find_entity(const services& with, const reques
 std::optional<core::problem> refuse_unknown_parameters(const request& asked,
                                                        std::span<const std::string_view> known);
 
+// bad_request when one of `single` is given twice: which one would count?
+std::optional<core::problem> refuse_repeated_parameters(const request& asked,
+                                                        std::span<const std::string_view> single);
+
 // Every value of a parameter, in order.
 std::vector<std::string> parameter_values(const request& asked, std::string_view name);
 

@@ -21,26 +21,33 @@ byte_ring::byte_ring(core::position base, std::size_t max_bytes)
 byte_ring::block& byte_ring::block_for(std::size_t frame_bytes) {
   if (!blocks_.empty()) {
     block& newest = *blocks_.back();
-    if (newest.capacity - newest.used >= frame_bytes) return newest;
+    if (newest.has_room_for(frame_bytes)) return newest;
   }
   auto made = std::make_shared<block>(std::max(frame_bytes, next_capacity_));
   next_capacity_ = std::min(next_capacity_ * 2, largest_block_bytes);
   made->previous = last_;
-  bytes_ += made->capacity;
+  bytes_ += made->bytes();
   blocks_.push_back(std::move(made));
+  return *blocks_.back();
+}
+
+void byte_ring::keep_bound() {
   while (bytes_ > max_bytes_ && blocks_.size() > 1)
     drop_oldest();
-  return *blocks_.back();
 }
 
 void byte_ring::append(const core::cursor& at, clock::time_point known_at, std::string_view frame) {
   block& into = block_for(frame.size());
   // Readers of this block may be sending what lies before `used`: bytes there are never written again.
   std::memcpy(into.data.get() + into.used, frame.data(), frame.size());
+  const auto before = into.bytes();
+  // The one thing that can fail comes first: afterwards the frame is there, or nothing of it.
+  into.marks.push_back({at.position.value, static_cast<std::uint32_t>(into.used + frame.size()), known_at});
+  bytes_ += into.bytes() - before;
   into.used += frame.size();
-  into.marks.push_back({at.position.value, static_cast<std::uint32_t>(into.used), known_at});
   into.last = at;
   last_ = at.position;
+  keep_bound();
 }
 
 std::optional<byte_ring::slice> byte_ring::after(core::position where) const {
@@ -71,7 +78,7 @@ std::optional<byte_ring::slice> byte_ring::after(core::position where) const {
 bool byte_ring::drop_oldest() {
   if (blocks_.empty()) return false;
   complete_from_ = blocks_.front()->last.position;
-  bytes_ -= blocks_.front()->capacity;
+  bytes_ -= blocks_.front()->bytes();
   blocks_.pop_front();
   if (blocks_.empty()) next_capacity_ = smallest_block_bytes;
   return true;

@@ -52,6 +52,12 @@ class byte_ring {
   };
   struct block {
     explicit block(std::size_t bytes);
+    // With what tells its frames apart: of small frames that is more than they are.
+    std::size_t bytes() const { return capacity + marks.capacity() * sizeof(frame_mark); }
+    // Never more marks than frames' bytes: the newest block is kept whatever the bound.
+    bool has_room_for(std::size_t frame_bytes) const {
+      return capacity - used >= frame_bytes && (marks.size() + 1) * sizeof(frame_mark) <= capacity;
+    }
     std::unique_ptr<char[]> data;
     std::size_t capacity = 0, used = 0;
     std::vector<frame_mark> marks;
@@ -60,10 +66,11 @@ class byte_ring {
   };
 
   block& block_for(std::size_t frame_bytes);
+  void keep_bound();
 
   std::size_t max_bytes_;
   std::deque<std::shared_ptr<block>> blocks_;
-  std::size_t bytes_ = 0;         // capacity of all blocks
+  std::size_t bytes_ = 0;         // of all blocks
   std::size_t next_capacity_ = 0; // grows with the stream's rate, so that quiet streams hold little
   core::position complete_from_;  // frames behind it are all here
   core::position last_;           // of the newest frame, or the base

@@ -20,12 +20,13 @@ void channel::count_bytes() {
 bool channel::append(const eventstore::feed_event& event, const docs_before& before) {
   thread_local std::string frame;
   frame.clear();
-  // Only the hub appends, so `previous` does not change in between.
+  // Only its follower appends, so `previous` does not change in between.
   core::position previous;
   {
     const std::lock_guard guard(mutex_);
     previous = ring_.previous();
   }
+  if (event.at.position <= previous) return false; // of a round that broke off and is repeated
   if (!view_->append(frame, event, previous, before)) return false;
   const std::lock_guard guard(mutex_);
   ring_.append(event.at, event.known_at, frame);

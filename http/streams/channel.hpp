@@ -1,6 +1,6 @@
 // One stream as all its subscribers share it: a view, the ring of its newest frames, and the bells of its
 // subscribers, in groups: ringing is also writing for those at rest, and whoever joins or leaves waits for
-// one group at most. Thread-safe: the hub appends, sessions take.
+// one group at most. Thread-safe: a follower appends, sessions take.
 #pragma once
 #include "http/streams/bell.hpp"
 #include "http/streams/byte_ring.hpp"
@@ -25,7 +25,8 @@ class channel {
 
   const stream_view& view() const { return *view_; }
 
-  // The hub's calls, in the order of the log. True when the event belongs to the stream.
+  // The follower's calls, in the order of the log. True when the event belongs to the stream and was not
+  // there.
   bool append(const eventstore::feed_event& event, const docs_before& before);
   void restart(core::position base);
   bool drop_oldest();
@@ -43,10 +44,10 @@ class channel {
   // How many were rung.
   std::size_t ring_bells(std::size_t group) const;
 
-  // The hub's own notes, under its lock.
+  // The follower's own notes, under its lock.
   std::size_t members = 0;
   std::uint64_t last_visit = 0; // of the index
-  bool touched = false;         // frames were appended in this round
+  bool touched = false;         // frames were appended, and it is remembered for ringing
 
  private:
   // After each change of the ring, under its lock.

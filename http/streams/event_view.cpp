@@ -34,6 +34,11 @@ std::shared_ptr<const wire_format> shared_sse_format() {
   return {std::shared_ptr<const wire_format>(), &sse_format()}; // lives as long as the program
 }
 
+std::shared_ptr<const wire_format> shared_socket_format() {
+  static const auto only = std::make_shared<const socket_format>();
+  return only;
+}
+
 event_view::event_view(core::event_filter filter, std::shared_ptr<const wire_format> format)
     : filter_(std::move(filter)), format_(std::move(format)), key_(key_of(filter_, *format_)) {}
 

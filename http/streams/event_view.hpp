@@ -13,6 +13,7 @@ class event_view final : public stream_view {
   std::string key() const override { return key_; }
   stream_interest interest() const override;
   const wire_format& format() const override { return *format_; }
+  bool may_want_before() const override { return false; }
   bool wants_before(const eventstore::feed_event&) const override { return false; }
   bool append(std::string& out, const eventstore::feed_event& event, core::position previous,
               const docs_before& before) const override;
@@ -23,7 +24,8 @@ class event_view final : public stream_view {
   std::string key_;
 };
 
-// The format of server-sent events as a view holds it.
+// The two formats as views hold them.
 std::shared_ptr<const wire_format> shared_sse_format();
+std::shared_ptr<const wire_format> shared_socket_format();
 
 } // namespace synclog::http::streams

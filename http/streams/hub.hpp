@@ -1,26 +1,19 @@
-// Follows the feed for all subscribers: each new event is encoded once for every stream that it belongs to,
-// and those who wait are woken. One coroutine on a strand of its own; a few milliseconds of gathering under
-// load turn a hundred small writes into one. Thread-safe.
+// Where subscribers find their channels: those of events and those of live queries are filled by a follower
+// each, so that nobody waits for a question that only the others have. Thread-safe.
 #pragma once
+#include "core/problem.hpp"
 #include "eventstore/feed.hpp"
 #include "eventstore/log_reader.hpp"
 #include "http/streams/bell.hpp"
 #include "http/streams/channel.hpp"
 #include "http/streams/counters.hpp"
+#include "http/streams/follower.hpp"
+#include "http/streams/hub_options.hpp"
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
 #include <memory>
 
 namespace synclog::http::streams {
-
-struct hub_options {
-  std::size_t ring_bytes = 64u << 20;   // of ready frames, all streams together
-  std::size_t channel_bytes = 4u << 20; // of one stream
-  // Under load: from the beginning of one round to the next, unless writing to all takes longer.
-  std::chrono::milliseconds longest_pause{8};
-  std::size_t lanes = 0; // threads that write to subscribers at rest at the same time; 0 = half of the cores
-};
 
 class hub {
  public:
@@ -35,33 +28,28 @@ class hub {
   // After the last subscriber has left.
   boost::asio::awaitable<void> stop();
 
-  // How far the streams have been filled, in which history.
-  struct place {
-    core::cursor at;
-    std::uint64_t generation = 0; // of the feed
-  };
-  place where() const;
-
   // A subscriber's part in a channel; leaves it on destruction.
   class membership {
    public:
     membership() = default;
-    membership(hub& owner, channel_ptr joined, bell& rung);
+    membership(follower& filled_by, channel_ptr joined, bell& rung);
     ~membership();
     membership(membership&& other) noexcept;
     membership& operator=(membership&& other) noexcept;
     const channel& shared() const { return *channel_; }
+    // How far the channel has been filled.
+    stream_place where() const { return follower_->where(); }
 
    private:
     void leave();
-    hub* hub_ = nullptr;
+    follower* follower_ = nullptr;
     channel_ptr channel_;
     bell* bell_ = nullptr;
     std::size_t group_ = 0; // of the channel's bells
   };
-  // The channel of this view, made when nobody has it yet. `rung`, which outlives the membership, rings
-  // whenever it has new frames.
-  membership join(stream_view_ptr view, bell& rung);
+  // The channel of this view, made when nobody has it yet; `overloaded` when there are too many. `rung`,
+  // which outlives the membership, rings whenever it has new frames.
+  core::result<membership> join(stream_view_ptr view, bell& rung);
 
   bell_sweep& sweep();
   stream_counters& counters();

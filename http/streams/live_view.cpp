@@ -48,11 +48,11 @@ bool live_view::append(std::string& out, const eventstore::feed_event& event, co
     return true;
   }
   if (event.version == 1) return false;
-  const auto known = before.docs.find(event.at.position.value);
-  if (known != before.docs.end()) {
-    if (!filter_.matches(known->second)) return false;
-  } else if (before.is_complete) {
-    return false; // it was deleted before
+  const auto known = before.states.find(event.at.position.value);
+  if (known != before.states.end()) {
+    using presence = eventstore::record_state::presence;
+    if (known->second.what == presence::deleted) return false;
+    if (known->second.what == presence::live && !filter_.matches(known->second.doc)) return false;
   }
   // Where nothing is known of it: taking away what is not there does no harm, keeping what is gone would.
   thread_local std::string object;

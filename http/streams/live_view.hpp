@@ -16,6 +16,7 @@ class live_view final : public stream_view {
   std::string key() const override;
   stream_interest interest() const override { return interest_; }
   const wire_format& format() const override { return sse_format(); }
+  bool may_want_before() const override { return true; }
   // Only an event after which the record is not in the result must tell whether it was.
   bool wants_before(const eventstore::feed_event& event) const override;
   bool append(std::string& out, const eventstore::feed_event& event, core::position previous,

@@ -7,6 +7,7 @@
 #include "http/streams/hub.hpp"
 #include "http/streams/socket_frames.hpp"
 #include "http/streams/socket_reader.hpp"
+#include "http/streams/socket_silence.hpp"
 #include "http/streams/socket_subscriptions.hpp"
 #include <algorithm>
 #include <array>
@@ -30,8 +31,6 @@ constexpr std::size_t max_replies_bytes = 64u << 10; // unread answers; then the
 constexpr std::size_t read_bytes = 64u << 10;        // at once
 constexpr int tolerated_bad_frames = 20;             // within bad_frames_window
 constexpr auto bad_frames_window = 10s;
-constexpr auto ping_after = 20s;      // of silence
-constexpr auto gone_after = 60s;      // of silence
 constexpr auto closing_patience = 3s; // for the client's close frame
 constexpr int most_portions = 8;      // of one step; then others come first
 
@@ -39,6 +38,7 @@ enum close_code : std::uint16_t {
   normal = 1000,
   no_code = 1005,
   restart = 1012,
+  try_again_later = 1013,
   bad_request = 4400,
   too_slow = 4413
 };
@@ -75,7 +75,6 @@ class socket_session final : public resting_stream {
   void say_bye(std::string_view reason, std::uint16_t code, std::string_view words);
   void begin_close(std::uint16_t code, std::string_view reason);
 
-  clock::time_point next_ping() const { return std::max(last_heard_, last_ping_) + ping_after; }
   clock::time_point next_look();
 
   const services& with_;
@@ -85,8 +84,10 @@ class socket_session final : public resting_stream {
   open_stream counted_;
   socket_reader reader_;
   socket_subscriptions subscriptions_;
-  std::string replies_; // ready frames
-  clock::time_point last_heard_ = clock::now(), last_ping_{}, close_until_{}, bad_frames_since_{};
+  std::string replies_;     // ready frames
+  bool holds_ping_ = false; // among replies_
+  socket_silence silence_{clock::now()};
+  clock::time_point close_until_{}, bad_frames_since_{};
   int bad_frames_ = 0;
   state state_ = state::open;
 };
@@ -109,11 +110,12 @@ bool socket_session::step() {
     source.rest();
   }
   const auto now = clock::now();
-  if (now >= next_ping()) {
+  if (now >= silence_.next_ping()) {
+    if (silence_.is_over(now)) return false;
     std::string ping;
     socket_format::append_ping(ping);
-    last_ping_ = now;
-    if (now - last_heard_ > gone_after || !answer_.write_now(ping)) return false;
+    silence_.pinged(now);
+    if (!answer_.write_now(ping)) return false;
   }
   bell_.set_due(next_look());
   return true;
@@ -171,7 +173,7 @@ asio::awaitable<bool> socket_session::take_messages() {
     if (replies_.size() > max_replies_bytes) co_return true;
     auto what = reader_.next();
     if (!what) break;
-    last_heard_ = clock::now();
+    silence_.heard(clock::now());
     co_await take(std::move(*what));
   }
   co_return false;
@@ -215,8 +217,10 @@ asio::awaitable<void> socket_session::obey(const socket_reader::message& what) {
     reply(error_text(answer.error()));
     using code = core::problem_code;
     // Not the client's fault, and a page that subscribes when its socket opens would wait forever.
-    if (answer.error().code == code::database_unavailable || answer.error().code == code::overloaded)
+    if (answer.error().code == code::database_unavailable)
       say_bye("database_unavailable", close_code::restart, "database unavailable");
+    else if (answer.error().code == code::overloaded)
+      say_bye("overloaded", close_code::try_again_later, "overloaded");
     else
       note_bad_frame();
   }
@@ -235,6 +239,7 @@ asio::awaitable<void> socket_session::write_replies() {
   std::string out;
   out.swap(replies_);
   co_await answer_.write(out);
+  if (std::exchange(holds_ping_, false)) silence_.pinged(clock::now());
 }
 
 // One piece of each subscription. True when there is more.
@@ -266,7 +271,7 @@ asio::awaitable<bool> socket_session::write_subscriptions() {
 
 void socket_session::look_at_clock() {
   const auto now = clock::now();
-  const bool is_over = now - last_heard_ > gone_after || (state_ == state::closing && now >= close_until_);
+  const bool is_over = silence_.is_over(now) || (state_ == state::closing && now >= close_until_);
   if (is_over && state_ != state::last) {
     replies_.clear();
     state_ = state::last;
@@ -274,8 +279,8 @@ void socket_session::look_at_clock() {
   if (state_ != state::open) return;
   if (answer_.draining()) {
     say_bye("restart", close_code::restart, "restart");
-  } else if (now >= next_ping()) {
-    last_ping_ = now;
+  } else if (now >= silence_.next_ping() && !holds_ping_) {
+    holds_ping_ = true;
     socket_format::append_ping(replies_);
   }
 }
@@ -295,7 +300,7 @@ void socket_session::begin_close(std::uint16_t code, std::string_view reason) {
 
 clock::time_point socket_session::next_look() {
   if (state_ == state::closing) return close_until_;
-  auto soonest = next_ping();
+  auto soonest = silence_.next_ping();
   for (std::size_t index = 0; index < subscriptions_.size(); ++index)
     soonest = std::min(soonest, subscriptions_.at(index).next_control());
   return soonest;

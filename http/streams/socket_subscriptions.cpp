@@ -1,6 +1,7 @@
 // See socket_subscriptions.hpp.
 #include "http/streams/socket_subscriptions.hpp"
 #include "http/streams/event_view.hpp"
+#include "http/streams/hub.hpp"
 #include "http/streams/start.hpp"
 #include <algorithm>
 
@@ -65,7 +66,7 @@ asio::awaitable<core::result<std::string>> socket_subscriptions::subscribe(subsc
   // everything before.
   const auto from =
       !is_new && !wanted.after ? followed_[index]->source->place() : subscription_start_of(start);
-  open(*made, from);
+  if (auto refused = open(*made, from)) co_return std::move(*refused);
   const followed& now = *made;
   if (is_new)
     followed_.push_back(std::move(made));
@@ -98,7 +99,7 @@ core::result<std::string> socket_subscriptions::unsubscribe(const unsubscribe_fr
   made->ids = before.ids;
   made->actions = before.actions;
   const auto from = before.source->place();
-  open(*made, from);
+  if (auto refused = open(*made, from)) return std::move(*refused);
   followed_[index] = std::move(made);
   return unsubscribed_text(wanted.subscription, left, from.at);
 }
@@ -110,7 +111,7 @@ std::size_t socket_subscriptions::find(std::string_view name) const {
   return index;
 }
 
-void socket_subscriptions::open(followed& one, const subscription_start& from) {
+std::optional<core::problem> socket_subscriptions::open(followed& one, const subscription_start& from) {
   core::event_filter filter;
   filter.caller = caller_;
   if (one.channels) filter.resources = *one.channels;
@@ -119,9 +120,12 @@ void socket_subscriptions::open(followed& one, const subscription_start& from) {
   filter.branches = one.branches;
   filter.ids = one.ids;
   filter.actions = one.actions;
-  auto view =
-      std::make_shared<const event_view>(std::move(filter), std::make_shared<const socket_format>(one.name));
-  one.source = std::make_unique<subscription>(with_, std::move(view), from, bell_);
+  auto channel = with_.streams.join(
+      std::make_shared<const event_view>(std::move(filter), shared_socket_format()), bell_);
+  if (!channel) return channel.error();
+  one.format = std::make_unique<socket_format>(one.name);
+  one.source = std::make_unique<subscription>(with_, std::move(*channel), from, *one.format);
+  return std::nullopt;
 }
 
 socket_subscriptions::text_list socket_subscriptions::all_channels() const {

@@ -34,11 +34,13 @@ class socket_subscriptions {
     std::string name;
     std::optional<text_list> channels; // no value = all resources
     text_list branches, ids, actions;
-    std::unique_ptr<subscription> source;
+    std::unique_ptr<socket_format> format{}; // with the name; outlives `source`
+    std::unique_ptr<subscription> source{};
   };
 
   std::size_t find(std::string_view name) const; // size() when there is none
-  void open(followed& one, const subscription_start& from);
+  // The problem when this server cannot carry it.
+  std::optional<core::problem> open(followed& one, const subscription_start& from);
   text_list all_channels() const;
 
   const services& with_;

@@ -4,6 +4,7 @@
 #include "eventstore/feed.hpp"
 #include "http/streams/wire_format.hpp"
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,19 +20,24 @@ struct stream_interest {
   std::vector<std::string> resources, branches, ids; // branches: before or after the event
 };
 
-// Records' data before some events.
+// Records before some events, from the first event on as far as a bound in bytes reaches.
 struct docs_before {
-  std::unordered_map<std::int64_t, std::string> docs; // by the event's position
-  bool is_complete = true; // what views wanted and is not in `docs` did not exist; otherwise it is not known
+  std::unordered_map<std::int64_t, eventstore::record_state> states; // by the event's position
+  std::size_t covers = 0; // of the events: those behind come with the next question
+  bool is_read = true;    // false: the log could not be asked, nothing is known of what views wanted
 };
+
+// The log is asked for so long, unless a caller has reason for less or more.
+inline constexpr std::chrono::milliseconds docs_before_patience{2'000};
 
 class stream_view;
 // Whether some view wants the record before an event.
 using before_question = std::function<bool(const eventstore::feed_event&)>;
-// Reads from the log what `wants` says of these events. Does not throw: what cannot be read is not known.
-boost::asio::awaitable<docs_before> read_docs_before(eventstore::log_reader& log,
-                                                     const std::vector<eventstore::feed_event_ptr>& events,
-                                                     const before_question& wants);
+// Reads from the log what `wants` says of these events; covers at least one. Does not throw: what cannot be
+// read is not known.
+boost::asio::awaitable<docs_before>
+read_docs_before(eventstore::log_reader& log, const std::vector<eventstore::feed_event_ptr>& events,
+                 const before_question& wants, std::chrono::milliseconds patience = docs_before_patience);
 
 class stream_view {
  public:
@@ -42,6 +48,8 @@ class stream_view {
   virtual stream_interest interest() const = 0;
   virtual const wire_format& format() const = 0;
 
+  // False when wants_before() is false whatever comes.
+  virtual bool may_want_before() const = 0;
   // True when append() wants the record as it was before this event.
   virtual bool wants_before(const eventstore::feed_event& event) const = 0;
   // Appends the frame of an event that belongs to the stream; false and nothing otherwise. `previous`: no

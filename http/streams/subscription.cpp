@@ -19,20 +19,21 @@ constexpr std::int64_t smallest_page_bytes = 16 << 10;
 
 } // namespace
 
-subscription::subscription(const services& with, stream_view_ptr view, subscription_start start, bell& rung)
-    : with_(with), channel_(with.streams.join(std::move(view), rung)), at_(start.at),
-      told_(start.at.position), previous_(start.at.position), generation_(start.generation),
+subscription::subscription(const services& with, hub::membership channel, subscription_start start,
+                           const wire_format& own)
+    : with_(with), format_(own), channel_(std::move(channel)), at_(start.at), told_(start.at.position),
+      previous_(start.at.position), generation_(start.generation),
       pending_resync_(start.needs_resync ? start.reason : std::string_view()),
       held_(with.streams.counters().held_bytes), ends_with_history_(start.ends_with_history),
       last_frame_(clock::now()), last_fresh_(last_frame_) {}
 
 bool subscription::history_changed() const {
-  return with_.streams.where().generation > generation_;
+  return channel_.where().generation > generation_;
 }
 
 subscription::clock::time_point subscription::next_control() const {
   if (!caught_up_) return last_frame_ + filtered_checkpoint_every;
-  const bool filtered = told_ < with_.streams.where().at.position;
+  const bool filtered = told_ < channel_.where().at.position;
   if (filtered) return last_frame_ + filtered_checkpoint_every;
   // Events that this stream does not show ring no bell: look now and then whether some have passed.
   return std::min(last_frame_ + idle_checkpoint_every, clock::now() + filtered_checkpoint_every);
@@ -76,7 +77,7 @@ std::optional<subscription::portion> subscription::ready() {
   if (out_.capacity() > kept_bytes) std::string().swap(out_);
   held_.set(0);
   // Read before the channel: everything up to here is in it.
-  const auto place = with_.streams.where();
+  const auto place = channel_.where();
   if (place.generation > generation_) return ends_with_history_ ? own(false) : resync(place, "other_history");
   if (place.generation < generation_) return own(false); // the hub is about to change, and rings then
   if (!pending_resync_.empty()) return resync({at_, generation_}, pending_resync_);
@@ -90,7 +91,7 @@ subscription::portion subscription::take_ready(byte_ring::slice slice) {
   if (told_ < slice.first_previous) {
     // The frames' `previous` lies between the client's cursor and ours: it must hold ours first.
     told_ = at_.position;
-    view().format().append_checkpoint(out_, at_);
+    format_.append_checkpoint(out_, at_);
     return own(true);
   }
   note_shown(slice.last);
@@ -99,7 +100,8 @@ subscription::portion subscription::take_ready(byte_ring::slice slice) {
   last_frame_ = now;
   if (now - slice.known_at < with_.limits.slow_reader) last_fresh_ = now;
   portion made;
-  made.bytes = slice.bytes;
+  made.bytes = format_.for_client(slice.bytes, out_);
+  if (!out_.empty()) held_.set(out_.capacity());
   made.more = true;
   made.holds = std::move(slice.holds);
   made.events = slice.frames;
@@ -114,20 +116,20 @@ subscription::portion subscription::at_head(const core::cursor& head) {
   if (!caught_up_) {
     caught_up_ = true;
     told_ = at_.position;
-    view().format().append_caught_up(out_, at_);
+    format_.append_caught_up(out_, at_);
   } else if (checkpoint_is_due()) {
     told_ = at_.position;
-    view().format().append_checkpoint(out_, at_);
+    format_.append_checkpoint(out_, at_);
   }
   return own(false);
 }
 
 // Of the log's history only what the hub follows now counts; what the client has beyond it is void.
-subscription::portion subscription::resync(const hub::place& now, std::string_view reason) {
+subscription::portion subscription::resync(const stream_place& now, std::string_view reason) {
   generation_ = now.generation;
   pending_resync_ = {};
   note_shown(now.at);
-  view().format().append_resync(out_, reason, at_);
+  format_.append_resync(out_, reason, at_);
   return own(true);
 }
 
@@ -156,17 +158,21 @@ asio::awaitable<subscription::portion> subscription::catch_up() {
     return view().wants_before(event);
   };
   const auto before = co_await read_docs_before(with_.log, page.events, wants);
-  for (const auto& event : page.events) {
+  for (std::size_t i = 0; i < before.covers; ++i) {
     if (out_.size() >= bounds.max_bytes) break; // a page of the log may be larger
-    at_ = event->at;
-    if (!view().append(out_, *event, previous_, before)) continue;
-    note_shown(event->at);
+    const auto& event = *page.events[i];
+    at_ = event.at;
+    if (!view().append(out_, event, previous_, before)) continue;
+    note_shown(event.at);
     ++own_events_;
   }
+  std::string mine;
+  format_.for_client(out_, mine);
+  if (!mine.empty()) out_.swap(mine);
   held_.set(out_.capacity());
   if (out_.empty() && clock::now() >= last_frame_ + filtered_checkpoint_every) {
     told_ = at_.position;
-    view().format().append_checkpoint(out_, at_);
+    format_.append_checkpoint(out_, at_);
   }
   co_return own(!page.events.empty());
 }

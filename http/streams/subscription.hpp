@@ -25,8 +25,9 @@ class subscription {
  public:
   using clock = std::chrono::steady_clock;
 
-  // `with` and `rung` outlive it.
-  subscription(const services& with, stream_view_ptr view, subscription_start start, bell& rung);
+  // `with` and `own`, the client's form of the channel's frames, outlive it.
+  subscription(const services& with, hub::membership channel, subscription_start start,
+               const wire_format& own);
 
   // What may be written now, in one piece: frames, control frames, or nothing. The bytes stay good until the
   // next call. Throws pg::unavailable when the log must be read and cannot.
@@ -52,6 +53,9 @@ class subscription {
   // The history changed under it: its view may have to begin anew (live queries take a new snapshot).
   bool history_changed() const;
 
+  // Its channel, for another subscription of the same view; this one is over.
+  hub::membership give_channel() { return std::move(channel_); }
+
   // Where another subscription of the same client may take over: what the client holds, `at` included once it
   // is told that it starts there.
   subscription_start place() const { return {at_, generation_, !pending_resync_.empty(), pending_resync_}; }
@@ -64,13 +68,14 @@ class subscription {
   eventstore::page_bounds page_bounds_now() const;
   portion take_ready(byte_ring::slice slice);
   portion at_head(const core::cursor& head);
-  portion resync(const hub::place& now, std::string_view reason);
+  portion resync(const stream_place& now, std::string_view reason);
   portion own(bool more);
   bool checkpoint_is_due() const;
   void note_shown(const core::cursor& at);
   void leave_head();
 
   const services& with_;
+  const wire_format& format_;
   hub::membership channel_;
   core::cursor at_;
   core::position told_;     // the newest position that the client holds as its cursor

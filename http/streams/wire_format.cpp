@@ -12,6 +12,7 @@ namespace {
 class sse_wire final : public wire_format {
  public:
   std::string key() const override { return "sse"; }
+  std::string_view for_client(std::string_view shared, std::string&) const override { return shared; }
   void append_event(std::string& out, const core::cursor& at, std::string_view envelope) const override {
     sse::append_event(out, at, envelope);
   }
@@ -57,6 +58,21 @@ void append_frame_head(std::string& out, opcode what, std::size_t length) {
     out.push_back(static_cast<char>(length >> (8 * length_bytes) & 0xff));
 }
 
+// The payload of the frame that `frames` begins with; the frame is taken off them. They are our own.
+std::string_view take_payload(std::string_view& frames) {
+  const auto byte = [frames](std::size_t at) { return static_cast<unsigned char>(frames[at]); };
+  std::size_t begin = 2, length = byte(1);
+  if (length >= 126) {
+    const std::size_t length_bytes = length == 126 ? 2 : 8;
+    length = 0;
+    for (; begin < 2 + length_bytes; ++begin)
+      length = length << 8 | byte(begin);
+  }
+  const auto payload = frames.substr(begin, length);
+  frames.remove_prefix(begin + length);
+  return payload;
+}
+
 std::string cursor_member(const core::cursor& at) {
   return fmt::format(R"("cursor":"{}")", core::to_string(at));
 }
@@ -74,8 +90,18 @@ socket_format::socket_format(std::string subscription) {
   core::json::append_string(member_, subscription);
 }
 
-std::string socket_format::key() const {
-  return "ws" + member_;
+// A member at the end of each envelope: existing pages, which name nothing, get it as it is everywhere.
+std::string_view socket_format::for_client(std::string_view shared, std::string& out) const {
+  if (member_.empty()) return shared;
+  const auto begin = out.size();
+  while (!shared.empty()) {
+    const auto envelope = take_payload(shared);
+    append_frame_head(out, opcode::text, envelope.size() + member_.size());
+    out += envelope.substr(0, envelope.size() - 1);
+    out += member_;
+    out.push_back('}');
+  }
+  return std::string_view(out).substr(begin);
 }
 
 void socket_format::append_frame(std::string& out, std::string_view text) {
@@ -102,15 +128,7 @@ void socket_format::append_pong(std::string& out, std::string_view payload) {
 }
 
 void socket_format::append_event(std::string& out, const core::cursor&, std::string_view envelope) const {
-  if (member_.empty()) {
-    append_frame(out, envelope);
-    return;
-  }
-  // Only named subscriptions carry their name: existing pages get the envelope as it is everywhere.
-  append_frame_head(out, opcode::text, envelope.size() + member_.size());
-  out += envelope.substr(0, envelope.size() - 1);
-  out += member_;
-  out.push_back('}');
+  append_frame(out, envelope);
 }
 
 void socket_format::append_row(std::string& out, std::string_view name, const core::cursor* at,

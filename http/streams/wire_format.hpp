@@ -11,8 +11,11 @@ namespace synclog::http::streams {
 class wire_format {
  public:
   virtual ~wire_format() = default;
-  // Two formats with equal keys make the same bytes.
+  // Streams whose formats have equal keys share the bytes of their events, each as for_client() has it.
   virtual std::string key() const = 0;
+  // Whole frames of events as this client gets them: `shared` itself, or appended to `out` and a view of
+  // that.
+  virtual std::string_view for_client(std::string_view shared, std::string& out) const = 0;
 
   // An event's envelope; it moves the client's cursor to `at`.
   virtual void append_event(std::string& out, const core::cursor& at, std::string_view envelope) const = 0;
@@ -33,13 +36,15 @@ class wire_format {
 // Server-sent events.
 const wire_format& sse_format();
 
-// Text frames of a WebSocket, framed as RFC 6455 has it for servers (no mask). Control frames name the
-// subscription when its client gave it a name.
+// Text frames of a WebSocket, framed as RFC 6455 has it for servers (no mask). When the client gave its
+// subscription a name, control frames carry it, and for_client() puts it into the events that all names
+// share.
 class socket_format final : public wire_format {
  public:
   explicit socket_format(std::string subscription = {});
 
-  std::string key() const override;
+  std::string key() const override { return "ws"; }
+  std::string_view for_client(std::string_view shared, std::string& out) const override;
   void append_event(std::string& out, const core::cursor& at, std::string_view envelope) const override;
   void append_row(std::string& out, std::string_view name, const core::cursor* at,
                   std::string_view object) const override;

@@ -101,8 +101,19 @@ TEST_CASE("events: cursors are checked against the history; bad parameters are 4
   CHECK(foreign.status == 400);
   CHECK(at(foreign.body, "/detail").find("another history") != std::string::npos);
   CHECK(foreign.header("sync-position").starts_with("5-"));
-  CHECK(server.get("/api/events?after=5-00000000").status == 400);
-  CHECK(server.get("/api/events?after=99").status == 400);
+  CHECK(at(foreign.body, "/code") == "other_history");
+  CHECK(at(server.get("/api/events?after=5-00000000").body, "/code") == "other_history");
+  const auto beyond = server.get("/api/events?after=99");
+  CHECK(beyond.status == 400);
+  CHECK(at(beyond.body, "/code") == "beyond_head");
+  for (const char* twice : {"/api/events?after=0&after=1", "/api/events?limit=1&limit=2"}) {
+    for (const char* form : {"application/json", "text/event-stream"}) {
+      const auto refused = server.get(twice, {{"Accept", form}});
+      CHECK(refused.status == 400);
+      CHECK(at(refused.body, "/code") == "bad_request");
+    }
+  }
+  CHECK(at(server.get("/api/events?after=0&after=1").body, "/detail") == "after: given twice");
   for (const char* query : {"after=x", "after=-1", "after=1-xyz", "after=", "limit=0", "limit=10001",
                             "limit=x", "resource=nobody", "action=changed", "since=1"}) {
     CAPTURE(query);

@@ -177,13 +177,44 @@ TEST_CASE("live query: it resumes without a snapshot, and starts anew from a voi
 
 TEST_CASE("live query: what has no meaning for it is refused") {
   const auto& server = server_fixture::shared();
-  for (const char* query :
-       {"?limit=5", "?cursor=x", "?at=3", "?brnch=north", "?after=nonsense", "?sort=nope"}) {
+  for (const char* query : {"?limit=5", "?cursor=x", "?at=3", "?brnch=north", "?after=nonsense", "?sort=nope",
+                            "?after=0&after=0"}) {
     const auto answer = server.get(std::string("/api/clients") + query, as_stream);
     CHECK_MESSAGE(answer.status == 400, query, ": ", answer.body);
     CHECK(answer.header("content-type") == "application/problem+json");
   }
   CHECK(server.get("/api/nothing", as_stream).status == 404);
+  const auto detail = at(server.get("/api/clients?brnch=north", as_stream).body, "/detail");
+  CHECK(detail.find("sort, after, and column[") != std::string::npos);
+  CHECK(detail.find("limit") == std::string::npos);
+  CHECK(detail.find("cursor") == std::string::npos);
+}
+
+TEST_CASE("live query: a record whose earlier data was erased is taken away, one that was deleted is not") {
+  const server_fixture server;
+  save(server, R"({"id":"A","full_name":"Ann","branch":"north"})");
+  save(server, R"({"id":"B","full_name":"Bob","branch":"north"})");
+  CHECK(server.request("DELETE", "/api/clients/B").status == 200);
+  std::string cursor;
+  {
+    live first(server, "/api/clients?branch=north");
+    first.until("caught_up");
+    cursor = first.cursor;
+    CHECK(first.rows.count("A") == 1);
+  }
+  save(server, R"({"id":"B","full_name":"Bob","branch":"south"})");
+  save(server, R"({"id":"A","full_name":"Ann","branch":"south"})");
+  server.sql(R"(ALTER TABLE synclog.events DISABLE TRIGGER append_only;
+                UPDATE synclog.events e SET data_hash = synclog.data_hash(e), data = NULL, salt = NULL
+                WHERE record_id = 'A' AND version = 1;
+                ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only)");
+  live resumed(server, "/api/clients?branch=north",
+               {{"Accept", "text/event-stream"}, {"Last-Event-ID", cursor}});
+  resumed.until("hello");
+  const auto frame = resumed.next_telling();
+  CHECK(frame.name == "remove");
+  CHECK(frame.data == R"({"id":"A"})");
+  CHECK(resumed.next_telling().name == "caught_up");
 }
 
 TEST_CASE("live query: opened at any moment under writes, the fold of its frames ends at the list") {

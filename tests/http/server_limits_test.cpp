@@ -3,8 +3,12 @@
 #include "server_fakes.hpp"
 #include <dirent.h>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace synclog;
 using namespace std::chrono_literals;
@@ -23,6 +27,26 @@ test_server::settings with_timeouts(std::chrono::seconds each) {
 
 std::chrono::milliseconds elapsed_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+}
+
+// SO_SNDBUF of the server's socket in this process whose other end is `client`; 0 when there is none.
+int send_buffer_towards(int client) {
+  const auto address = [](int fd, int (*of)(int, sockaddr*, socklen_t*)) {
+    sockaddr_in found{};
+    socklen_t length = sizeof found;
+    const bool is_one =
+        of(fd, reinterpret_cast<sockaddr*>(&found), &length) == 0 && found.sin_family == AF_INET;
+    return is_one ? std::pair(found.sin_addr.s_addr, found.sin_port) : std::pair(in_addr_t{0}, in_port_t{0});
+  };
+  const auto wanted = address(client, ::getsockname);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename().string());
+    if (address(fd, ::getpeername) != wanted) continue;
+    int bytes = 0;
+    socklen_t length = sizeof bytes;
+    if (::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &length) == 0) return bytes;
+  }
+  return 0;
 }
 
 } // namespace
@@ -181,6 +205,36 @@ TEST_CASE("server: a body that moves may take longer than the timeout") {
   CHECK(elapsed_since(began) > 2s);
 }
 
+TEST_CASE("server: a reader for whom there is no room is cut when it has read nothing since the last look") {
+  test_server server(with_timeouts(3'600s));
+  http_client client(server.port(), {.receive_buffer_bytes = 4'096});
+  client.send_request("GET", "/flood?size=1000000");
+  REQUIRE(client.read_head().status == 200);
+  REQUIRE(wait_until([&] { return server.metrics().waiting_writes == 1; }));
+  // More than may lie on the client's side, so that the rest has been acknowledged; far less than makes room.
+  for (std::size_t taken = 0; taken < 24'000;)
+    taken += client.read_some().size();
+  std::size_t looks = 0;
+  const auto cut = [&] {
+    looks += server.server().check_deadlines(std::chrono::steady_clock::now() + 2h);
+    return server.metrics().timeouts == 1;
+  };
+  REQUIRE(wait_until(cut));
+  CHECK(looks == 2);
+  CHECK(server.metrics().stalled_cuts == 1);
+  CHECK(wait_until([&] { return server.metrics().waiting_writes == 0; }));
+}
+
+TEST_CASE("server: the kernel holds little of a stream that is not read") {
+  test_server server;
+  auto client = server.client();
+  client.send_request("GET", "/rest");
+  REQUIRE(client.read_head().status == 200);
+  const int bytes = send_buffer_towards(client.descriptor());
+  CHECK(bytes > 0);
+  CHECK(bytes <= 256 << 10); // left to itself it begins at megabytes on loopback
+}
+
 TEST_CASE("server: a reader that does not read costs its socket's buffers and is cut") {
   test_server server(with_timeouts(1s));
   http_client client(server.port(), {.receive_buffer_bytes = 4'096});
@@ -191,6 +245,7 @@ TEST_CASE("server: a reader that does not read costs its socket's buffers and is
   // second.
   CHECK(server.flooded < 32'000'000);
   CHECK(server.metrics().timeouts == 1);
+  CHECK(server.metrics().stalled_cuts == 1);
   client.read_to_end();
   CHECK(client.was_reset());
 

@@ -93,7 +93,7 @@ TEST_CASE("socket: text that is not UTF-8 closes with 1007") {
 
 TEST_CASE("socket: a close frame with a broken payload closes, without its words") {
   CHECK(close_after(ws_bytes(masked(ws_opcode::close, "\x03"))) == 1002);
-  for (const int code : {0, 999, 1004, 1005, 1006, 1015, 2999})
+  for (const int code : {0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65'535})
     CHECK(close_after(ws_bytes(
               masked(ws_opcode::close, ws_close_payload(static_cast<std::uint16_t>(code))))) == 1002);
   const auto not_utf8 = close_after(ws_bytes(masked(ws_opcode::close, ws_close_payload(1000, "\xff\xff"))));

@@ -41,6 +41,7 @@ TEST_CASE("socket: what is no upgrade to WebSocket 13 is 426 and told what would
     const auto refused = client.request("GET", "/ws", headers);
     CAPTURE(refused.head);
     CHECK(refused.status == 426);
+    CHECK(refused.head.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
     CHECK(refused.header("upgrade") == "websocket");
     CHECK(refused.header("sec-websocket-version") == "13");
     CHECK(at(refused.body, "/code") == "upgrade_required");

@@ -5,6 +5,8 @@
 #include "http/streams/wire_format.hpp"
 #include <doctest/doctest.h>
 #include <optional>
+#include <random>
+#include <string>
 
 namespace core = synclog::core;
 namespace http = synclog::http;
@@ -54,13 +56,38 @@ TEST_CASE(
   const std::string envelope = R"({"type":"event","data":{"a":1}})";
   std::string plain, named;
   streams::socket_format().append_event(plain, at, envelope);
-  streams::socket_format("de\"sk").append_event(named, at, envelope);
+  streams::socket_format("de\"sk").for_client(plain, named);
   CHECK(plain.substr(2) == envelope);
   CHECK(named.substr(2) == R"({"type":"event","data":{"a":1},"subscription":"de\"sk"})");
   CHECK(static_cast<std::size_t>(static_cast<unsigned char>(named[1])) == named.size() - 2);
   std::string hello;
   streams::socket_format("mine").append_caught_up(hello, at);
   CHECK(hello.substr(2) == R"({"type":"caught_up","cursor":"5-abcdef01","subscription":"mine"})");
+}
+
+TEST_CASE(
+    "socket frames: any row of shared frames becomes the same row with the name, and without one stays") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const streams::socket_format nameless, named("mine");
+  CHECK(nameless.key() == named.key()); // one channel for both
+  const std::string member = R"(,"subscription":"mine")";
+  const std::size_t around[] = {10, 100, 120, 126, 65'500, 65'520, 65'536, 80'000};
+  for (int round = 0; round < 100; ++round) {
+    std::string shared, expected, out = "kept";
+    for (auto count = random() % 5; count > 0; --count) {
+      const auto length = around[random() % std::size(around)] + random() % 30;
+      const auto envelope = "{" + std::string(length, '}') + "}";
+      nameless.append_event(shared, {{5}, 1}, envelope);
+      streams::socket_format::append_frame(expected, "{" + std::string(length, '}') + member + "}");
+    }
+    REQUIRE(named.for_client(shared, out) == expected);
+    REQUIRE(out == "kept" + expected);
+    std::string unused;
+    REQUIRE(nameless.for_client(shared, unused).data() == shared.data());
+    REQUIRE(unused.empty());
+  }
 }
 
 TEST_CASE("client frames: subscribe takes lists and single values, and tolerates unknown channels") {

@@ -106,6 +106,47 @@ TEST_CASE("byte ring: a quiet one gives everything up and stays complete for who
   CHECK(slice->first_previous.value == 100);
 }
 
+TEST_CASE("byte ring: what tells small frames apart counts too") {
+  constexpr std::size_t max_bytes = 1 << 20, block = 64u << 10, least_mark = sizeof(std::int64_t);
+  byte_ring ring({0}, max_bytes);
+  constexpr std::int64_t newest = 300'000;
+  for (std::int64_t position = 1; position <= newest; ++position)
+    ring.append(cursor_of(position), {}, "x");
+  std::int64_t gone = 0, held = newest; // the ring is complete from somewhere between them on
+  while (gone + 1 < held) {
+    const auto middle = (gone + held) / 2;
+    (ring.after({middle}) ? held : gone) = middle;
+  }
+  const auto frames = static_cast<std::size_t>(newest - held);
+  CHECK(frames > 0);
+  CHECK(ring.bytes() <= max_bytes);
+  CHECK(frames * (1 + least_mark) <= max_bytes + block);
+  while (ring.drop_oldest()) {
+  }
+  CHECK(ring.bytes() == 0);
+}
+
+TEST_CASE("channel: an event that comes again, after a round that broke off, is not there twice") {
+  std::atomic<std::int64_t> bytes{0};
+  streams::channel shared(
+      std::make_shared<const streams::event_view>(core::event_filter{}, streams::shared_sse_format()), {0},
+      1 << 20, bytes);
+  core::event source;
+  source.entity = "clients";
+  source.data = source.meta = "{}";
+  for (int i = 1; i <= 3; ++i) {
+    source.position = {i};
+    CHECK(shared.append(*synclog::eventstore::make_feed_event(source), {}));
+  }
+  const std::string once(shared.after({0})->bytes);
+  for (int i = 1; i <= 3; ++i) {
+    source.position = {i};
+    CHECK_FALSE(shared.append(*synclog::eventstore::make_feed_event(source), {}));
+  }
+  CHECK(shared.after({0})->bytes == once);
+  CHECK(shared.after({0})->frames == 3);
+}
+
 TEST_CASE("interest index: finds every stream that an event belongs to, each once") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);
