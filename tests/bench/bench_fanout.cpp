@@ -90,8 +90,8 @@ void print_table(const std::vector<contender>& all) {
         "{:.2f}, {:.2f}\n",
         one.name(), delivered.median, delivered.lowest, delivered.highest,
         median([](const auto& step) { return step.reached; }),
-        median([](const auto& step) { return step.p50_ms; }),
-        median([](const auto& step) { return step.p99_ms; }),
+        median([](const auto& step) { return step.sent_p50_ms; }),
+        median([](const auto& step) { return step.sent_p99_ms; }),
         median([](const auto& step) { return step.answered_p99_ms; }),
         median([](const auto& step) { return step.event_bytes; }),
         median([](const auto& step) { return step.generator_cores; }),
@@ -117,7 +117,7 @@ void write_json(const std::string& path, const std::vector<contender>& all) {
       out << ",\n \"" << one.key() << "_" << name << "\":" << json_of(one.over(read));
     };
     figure("delivered_per_s", [](const auto& step) { return step.delivered; });
-    figure("p99_ms", [](const auto& step) { return step.p99_ms; });
+    figure("p99_ms", [](const auto& step) { return step.sent_p99_ms; });
     figure("event_bytes", [](const auto& step) { return step.event_bytes; });
     figure("generator_cores", [](const auto& step) { return step.generator_cores; });
     figure("serving_cores", [](const auto& step) { return step.serving_cores; });

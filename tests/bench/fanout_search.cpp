@@ -141,7 +141,7 @@ fanout_step fanout_measurement::try_step(double events_per_s) {
   made.serving_cores = (after.serving - before.serving) / seconds;
   made.database_cores = (after.database - before.database) / seconds;
   made.others_cores = after.others_since(before) / seconds;
-  made.good = made.p99_ms <= options_.p99_bound_ms && made.reached >= reached_share * events_per_s;
+  made.good = made.sent_p99_ms <= options_.p99_bound_ms && made.reached >= reached_share * events_per_s;
   if (options_.verbose)
     fmt::print("  {} {:>6.0f} events/s ({:.0f}): {:>9.0f} delivered/s, p50 {:.2f} p99 {:.2f} ms, from sent "
                "{:.2f} {:.2f}; POST "

@@ -18,8 +18,10 @@ struct fanout_options {
   std::size_t batch = 10; // events in a POST
   int publishers = 4;     // connections
   double step_seconds = 2;
-  double p99_bound_ms = 15; // from the publisher's answer to having read the event
-  double first_rate = 200;  // events a second
+  // From sending the POST to having read the event: a server that answers its publisher after it has
+  // delivered would have no delay at all from the answer.
+  double p99_bound_ms = 15;
+  double first_rate = 200; // events a second
   double patience_seconds =
       0; // for the whole of it: steps wait for a quiet machine, and disturbed ones are repeated
   bool verbose = false;
