@@ -256,18 +256,14 @@ int run_serve(serve_options options) {
   int code = exit_ok;
   {
     asio::io_context context(static_cast<int>(threads));
-    // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
-    // the next one, or PostgreSQL waits.
     asio::io_context commit_context(1);
-    auto busy = asio::make_work_guard(commit_context);
-    std::jthread committing([&commit_context] { commit_context.run(); });
     application app(context, commit_context, *access, *entities, options);
     http::metrics counters(http::all_routes());
     http::server server(context.get_executor(), options.server, app.services, counters);
+    // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
+    // the next one, or PostgreSQL waits.
+    const context_thread committing(commit_context);
     code = run_context(context, serve_until_signal(app, server, context, options.demo), threads);
-    busy.reset();
-    commit_context.stop();
-    committing.join();
   }
   if (access->cluster) {
     access->cluster->stop();
