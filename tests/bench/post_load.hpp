@@ -1,6 +1,6 @@
-// The writes beside which searches are measured: client records posted by keep-alive connections, each of which sends
-// the next one as soon as its last one is acknowledged. The generator is that of `synclog bench`, in one
-// thread.
+// The writes beside which searches are measured: client records posted by keep-alive connections, each of
+// which sends the next one as soon as its last one is acknowledged. The generator is that of `synclog bench`,
+// in one thread.
 #pragma once
 #include "tools/load/histogram.hpp"
 #include <cstdint>
