@@ -81,10 +81,10 @@ core::result<list_call> open_list(const services& with, const request& asked) {
   return made;
 }
 
-// True when `head` is known to be reached by this server's memory, and the entity has not changed up to
-// there.
+// True when this server's memory has reached `head`, and the entity has not changed up to there. The database
+// may have been restored under us: then `head` is of another history, or before the change.
 bool is_unchanged(const services& with, const list_call& call, const core::cursor& head) {
-  return with.feed.head().position >= head.position &&
+  return with.feed.known_cursor(head.position) == head && call.change.position <= head.position &&
          with.feed.last_change(call.query.definition->name) == call.change;
 }
 

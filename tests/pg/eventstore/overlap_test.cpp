@@ -40,6 +40,13 @@ void make_moody(test_cluster& cluster, const std::string& database) {
     GRANT EXECUTE ON FUNCTION mood() TO synclog_app)");
 }
 
+// Each event's record and version: "A1 A2 B1".
+std::string logged(test_cluster& cluster, const std::string& database) {
+  return cluster.sql(
+      database,
+      "SELECT string_agg(record_id || version, ' ' ORDER BY record_id, version) FROM synclog.events");
+}
+
 // Answers of requests that wait at the same time.
 class answers {
  public:
@@ -122,8 +129,7 @@ TEST_CASE("overlap: a batch that set out during a commit sees what that commit s
           2 + 3);
     CHECK(server.feed.head().position.value == 4);
   }
-  CHECK(cluster.sql(database, "SELECT string_agg(record_id || version, ' ' ORDER BY record_id, version) FROM "
-                              "synclog.events") == "A1 A2 A3 B1");
+  CHECK(logged(cluster, database) == "A1 A2 A3 B1");
   check_everything(cluster, database);
 }
 
@@ -152,9 +158,7 @@ TEST_CASE(
                         "SELECT pg_try_advisory_lock(classid::bigint << 32 | objid::bigint)::text FROM "
                         "pg_locks WHERE locktype = 'advisory'") == "");
     }
-    CHECK(cluster.sql(database,
-                      "SELECT string_agg(record_id || version, ' ' ORDER BY record_id, version) FROM "
-                      "synclog.events") == "A1 B1");
+    CHECK(logged(cluster, database) == "A1 B1");
     check_everything(cluster, database);
   }
 }
@@ -175,8 +179,7 @@ TEST_CASE("overlap: when the connection breaks under two batches, both are saved
     CHECK(asked.of(made.others[0])->items.at(0).version == 2);
     CHECK(asked.of(made.others[1])->items.at(0).version == 1);
   }
-  CHECK(cluster.sql(database, "SELECT string_agg(record_id || version, ' ' ORDER BY record_id, version) FROM "
-                              "synclog.events") == "A1 A2 B1");
+  CHECK(logged(cluster, database) == "A1 A2 B1");
   check_everything(cluster, database);
 }
 
