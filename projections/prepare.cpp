@@ -2,9 +2,9 @@
 // an entity, under the head lock, so that the log stands still meanwhile and two starting servers take turns.
 #include "core/chain.hpp"
 #include "eventstore/head_lock.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include "projections/layout.hpp"
-#include "projections/plain_connection.hpp"
 #include "projections/read_table.hpp"
 #include "projections/table_fill.hpp"
 #include <fmt/format.h>
@@ -31,7 +31,7 @@ struct recorded_table {
 // One entity's turn; the transaction belongs to the caller.
 class preparation {
  public:
-  preparation(plain_connection& db, const core::entity& definition) : db_(db), definition_(definition) {}
+  preparation(pg::plain_connection& db, const core::entity& definition) : db_(db), definition_(definition) {}
 
   std::vector<std::string> run() {
     db_.run("SELECT pg_advisory_xact_lock($1::bigint)", {std::to_string(eventstore::head_lock_key)});
@@ -157,7 +157,7 @@ class preparation {
               quote_identifier(to.object_names[i]));
   }
 
-  plain_connection& db_;
+  pg::plain_connection& db_;
   const core::entity& definition_;
   std::vector<std::string> done_;
 };
@@ -166,7 +166,7 @@ bool is_worth_another_try(const pg::query_failed& error) {
   return pg::classify(error.info().sqlstate) == pg::meaning::retry;
 }
 
-std::vector<std::string> prepare_entity(plain_connection& db, const core::entity& definition) {
+std::vector<std::string> prepare_entity(pg::plain_connection& db, const core::entity& definition) {
   for (int attempt = 1;; ++attempt) {
     db.run("BEGIN");
     try {
@@ -188,7 +188,7 @@ std::vector<std::string> prepare_entity(plain_connection& db, const core::entity
 
 std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role,
                                              const core::catalog& entities) {
-  plain_connection db(conninfo, role, "synclog prepare");
+  pg::plain_connection db(conninfo, role, "synclog prepare");
   std::vector<std::string> done;
   for (const auto& definition : entities.all())
     for (std::string& sentence : prepare_entity(db, *definition))

@@ -66,7 +66,7 @@ void append_row(std::string& out, const column_block& block, std::size_t row) {
   out += '\n';
 }
 
-void fill(plain_connection& db, const core::entity& definition, const std::string& table_name) {
+void fill(pg::plain_connection& db, const core::entity& definition, const std::string& table_name) {
   const bool any =
       db.run("SELECT EXISTS (SELECT FROM synclog.events WHERE entity = $1)", {definition.name}).boolean(0, 0);
   if (!any) return;
@@ -94,7 +94,7 @@ void fill(plain_connection& db, const core::entity& definition, const std::strin
 
 } // namespace
 
-std::int64_t build_table(plain_connection& db, const core::entity& definition,
+std::int64_t build_table(pg::plain_connection& db, const core::entity& definition,
                          const std::string& table_name) {
   const table_ddl ddl = make_table_ddl(definition, table_name);
   for (const std::string& statement : ddl.table)
@@ -109,7 +109,7 @@ std::int64_t build_table(plain_connection& db, const core::entity& definition,
   return rows;
 }
 
-std::int64_t count_live_records(plain_connection& db, const core::entity& definition) {
+std::int64_t count_live_records(pg::plain_connection& db, const core::entity& definition) {
   return db.run(std::string("SELECT count(*)") + latest_events, {definition.name}).int8(0, 0);
 }
 

@@ -3,10 +3,10 @@
 // must hold is computed from the event by the same encoder that the append uses.
 #include "projections/verify_tables.hpp"
 #include "core/event.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "projections/column_block.hpp"
 #include "projections/layout.hpp"
 #include "projections/page_size.hpp"
-#include "projections/plain_connection.hpp"
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
@@ -38,7 +38,7 @@ std::string comparable(const std::string& name, core::field_type type) {
 
 class table_verifier {
  public:
-  table_verifier(plain_connection& db, const core::entity& definition, eventstore::verify_report& report,
+  table_verifier(pg::plain_connection& db, const core::entity& definition, eventstore::verify_report& report,
                  const eventstore::progress_callback& progress)
       : db_(db), definition_(definition), report_(report), progress_(progress), block_(definition) {
     compared_ = {{"version", core::field_type::integer},
@@ -221,7 +221,7 @@ class table_verifier {
 
   using cell = std::optional<std::string_view>; // nullopt = SQL NULL
 
-  plain_connection& db_;
+  pg::plain_connection& db_;
   const core::entity& definition_;
   eventstore::verify_report& report_;
   const eventstore::progress_callback& progress_;
@@ -237,7 +237,7 @@ class table_verifier {
 void verify_tables(const std::string& conninfo, const core::catalog& entities,
                    eventstore::verify_report& report, const eventstore::progress_callback& progress) {
   const auto start = std::chrono::steady_clock::now();
-  plain_connection db(conninfo, "", "synclog verify");
+  pg::plain_connection db(conninfo, "", "synclog verify");
   for (const auto& definition : entities.all()) {
     if (report.difference) break;
     table_verifier(db, *definition, report, progress).run();

@@ -18,6 +18,7 @@ void add_bench(CLI::App& app, run_command& chosen);
 // Below `bench`.
 void add_bench_stream(CLI::App& bench, run_command& chosen);
 // Below `replay`.
+void add_replay_verify(CLI::App& replay, run_command& chosen);
 void add_replay_tail(CLI::App& replay, run_command& chosen);
 
 } // namespace synclog::tools

@@ -2,7 +2,7 @@
 // whole.
 #include "lab.hpp"
 #include "projections/layout.hpp"
-#include "projections/plain_connection.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "projections/read_statements.hpp"
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ void fill_appointments(lab& log) {
       row_count, row_count));
 }
 
-std::string explain(projections::plain_connection& db, const core::entity& definition,
+std::string explain(eventstore::pg::plain_connection& db, const core::entity& definition,
                     const parameters& params, const values& after, const char* plan_mode) {
   auto query = projections::parse_list_query(definition, params, {});
   REQUIRE(query.has_value());
@@ -72,7 +72,7 @@ long buffers_of(const std::string& plan) {
 TEST_CASE("plans: any page of the usual lists reads an index and stops, with generic and with custom plans") {
   lab log;
   fill_appointments(log);
-  projections::plain_connection db(log.conninfo(), "synclog_app", "plans");
+  eventstore::pg::plain_connection db(log.conninfo(), "synclog_app", "plans");
   const core::entity& appointments = *log.entities.find("appointments");
   const core::entity& clients = *log.entities.find("clients");
   struct wanted {

@@ -1,12 +1,10 @@
 // libpq's blocking calls, with failures as the exceptions of eventstore/pg.
-#include "projections/plain_connection.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include <algorithm>
 #include <libpq-fe.h>
 #include <vector>
 
-namespace synclog::projections {
-
-namespace pg = eventstore::pg;
+namespace synclog::eventstore::pg {
 
 namespace {
 
@@ -18,8 +16,8 @@ std::string field_of(const PGresult* result, int code) {
   return text ? text : "";
 }
 
-pg::failure failure_of(const PGresult* result) {
-  pg::failure what;
+failure failure_of(const PGresult* result) {
+  failure what;
   what.sqlstate = field_of(result, PG_DIAG_SQLSTATE);
   what.message = field_of(result, PG_DIAG_MESSAGE_PRIMARY);
   what.constraint = field_of(result, PG_DIAG_CONSTRAINT_NAME);
@@ -39,8 +37,8 @@ plain_connection::plain_connection(const std::string& conninfo, const std::strin
   const char* const keys[] = {"dbname", "fallback_application_name", "client_encoding", nullptr};
   const char* const values[] = {conninfo.c_str(), application_name.c_str(), "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(keys, values, 1)); // 1: dbname may hold a whole conninfo
-  if (!connection_) throw pg::unavailable("out of memory for a database connection");
-  if (PQstatus(connection_.get()) != CONNECTION_OK) throw pg::unavailable(PQerrorMessage(connection_.get()));
+  if (!connection_) throw unavailable("out of memory for a database connection");
+  if (PQstatus(connection_.get()) != CONNECTION_OK) throw unavailable(PQerrorMessage(connection_.get()));
   PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
   run("SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), "
@@ -48,16 +46,16 @@ plain_connection::plain_connection(const std::string& conninfo, const std::strin
   if (!role.empty()) run("SELECT set_config('role', $1, false)", {role});
 }
 
-pg::rows plain_connection::checked(pg_result* result) {
-  pg::rows owned(result);
+rows plain_connection::checked(pg_result* result) {
+  rows owned(result);
   const ExecStatusType status = PQresultStatus(result);
   if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_IN) return owned;
   if (PQstatus(connection_.get()) != CONNECTION_OK || !PQresultErrorField(result, PG_DIAG_SQLSTATE))
-    throw pg::connection_lost(PQerrorMessage(connection_.get()));
-  throw pg::query_failed(failure_of(result));
+    throw connection_lost(PQerrorMessage(connection_.get()));
+  throw query_failed(failure_of(result));
 }
 
-pg::rows plain_connection::run(const std::string& sql, std::span<const std::optional<std::string>> values) {
+rows plain_connection::run(const std::string& sql, std::span<const std::optional<std::string>> values) {
   std::vector<const char*> texts;
   texts.reserve(values.size());
   for (const auto& value : values)
@@ -71,10 +69,9 @@ void plain_connection::copy_in(const std::string& statement, std::string_view by
   for (std::size_t from = 0; from < bytes.size(); from += copy_piece_bytes) {
     const std::string_view piece = bytes.substr(from, copy_piece_bytes);
     if (PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size())) != 1)
-      throw pg::connection_lost(PQerrorMessage(connection_.get()));
+      throw connection_lost(PQerrorMessage(connection_.get()));
   }
-  if (PQputCopyEnd(connection_.get(), nullptr) != 1)
-    throw pg::connection_lost(PQerrorMessage(connection_.get()));
+  if (PQputCopyEnd(connection_.get(), nullptr) != 1) throw connection_lost(PQerrorMessage(connection_.get()));
   checked(PQgetResult(connection_.get()));
   while (PGresult* rest = PQgetResult(connection_.get()))
     PQclear(rest);
@@ -84,4 +81,4 @@ void plain_connection::abandon_transaction() noexcept {
   if (connection_) PQclear(PQexec(connection_.get(), "ROLLBACK"));
 }
 
-} // namespace synclog::projections
+} // namespace synclog::eventstore::pg

@@ -10,17 +10,17 @@
 
 struct pg_conn; // PGconn, of libpq
 
-namespace synclog::projections {
+namespace synclog::eventstore::pg {
 
 class plain_connection {
  public:
-  // UTC and ISO dates, whatever the server's defaults. `role` empty = as logged in. Throws pg::unavailable.
+  // UTC and ISO dates, whatever the server's defaults. `role` empty = as logged in. Throws unavailable.
   plain_connection(const std::string& conninfo, const std::string& role, const std::string& application_name);
 
-  // One statement; parameters and results as text. Throws pg::query_failed, or pg::unavailable when the
+  // One statement; parameters and results as text. Throws query_failed, or unavailable when the
   // connection broke.
-  eventstore::pg::rows run(const std::string& sql, std::span<const std::optional<std::string>> values = {});
-  eventstore::pg::rows run(const std::string& sql, std::initializer_list<std::optional<std::string>> values) {
+  rows run(const std::string& sql, std::span<const std::optional<std::string>> values = {});
+  rows run(const std::string& sql, std::initializer_list<std::optional<std::string>> values) {
     return run(sql, std::span(values.begin(), values.size()));
   }
   // `statement` is a COPY … FROM STDIN, `bytes` its whole input.
@@ -32,8 +32,8 @@ class plain_connection {
   struct closer {
     void operator()(pg_conn* connection) const noexcept;
   };
-  eventstore::pg::rows checked(struct pg_result* result);
+  rows checked(struct pg_result* result);
   std::unique_ptr<pg_conn, closer> connection_;
 };
 
-} // namespace synclog::projections
+} // namespace synclog::eventstore::pg
