@@ -1,8 +1,8 @@
 // The plans of the lists that matter: every page an index scan that stops at its limit, never a sort of the
 // whole.
+#include "eventstore/pg/plain_connection.hpp"
 #include "lab.hpp"
 #include "projections/layout.hpp"
-#include "eventstore/pg/plain_connection.hpp"
 #include "projections/read_statements.hpp"
 #include <doctest/doctest.h>
 #include <fmt/format.h>
