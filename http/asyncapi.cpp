@@ -4,6 +4,7 @@
 #include "http/asyncapi_fixed.hpp"
 #include "http/object_text.hpp"
 #include "http/record_schema.hpp"
+#include "http/wire_schemas.hpp"
 #include "projections/layout.hpp"
 #include <array>
 #include <fmt/format.h>
@@ -245,6 +246,7 @@ void append_components(object_text& document, const core::catalog& entities) {
       append_entity_messages(messages, *entity);
   }
   object_text schemas(components.member("schemas"));
+  schemas.members(wire_schemas);
   schemas.members(asyncapi::schemas);
   schemas.json("resource", resource_schema(entities));
   append_frame_fields(schemas);

@@ -1,6 +1,7 @@
 // The server of the product: the whole table over the services. Apart from server.cpp so that tests with a
 // table of their own need no database code.
 #include "http/asyncapi.hpp"
+#include "http/openapi.hpp"
 #include "http/published_text.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
@@ -9,13 +10,20 @@
 namespace synclog::http {
 namespace {
 
+struct descriptions {
+  published_text asyncapi, openapi;
+};
+
 dispatcher over(const services& with, metrics& counters) {
   services bound = with;
   if (bound.metrics == nullptr) bound.metrics = &counters;
-  const auto asyncapi = std::make_shared<const published_text>(
-      published_text::of(asyncapi_text(with.entities, SYNCLOG_VERSION)));
-  bound.asyncapi = asyncapi.get();
-  return [bound, asyncapi](const route& target, const request& asked, responder& answer) {
+  const auto described = std::make_shared<const descriptions>(descriptions{
+      published_text::of(asyncapi_text(with.entities, SYNCLOG_VERSION)),
+      published_text::of(openapi_text(with.entities, SYNCLOG_VERSION)),
+  });
+  bound.asyncapi = &described->asyncapi;
+  bound.openapi = &described->openapi;
+  return [bound, described](const route& target, const request& asked, responder& answer) {
     return target.run(bound, asked, answer);
   };
 }

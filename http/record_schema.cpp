@@ -18,6 +18,10 @@ constexpr std::string_view bookkeeping_schemas =
     R"("position":{"type":"integer","minimum":1},"created_at":{"type":"string","format":"date-time"},)"
     R"("updated_at":{"type":"string","format":"date-time"})";
 
+constexpr std::string_view input_bookkeeping =
+    R"("id":{"$ref":"#/components/schemas/id"},)"
+    R"("expected_version":{"type":"integer","minimum":0,"description":"Otherwise 409, with the record as it stands."})";
+
 std::string_view type_word(core::field_type type) {
   switch (type) {
   case core::field_type::number:
@@ -132,6 +136,14 @@ void append_description(object_text& schema, const json::value* described) {
   if (words != nullptr && words->kind == json::kind::string) schema.string("description", words->text);
 }
 
+void append_field(object_text& members, const json::value* properties, const core::field& field,
+                  nullable may_be_null) {
+  object_text value(members.member(field.name));
+  value.string("title", field.title);
+  append_description(value, properties == nullptr ? nullptr : properties->find(field.name));
+  append_members(value, field, may_be_null);
+}
+
 } // namespace
 
 void append_value_schema(std::string& out, const core::field& field, nullable may_be_null) {
@@ -165,12 +177,36 @@ void append_record_schema(std::string& out, const core::entity& definition) {
   required += ']';
   object_text members(schema.member("properties"));
   members.members(bookkeeping_schemas);
-  for (const auto& field : definition.fields) {
-    object_text value(members.member(field.name));
-    value.string("title", field.title);
-    append_description(value, properties == nullptr ? nullptr : properties->find(field.name));
-    append_members(value, field, field.required ? nullable::no : nullable::yes);
+  for (const auto& field : definition.fields)
+    append_field(members, properties, field, field.required ? nullable::no : nullable::yes);
+}
+
+void append_input_schema(std::string& out, const core::entity& definition) {
+  const auto source = json::parse(definition.definition_json);
+  const auto* properties = source ? source->root().find("properties") : nullptr;
+  object_text schema(out);
+  schema.string("type", "object");
+  schema.string("title", definition.title);
+  {
+    auto& required = schema.member("x-required-to-create");
+    const char* separator = "[";
+    for (const auto& field : definition.fields) {
+      if (!field.required) continue;
+      required += separator;
+      json::append_string(required, field.name);
+      separator = ",";
+    }
+    required += *separator == '[' ? "[]" : "]";
   }
+  if (!definition.aliases.empty()) {
+    object_text aliases(schema.member("x-aliases"));
+    for (const auto& [spelling, field] : definition.aliases)
+      aliases.string(spelling, field);
+  }
+  object_text members(schema.member("properties"));
+  members.members(input_bookkeeping);
+  for (const auto& field : definition.fields)
+    append_field(members, properties, field, nullable::yes);
 }
 
 } // namespace synclog::http

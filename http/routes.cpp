@@ -21,6 +21,7 @@ constexpr std::array routes{
     route{get, "/readyz", handlers::readyz, access::none, pace::quick},
     route{get, "/version", handlers::version, access::none, pace::quick},
     route{get, "/asyncapi.json", handlers::asyncapi, access::none, pace::quick},
+    route{get, "/openapi.json", handlers::openapi, access::none, pace::quick},
     route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},

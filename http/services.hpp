@@ -53,6 +53,7 @@ struct services {
   http::metrics* metrics = nullptr;         // what /metrics prints; null = only what the services count
   answer_memory* answers = nullptr;         // limited lists that have not changed; null = none are kept
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
+  const published_text* openapi = nullptr;  // the same of /openapi.json
 };
 
 } // namespace synclog::http

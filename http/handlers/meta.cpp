@@ -1,4 +1,4 @@
-// Health, version, metrics, the event channels and the landing page.
+// Health, version, metrics, the published descriptions and the landing page.
 #include "http/handlers/meta.hpp"
 #include "core/json.hpp"
 #include "http/handlers/conditions.hpp"
@@ -85,6 +85,25 @@ void append_link(std::string& out, std::string_view address, std::string_view te
   out += "</a>";
 }
 
+boost::asio::awaitable<void> send_published(const published_text* text, const request& asked,
+                                            responder& answer) {
+  if (text == nullptr) {
+    co_await answer.send(
+        to_response(core::make_problem(core::problem_code::not_found, "nothing is described here")));
+    co_return;
+  }
+  response made;
+  made.headers.emplace_back("ETag", text->etag);
+  made.headers.emplace_back("Cache-Control", "no-cache");
+  if (not_modified(asked, text->etag)) {
+    made.status = 304;
+  } else {
+    made.headers.emplace_back("Content-Type", "application/json");
+    made.body = text->body;
+  }
+  co_await answer.send(std::move(made));
+}
+
 } // namespace
 
 boost::asio::awaitable<void> livez(const services&, const request&, responder& answer) {
@@ -117,21 +136,11 @@ boost::asio::awaitable<void> version(const services&, const request&, responder&
 }
 
 boost::asio::awaitable<void> asyncapi(const services& with, const request& asked, responder& answer) {
-  if (with.asyncapi == nullptr) {
-    co_await answer.send(
-        to_response(core::make_problem(core::problem_code::not_found, "nothing is described here")));
-    co_return;
-  }
-  response made;
-  made.headers.emplace_back("ETag", with.asyncapi->etag);
-  made.headers.emplace_back("Cache-Control", "no-cache");
-  if (not_modified(asked, with.asyncapi->etag)) {
-    made.status = 304;
-  } else {
-    made.headers.emplace_back("Content-Type", "application/json");
-    made.body = with.asyncapi->body;
-  }
-  co_await answer.send(std::move(made));
+  return send_published(with.asyncapi, asked, answer);
+}
+
+boost::asio::awaitable<void> openapi(const services& with, const request& asked, responder& answer) {
+  return send_published(with.openapi, asked, answer);
 }
 
 boost::asio::awaitable<void> metrics_text(const services& with, const request&, responder& answer) {
@@ -164,6 +173,8 @@ boost::asio::awaitable<void> index(const services& with, const request&, respond
   append_link(body, "/metrics", "Metrics");
   body += "</li><li>";
   append_link(body, "/version", "Version");
+  body += "</li><li>";
+  append_link(body, "/openapi.json", "Requests and answers, as OpenAPI");
   body += "</li><li>";
   append_link(body, "/asyncapi.json", "Event channels, as AsyncAPI");
   body += "</li></ul></body></html>\n";

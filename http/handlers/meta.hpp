@@ -17,6 +17,8 @@ boost::asio::awaitable<void> readyz(const services& with, const request& asked, 
 boost::asio::awaitable<void> version(const services& with, const request& asked, responder& answer);
 // GET /asyncapi.json: the event channels (http/asyncapi.hpp), with a tag for revalidation.
 boost::asio::awaitable<void> asyncapi(const services& with, const request& asked, responder& answer);
+// GET /openapi.json: requests and answers (http/openapi.hpp), likewise.
+boost::asio::awaitable<void> openapi(const services& with, const request& asked, responder& answer);
 // GET /metrics: Prometheus text.
 boost::asio::awaitable<void> metrics_text(const services& with, const request& asked, responder& answer);
 

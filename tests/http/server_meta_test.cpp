@@ -48,8 +48,9 @@ TEST_CASE("meta: the landing page links the tables and may run nothing") {
   CHECK(page.body.find("style=") == std::string::npos);
 }
 
-TEST_CASE("meta: the event channels are described, and revalidated by their tag") {
+TEST_CASE("meta: requests and event channels are described, and revalidated by their tag") {
   const server_fixture& server = server_fixture::shared();
+  CHECK(at(server.get("/openapi.json").body, "/openapi") == "3.1.0");
   const auto got = server.get("/asyncapi.json");
   CHECK(got.status == 200);
   CHECK(got.header("content-type") == "application/json");
@@ -67,7 +68,7 @@ TEST_CASE("meta: the event channels are described, and revalidated by their tag"
   CHECK(server.request("POST", "/asyncapi.json", {}, "{}").status == 405);
 }
 
-TEST_CASE("meta: a further definition has event channels too") {
+TEST_CASE("meta: a further definition is described too") {
   auto folder = (std::filesystem::temp_directory_path() / "synclog-entities-XXXXXX").string();
   REQUIRE(::mkdtemp(folder.data()) != nullptr);
   std::ofstream(folder + "/orders.json")
@@ -78,6 +79,7 @@ TEST_CASE("meta: a further definition has event channels too") {
   CHECK(at(described, "/channels/live.orders/address") == "/api/orders");
   CHECK(at(described, "/components/schemas/record.orders/title") == "Orders");
   CHECK(at(described, "/channels/live.clients/address") == "/api/clients");
+  CHECK(at(server.get("/openapi.json").body, "/components/schemas/input.orders/title") == "Orders");
   std::filesystem::remove_all(folder);
 }
 

@@ -5,136 +5,32 @@
 #include "http/asyncapi.hpp"
 #include "http/published_text.hpp"
 #include "http/record_schema.hpp"
+#include "published_document.hpp"
 #include <doctest/doctest.h>
 #include <set>
 #include <string>
 #include <vector>
 
 using namespace synclog;
+using namespace synclog::tests;
 namespace json = core::json;
 
 namespace {
 
-constexpr std::string_view ninth = R"json({
-  "$schema": "https://json-schema.org/draft/2020-12/schema",
-  "title": "Orders \"special\"",
-  "description": "What is ordered.",
-  "type": "object",
-  "additionalProperties": false,
-  "x-prefix": "ORD",
-  "required": ["name", "lines"],
-  "properties": {
-    "name": {"type": "string", "title": "Name", "maxLength": 40, "description": "As printed."},
-    "state": {"type": "string", "title": "State", "enum": ["open", "shut"]},
-    "amount": {"type": "number", "multipleOf": 0.01},
-    "pieces": {"type": "integer"},
-    "urgent": {"type": "boolean"},
-    "day": {"type": "string", "format": "date"},
-    "hour": {"type": "string", "format": "time"},
-    "seen_at": {"type": "string", "format": "date-time"},
-    "lines": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["sku"],
-      "properties": {"sku": {"type": "string"}, "count": {"type": "number", "minimum": 0, "exclusiveMinimum": true,
-        "maximum": 9, "exclusiveMaximum": false}}}},
-    "rest": {"type": "object", "maxProperties": 5},
-    "branch": {"type": "string"}
-  },
-  "x-filters": {"state": "state", "day": "day", "since": "created_at"},
-  "x-branch": "branch"
-})json";
-
-core::catalog eight() {
-  auto loaded = core::catalog::load("");
-  REQUIRE(loaded.has_value());
-  return std::move(*loaded);
-}
-
-core::catalog only_ninth() {
-  auto entity = core::parse_entity("orders", ninth);
-  REQUIRE_MESSAGE(entity.has_value(), (entity ? "" : entity.error().detail));
-  std::vector<core::entity> entities;
-  entities.push_back(std::move(*entity));
-  auto made = core::catalog::from(std::move(entities));
-  REQUIRE(made.has_value());
-  return std::move(*made);
-}
-
-// The document as a tree, with what a test asks of it.
-class described {
- public:
-  explicit described(const core::catalog& entities)
-      : parsed_(json::parse(http::asyncapi_text(entities, "1.2.3"))) {
-    REQUIRE(parsed_.has_value());
-    REQUIRE(parsed_->defects().empty()); // a name that is there twice
-  }
-
-  const json::value& root() const { return parsed_->root(); }
-
-  // What a pointer without escapes leads to: "channels/events/address"; nullptr when nothing is there.
-  const json::value* at(std::string_view pointer) const {
-    const auto* here = &root();
-    while (!pointer.empty() && here != nullptr) {
-      const auto end = std::min(pointer.find('/'), pointer.size());
-      here = here->find(pointer.substr(0, end));
-      pointer.remove_prefix(std::min(end + 1, pointer.size()));
-    }
-    return here;
-  }
-  std::string text(std::string_view pointer) const {
-    const auto* found = at(pointer);
-    std::string made;
-    if (found != nullptr) json::append_value(made, *found);
-    return made;
-  }
-  std::set<std::string> names(std::string_view pointer) const {
-    std::set<std::string> made;
-    const auto* found = at(pointer);
-    if (found == nullptr) return made;
-    for (const auto& member : found->members())
-      made.emplace(member.name);
-    return made;
-  }
-
- private:
-  core::result<json::document> parsed_;
-};
-
-void collect_references(const json::value& from, std::vector<std::string>& into) {
-  for (const auto& item : from.items())
-    collect_references(item, into);
-  for (const auto& member : from.members()) {
-    if (member.name == "$ref") into.emplace_back(member.value.text);
-    collect_references(member.value, into);
-  }
+published_document described(const core::catalog& entities) {
+  return published_document(http::asyncapi_text(entities, "1.2.3"));
 }
 
 } // namespace
 
 TEST_CASE("asyncapi: every reference leads somewhere, and every message and schema is led to") {
-  for (const bool built_in : {true, false}) {
-    const auto entities = built_in ? eight() : only_ninth();
-    const described document(entities);
-    std::vector<std::string> references;
-    collect_references(document.root(), references);
-    REQUIRE(references.size() > 50);
-    std::set<std::string> used;
-    for (const auto& reference : references) {
-      CAPTURE(reference);
-      REQUIRE(reference.starts_with("#/"));
-      CHECK(document.at(reference.substr(2)) != nullptr);
-      used.insert(reference);
-    }
-    for (const std::string kind : {"components/messages/", "components/schemas/"}) {
-      for (const auto& name : document.names(kind.substr(0, kind.size() - 1))) {
-        CAPTURE(kind + name);
-        CHECK(used.count("#/" + kind + name) == 1);
-      }
-    }
-  }
+  check_references(described(eight()), {"components/messages/", "components/schemas/"});
+  check_references(described(only_ninth()), {"components/messages/", "components/schemas/"});
 }
 
 TEST_CASE("asyncapi: version, servers, the channels of every entity, and an operation for each") {
   const auto entities = eight();
-  const described document(entities);
+  const auto document = described(entities);
   CHECK(document.text("asyncapi") == R"("3.0.0")");
   CHECK(document.text("info/version") == R"("1.2.3")");
   CHECK(document.text("servers/http/protocol") == R"("http")");
@@ -160,7 +56,7 @@ TEST_CASE("asyncapi: version, servers, the channels of every entity, and an oper
 
 TEST_CASE("asyncapi: one event message for each entity, on the stream and on the socket") {
   const auto entities = eight();
-  const described document(entities);
+  const auto document = described(entities);
   std::set<std::string> expected;
   for (const auto& entity : entities.all())
     expected.insert("event." + entity->name);
@@ -185,7 +81,7 @@ TEST_CASE("asyncapi: one event message for each entity, on the stream and on the
 
 TEST_CASE("asyncapi: a record's schema has the members of a record, in its order") {
   const auto entities = eight();
-  const described document(entities);
+  const auto document = described(entities);
   for (const auto& entity : entities.all()) {
     CAPTURE(entity->name);
     core::field_texts empty(entity->fields.size());
@@ -206,7 +102,7 @@ TEST_CASE("asyncapi: a record's schema has the members of a record, in its order
 
 TEST_CASE("asyncapi: a ninth definition appears, with types, formats, bounds and what is required") {
   const auto entities = only_ninth();
-  const described document(entities);
+  const auto document = described(entities);
   const std::string record = "components/schemas/record.orders/";
   CHECK(document.text(record + "title") == R"("Orders \"special\"")");
   CHECK(document.text(record + "description") == R"("What is ordered.")");
