@@ -388,6 +388,7 @@ std::string openapi_text(const core::catalog& entities, std::string_view server_
     }
     // Relative: wherever this document came from, also below a prefix.
     document.json("servers", R"([{"url":"."}])");
+    document.json("security", "[]"); // nobody is asked who they are: --auth=none
     append_tags(document, entities);
     {
       object_text paths(document.member("paths"));

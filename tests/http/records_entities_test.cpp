@@ -5,6 +5,9 @@
 #include "records_support.hpp"
 #include "tests/support/server_fixture.hpp"
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <stdlib.h>
 
 using namespace synclog::tests;
 namespace core = synclog::core;
@@ -51,10 +54,44 @@ constexpr sample samples[] = {
      "wedding", "approved_by", "boss"},
 };
 
-const core::catalog& entities() {
-  static const core::catalog loaded = core::catalog::load("").value();
-  return loaded;
-}
+// A ninth entity is one file.
+constexpr std::string_view vehicles = R"json({
+  "title": "Vehicles", "type": "object", "additionalProperties": false, "x-revision": 1, "x-table": "vehicles",
+  "x-prefix": "VEH", "required": ["plate"],
+  "properties": {
+    "plate": {"type": "string", "maxLength": 12}, "model": {"type": "string"}, "bought_date": {"type": "string", "format": "date"},
+    "price": {"type": "number"}, "seats": {"type": "integer"}, "state": {"type": "string", "default": "ready"},
+    "branch": {"type": "string"}, "data": {"type": "object"}
+  },
+  "x-unique": ["plate"], "x-key": "plate",
+  "x-filters": {"branch": "branch", "state": "state", "bought": "bought_date"},
+  "x-search": ["plate", "model"], "x-order": ["-created_at"], "x-branch": "branch", "x-rest": "data",
+  "x-aliases": {"licensePlate": "plate"}
+})json";
+
+constexpr sample ninth{
+    "vehicles",
+    R"("licensePlate":"WXY 100","model":"Häuler","bought_date":"2026-11-23","price":12.5,"seats":3,"state":"away","branch":"north","data":{"k":1})",
+    R"("plate":"WXY 200","branch":"south")",
+    "hauler",
+    "model",
+    "van"};
+
+// A folder with the ninth definition, gone with the object.
+class entity_folder {
+ public:
+  entity_folder() : path_((std::filesystem::temp_directory_path() / "synclog-entities-XXXXXX").string()) {
+    REQUIRE(::mkdtemp(path_.data()) != nullptr);
+    std::ofstream(path_ + "/vehicles.json") << vehicles;
+  }
+  ~entity_folder() { std::filesystem::remove_all(path_); }
+  entity_folder(const entity_folder&) = delete;
+  entity_folder& operator=(const entity_folder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 std::string object(const std::string& id, std::string_view fields) {
   return R"({"id":")" + id + "\"," + std::string(fields) + "}";
@@ -63,6 +100,7 @@ std::string object(const std::string& id, std::string_view fields) {
 // One entity's life on a server of its own.
 struct entity_life {
   const server_fixture& server;
+  const core::catalog& entities;
   const sample& of;
   std::string path = std::string("/api/") + of.entity;
   std::string one = std::string("X-") + of.entity + "-1";
@@ -90,7 +128,7 @@ struct entity_life {
 
   void list_by_each_filter() const {
     const auto record = server.get(path + "/" + one).body;
-    for (const auto& [query, field] : entities().find(of.entity)->filters) {
+    for (const auto& [query, field] : entities.find(of.entity)->filters) {
       CAPTURE(query);
       const auto value = at(record, "/" + field);
       REQUIRE(value != "null");
@@ -165,20 +203,38 @@ struct entity_life {
   }
 };
 
+void live(const server_fixture& server, const core::catalog& entities, const sample& of) {
+  CAPTURE(of.entity);
+  const entity_life life{server, entities, of};
+  life.create_and_get();
+  life.list_by_each_filter();
+  life.merge_and_stale_write();
+  life.delete_and_create_again();
+  life.bulk();
+  life.csv_round_trip();
+}
+
 } // namespace
 
 TEST_CASE("each entity: create, get, filters, search, merge, stale write, delete, re-create, bulk and CSV "
           "round trip") {
   const server_fixture server;
-  for (const auto& of : samples) {
-    CAPTURE(of.entity);
-    const entity_life life{server, of};
-    life.create_and_get();
-    life.list_by_each_filter();
-    life.merge_and_stale_write();
-    life.delete_and_create_again();
-    life.bulk();
-    life.csv_round_trip();
-  }
-  CHECK(std::size(samples) == entities().all().size());
+  const auto entities = core::catalog::load("").value();
+  for (const auto& of : samples)
+    live(server, entities, of);
+  CHECK(std::size(samples) == entities.all().size());
+}
+
+TEST_CASE("a ninth entity, one file in a folder, lives as the eight do") {
+  const entity_folder folder;
+  const server_fixture server({.arguments = {"--entities", folder.path()}});
+  const auto entities = core::catalog::load(folder.path()).value();
+  CHECK(entities.all().size() == std::size(samples) + 1);
+  live(server, entities, ninth);
+  live(server, entities, samples[0]);
+  const auto events = server.get("/api/events?resource=vehicles").body;
+  CHECK(size_at(events) == 5);
+  CHECK(at(events, "/0/resource") == "vehicles");
+  // Another server of this database, started without the folder, still knows what it was.
+  CHECK(server.sql("SELECT count(*) FROM synclog.definitions WHERE name = 'vehicles'") == "1");
 }
