@@ -1,6 +1,7 @@
 #include "tools/log_access.hpp"
 
 #include "eventstore/pg/types.hpp"
+#include "projections/stored_definitions.hpp"
 #include <CLI/CLI.hpp>
 
 namespace synclog::tools {
@@ -11,10 +12,24 @@ void add_log_options(CLI::App& app, log_options& options) {
       ->envname("SYNCLOG_ENTITIES");
 }
 
+core::result<core::catalog> load_definitions(const std::string& entities_dir,
+                                             const database_access& database) {
+  const auto own = core::catalog::load(entities_dir);
+  if (!own) {
+    return own.error();
+  }
+  try {
+    return core::with_adopted(
+        *own, projections::stored_definitions(database.service_conninfo, database.service_role));
+  } catch (const eventstore::pg::unavailable& failed) {
+    return core::make_problem(core::problem_code::database_unavailable, failed.what());
+  }
+}
+
 core::result<log_access> open_log(const log_options& options) {
-  auto entities = core::catalog::load(options.entities_dir);
-  if (!entities) {
-    return entities.error();
+  // Before anything is started: a folder with a mistake in it needs no database.
+  if (const auto own = core::catalog::load(options.entities_dir); !own) {
+    return own.error();
   }
   auto database = open_database(options.database);
   if (!database) {
@@ -22,6 +37,10 @@ core::result<log_access> open_log(const log_options& options) {
   }
   if (const auto fits = check_schema(*database); !fits) {
     return fits.error();
+  }
+  auto entities = load_definitions(options.entities_dir, *database);
+  if (!entities) {
+    return entities.error();
   }
   return log_access{std::move(*entities), std::move(*database)};
 }

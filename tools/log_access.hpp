@@ -21,6 +21,11 @@ struct log_access {
   database_access database;
 };
 
+// The embedded definitions, those of a folder ("" = none), and what the database has adopted beyond them. The
+// schema must be there. Problems: a definition that cannot be used; no database.
+core::result<core::catalog> load_definitions(const std::string& entities_dir,
+                                             const database_access& database);
+
 // Problems: a definition that cannot be used, no database, a schema that is not this program's.
 core::result<log_access> open_log(const log_options& options);
 

@@ -2,8 +2,8 @@
 #include "core/entity.hpp"
 #include "core/event.hpp"
 #include "tools/commands.hpp"
-#include "tools/database_access.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/log_access.hpp"
 #include "tools/log_tail.hpp"
 #include "tools/run_context.hpp"
 #include <CLI/CLI.hpp>
@@ -26,8 +26,7 @@ namespace {
 constexpr int max_limit = 1'000'000'000;
 
 struct tail_command {
-  database_options database;
-  std::string entities_dir;
+  log_options log;
   std::vector<std::string> resources, branches, ids, actions;
   std::string after;
   std::uint64_t limit = 0; // 0 = none
@@ -93,34 +92,27 @@ tail_options options_of(const tail_command& command, const core::catalog& entiti
   return made;
 }
 
-int run_tail(const tail_command& command) {
-  std::signal(SIGPIPE, SIG_IGN);
-  const auto entities = core::catalog::load(command.entities_dir);
-  if (!entities) {
-    return report_problem(entities.error());
-  }
-  if (!knows_resources(*entities, command.resources)) {
+int follow(const tail_command& command, log_access& log) {
+  if (!knows_resources(log.entities, command.resources)) {
     return exit_usage;
-  }
-  auto access = open_database(command.database);
-  if (!access) {
-    return report_problem(access.error());
-  }
-  if (const auto fits = check_schema(*access); !fits) {
-    return report_problem(fits.error());
   }
   // The tail says in its own words, once, what the pool and the feed would log at every attempt.
   spdlog::set_level(spdlog::level::off);
   eventstore::pg::connect_options connect;
-  connect.conninfo = access->service_conninfo;
-  connect.role = access->service_role;
+  connect.conninfo = log.database.service_conninfo;
+  connect.role = log.database.service_role;
   connect.application_name = "synclog replay tail";
   connect.read_only = true;
   const line_output output(STDOUT_FILENO);
   asio::io_context context(1);
-  log_tail tail(context, std::move(connect), options_of(command, *entities, output), output);
+  log_tail tail(context, std::move(connect), options_of(command, log.entities, output), output);
   const int code = run_context(context, tail.run(), 1);
   return code != exit_ok ? code : tail.code();
+}
+
+int run_tail(const tail_command& command) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return run_on_log(command.log, [&command](log_access& log) { return follow(command, log); });
 }
 
 } // namespace
@@ -130,9 +122,7 @@ void add_replay_tail(CLI::App& replay, run_command& chosen) {
   auto* tail = replay.add_subcommand(
       "tail", "Shows events as they happen, straight from the database; exit 4 when --after is not of its "
               "history");
-  add_database_options(*tail, command->database);
-  tail->add_option("--entities", command->entities_dir, "folder of further entity definitions")
-      ->envname("SYNCLOG_ENTITIES");
+  add_log_options(*tail, command->log);
   // One value each time: the next word may be another option's.
   const auto add_filter = [tail](const char* name, std::vector<std::string>& values, const char* words) {
     return tail->add_option(name, values, words)->expected(1)->allow_extra_args(false)->take_all();

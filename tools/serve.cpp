@@ -20,6 +20,7 @@
 #include "tools/database_access.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/log_access.hpp"
 #include "tools/run_context.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -220,9 +221,9 @@ int run_serve(serve_options options) {
     return exit_usage;
   }
   options.limits.slow_reader = std::chrono::seconds(options.slow_reader_s);
-  const auto entities = core::catalog::load(options.entities_dir);
-  if (!entities) {
-    return report_problem(entities.error());
+  // Before anything is started: a folder with a mistake in it needs no database.
+  if (const auto own = core::catalog::load(options.entities_dir); !own) {
+    return report_problem(own.error());
   }
   auto access = open_database(options.database);
   if (!access) {
@@ -238,6 +239,10 @@ int run_serve(serve_options options) {
   }
   if (const auto ready = prepare_schema(*access); !ready) {
     return report_problem(ready.error());
+  }
+  const auto entities = load_definitions(options.entities_dir, *access);
+  if (!entities) {
+    return report_problem(entities.error());
   }
   try {
     for (const auto& sentence :

@@ -227,7 +227,9 @@ TEST_CASE("each entity: create, get, filters, search, merge, stale write, delete
 
 TEST_CASE("a ninth entity, one file in a folder, lives as the eight do") {
   const entity_folder folder;
-  const server_fixture server({.arguments = {"--entities", folder.path()}});
+  server_options with_folder;
+  with_folder.arguments = {"--entities", folder.path()};
+  const server_fixture server(with_folder);
   const auto entities = core::catalog::load(folder.path()).value();
   CHECK(entities.all().size() == std::size(samples) + 1);
   live(server, entities, ninth);
@@ -235,6 +237,11 @@ TEST_CASE("a ninth entity, one file in a folder, lives as the eight do") {
   const auto events = server.get("/api/events?resource=vehicles").body;
   CHECK(size_at(events) == 5);
   CHECK(at(events, "/0/resource") == "vehicles");
-  // Another server of this database, started without the folder, still knows what it was.
-  CHECK(server.sql("SELECT count(*) FROM synclog.definitions WHERE name = 'vehicles'") == "1");
+  // Another server over this database knows the entity without the file.
+  server_options without;
+  without.database = server.database();
+  const server_fixture second(without);
+  CHECK(second.get("/api/vehicles").body == server.get("/api/vehicles").body);
+  CHECK(second.post("/api/vehicles", R"({"plate":"WXY 300"})").status == 201);
+  CHECK(size_at(server.get("/api/vehicles").body) == 3);
 }

@@ -1,4 +1,5 @@
 // Definitions: the eight embedded ones, and what is refused at load.
+#include "core/adopted_definitions.hpp"
 #include "core/entity.hpp"
 #include <algorithm>
 #include <doctest/doctest.h>
@@ -239,4 +240,42 @@ TEST_CASE("catalog: a ninth file gives a ninth entity, a higher revision replace
   REQUIRE(clash.has_error());
   CHECK(clash.error().detail.find("raise its x-revision") != std::string::npos);
   CHECK(catalog::load(folder.path() + "/missing").has_error());
+}
+
+TEST_CASE(
+    "adopted definitions: what a program lacks comes from the database, and the higher revision counts") {
+  const auto own = catalog::load("").value();
+  auto clients = own.find("clients")->definition_json;
+  const auto at = clients.find("\"x-revision\": 1");
+  REQUIRE(at != std::string::npos);
+  const std::string same(clients);
+  const std::string higher = std::string(clients).replace(at, 15, "\"x-revision\": 2");
+  const std::string other = std::string(clients).replace(clients.find("\"Phone\""), 7, "\"Telephone\"");
+  const auto with = [&own](const std::string& name, const std::string& text) {
+    const std::vector<adopted_definition> adopted{{name, text}};
+    return with_adopted(own, adopted);
+  };
+  const auto ninth = with("gadgets", definition_with("", ""));
+  REQUIRE(ninth.has_value());
+  CHECK(ninth->all().size() == own.all().size() + 1);
+  REQUIRE(ninth->find("gadgets") != nullptr);
+  CHECK(ninth->find("clients")->fingerprint == own.find("clients")->fingerprint);
+  CHECK(with("clients", same)->find("clients")->revision == 1);
+  CHECK(with("clients", higher)->find("clients")->revision == 2);
+  const auto refused = with("clients", other);
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().detail.find("entity clients: the database holds another definition") == 0);
+  const auto unreadable = with("gadgets", "{}");
+  REQUIRE(!unreadable.has_value());
+  CHECK(unreadable.error().detail.find("entity gadgets: this program cannot read the definition") == 0);
+}
+
+TEST_CASE("adopted definitions: a lower revision in the database changes nothing") {
+  auto revised =
+      parse_entity("gadgets", definition_with("\"x-prefix\"", "\"x-revision\": 3, \"x-prefix\"")).value();
+  std::vector<entity> all;
+  all.push_back(std::move(revised));
+  const auto own = catalog::from(std::move(all)).value();
+  const std::vector<adopted_definition> adopted{{"gadgets", definition_with("", "")}};
+  CHECK(with_adopted(own, adopted)->find("gadgets")->revision == 3);
 }
