@@ -64,12 +64,23 @@ std::vector<feed_event_ptr> feed_events_of(const std::vector<core::event>& event
   return made;
 }
 
+// Where a record's last change is noted. With n records changing, the others keep their answers in memory for
+// all but n of so many.
+constexpr std::size_t record_places = 16'384;
+
+std::size_t place_of(std::string_view entity, std::string_view record_id) {
+  constexpr std::size_t spread =
+      0x9e3779b97f4a7c15; // 2^64 / golden ratio: the same ids of two entities fall apart
+  const std::hash<std::string_view> hash;
+  return (hash(entity) * spread + hash(record_id)) % record_places;
+}
+
 } // namespace
 
 struct feed::impl : std::enable_shared_from_this<feed::impl> {
   impl(asio::any_io_executor executor, log_reader& reader, feed_options bounds)
       : strand(asio::make_strand(executor)), log(reader), options(bounds), tail_timer(strand),
-        expire_timer(strand) {}
+        expire_timer(strand), record_changes(record_places) {}
 
   struct waiter {
     waiter_slot slot;
@@ -102,6 +113,7 @@ struct feed::impl : std::enable_shared_from_this<feed::impl> {
   core::cursor head;
   core::cursor start_head;
   std::map<std::string, core::cursor, std::less<>> last_changes;
+  std::vector<core::cursor> record_changes; // by place_of; position 0: none since start_head
   std::vector<waiter> waiters;
   std::uint64_t generation = 0;
   bool stopped = false;
@@ -258,6 +270,7 @@ asio::awaitable<void> feed::impl::change_history(core::cursor known) {
     head = now_at;
     start_head = now_at;
     last_changes.clear();
+    record_changes.assign(record_places, core::cursor{});
     ++generation;
     released.swap(waiters);
   }
@@ -279,6 +292,7 @@ void feed::impl::append(const std::vector<feed_event_ptr>& fresh) {
       }
       head = event->at;
       last_changes.insert_or_assign(event->entity, event->at);
+      record_changes[place_of(event->entity, event->record_id)] = event->at;
       ring_bytes += bytes_of(*event);
       ring.push_back(event);
       ++published;
@@ -345,6 +359,13 @@ std::optional<core::cursor> feed::known_cursor(core::position where) const {
     return std::nullopt;
   }
   return impl_->ring[static_cast<std::size_t>(where.value - impl_->ring.front()->at.position.value)]->at;
+}
+
+core::cursor feed::last_change(std::string_view entity, std::string_view record_id) const {
+  const auto place = place_of(entity, record_id);
+  const std::lock_guard guard(impl_->mutex);
+  const auto& noted = impl_->record_changes[place];
+  return noted.position.value == 0 ? impl_->start_head : noted;
 }
 
 core::cursor feed::last_change(std::string_view entity) const {

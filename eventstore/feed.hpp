@@ -70,6 +70,9 @@ class feed {
   // The last position at which an entity changed, as far as known: exact when the feed has followed it since
   // start, else the head at start. Never before a change that this server acknowledged or streamed.
   core::cursor last_change(std::string_view entity) const;
+  // The same for one record. Records share places in a table of bounded size, so it may be that of another,
+  // later change; never an earlier one than its own.
+  core::cursor last_change(std::string_view entity, std::string_view record_id) const;
 
   // Up to the bounds, after `after`; from the ring when it reaches back that far, else from the log: one path
   // for catch-up and live. Empty when `after` is the head. Throws pg::unavailable when the log must be read

@@ -1,5 +1,6 @@
-// Answers of limited lists, kept ready for as long as their entity does not change: the same list is asked
-// for by every page that shows it. Bounded in bytes, the least recently used goes first. Any thread.
+// Answers of limited lists, kept ready for as long as their entity does not change, and single records for as
+// long as they do not: the same ones are asked for by every page that shows them. Bounded in bytes, the least
+// recently used goes first. Any thread.
 #pragma once
 #include "core/event.hpp"
 #include <cstddef>
@@ -14,9 +15,10 @@
 namespace synclog::http {
 
 struct kept_answer {
-  core::cursor change; // of the entity: what the rows show
+  core::cursor change; // of the entity, or of the record: what the body shows
   std::string link;    // to the next page; "" = none
   std::string body;
+  std::int64_t version = 0; // of a single record
 };
 using kept_answer_ptr = std::shared_ptr<const kept_answer>;
 

@@ -42,7 +42,7 @@ asio::awaitable<std::optional<record_row>> record_reader::get(const core::entity
   auto prepared = impl_->statements.find_or_make(std::move(built.sql));
   pg::rows found = co_await run_statement(impl_->shorts, std::move(prepared), std::move(built.values), until);
   if (found.size() == 0) co_return std::nullopt;
-  co_return record_row{std::string(found.text(0, 0)), found.int8(0, 1)};
+  co_return record_row{std::string(found.text(0, 0)), found.int8(0, 1), {found.int8(0, 2)}};
 }
 
 asio::awaitable<list_page> record_reader::page(const list_query& query, std::size_t max_rows,

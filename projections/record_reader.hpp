@@ -16,6 +16,7 @@ namespace synclog::projections {
 struct record_row {
   std::string doc;
   std::int64_t version = 0;
+  core::position position; // of the event that made it so
 };
 
 // One page of a list. Views point into `rows`.

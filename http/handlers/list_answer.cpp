@@ -49,10 +49,7 @@ std::string key_of(const list_call& call) {
       text += "null";
     }
   }
-  text += query.caller.all_branches ? "\nall\n" : "\nsome\n";
-  if (!query.caller.all_branches)
-    for (const auto& branch : query.caller.branches)
-      add(branch);
+  append_scope(text, query.caller);
   return text;
 }
 

@@ -63,6 +63,13 @@ core::result<bool> flag_parameter(const request& asked, std::string_view name) {
   return core::make_problem(core::problem_code::bad_request, fmt::format("{} is true or false", name));
 }
 
+void append_scope(std::string& key, const core::scope& caller) {
+  key += caller.all_branches ? "\nall\n" : "\nsome\n";
+  if (caller.all_branches) return;
+  for (const auto& branch : caller.branches)
+    key += fmt::format("{}:{}", branch.size(), branch);
+}
+
 void add_common_headers(response& made) {
   made.headers.emplace_back("Vary", "Accept, Authorization, Cookie");
   made.headers.emplace_back("Cache-Control", "private, no-cache");

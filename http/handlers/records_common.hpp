@@ -32,6 +32,9 @@ core::result<bool> flag_parameter(const request& asked, std::string_view name);
 
 // Vary and Cache-Control: answers depend on the caller and are always revalidated.
 void add_common_headers(response& made);
+// What distinguishes the answers of two callers to the same question.
+void append_scope(std::string& key, const core::scope& caller);
+
 response json_response(unsigned status, std::string body);
 
 // The problem as an answer, with the common headers.

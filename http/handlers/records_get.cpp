@@ -2,6 +2,7 @@
 #include "core/ids.hpp"
 #include "http/handlers/conditions.hpp"
 #include "http/handlers/list_answer.hpp"
+#include "http/handlers/record_lookup.hpp"
 #include "http/handlers/records.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
@@ -23,7 +24,7 @@ asio::awaitable<core::result<response>> answer_one(const services& with, const r
                                     "no record of " + (*definition)->name + " has this id");
   if (!core::is_valid_record_id(id)) co_return missing;
   auto caller = asked.caller;
-  auto found = co_await with.records.get(**definition, std::move(id), std::move(caller), asked.until);
+  auto found = co_await find_record(with, **definition, std::move(id), std::move(caller), asked.until);
   if (!found) co_return missing;
   const auto etag = version_etag(found->version);
   const bool same = not_modified(asked, etag);
