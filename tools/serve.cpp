@@ -31,6 +31,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <deque>
 #include <fmt/format.h>
 #include <memory>
 #include <spdlog/spdlog.h>
@@ -258,17 +259,29 @@ int run_serve(serve_options options) {
 
   const unsigned threads =
       options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+  // Connections are spread over lanes, each with one thread: a request that needs nothing else passes no
+  // thread on. Beside them, half as many threads for everything else: the database's connections, the feed,
+  // fan-out.
+  const unsigned shared_threads = std::max(1u, threads / 2);
   int code = exit_ok;
   {
-    asio::io_context context(static_cast<int>(threads));
+    asio::io_context context(static_cast<int>(shared_threads));
     asio::io_context commit_context(1);
+    std::deque<asio::io_context> lanes;
+    for (unsigned index = 0; index < threads; ++index) {
+      options.server.lanes.push_back(lanes.emplace_back(1).get_executor());
+    }
     application app(context, commit_context, *access, *entities, options);
     http::metrics counters(http::all_routes());
-    http::server server(context.get_executor(), options.server, app.services, counters);
     // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
     // the next one, or PostgreSQL waits.
     const context_thread committing(commit_context);
-    code = run_context(context, serve_until_signal(app, server, context, options.demo), threads);
+    std::deque<context_thread> on_lanes;
+    for (auto& lane : lanes) {
+      on_lanes.emplace_back(lane);
+    }
+    http::server server(context.get_executor(), options.server, app.services, counters);
+    code = run_context(context, serve_until_signal(app, server, context, options.demo), shared_threads);
   }
   if (access->cluster) {
     access->cluster->stop();
@@ -290,7 +303,10 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->envname("SYNCLOG_DEMO");
   serve->add_option("--entities", options->entities_dir, "folder of further entity definitions (*.json)")
       ->envname("SYNCLOG_ENTITIES");
-  serve->add_option("--threads", options->threads, "I/O threads (default: one a core, at most 4)")
+  serve
+      ->add_option(
+          "--threads", options->threads,
+          "threads for connections (default: one a core, at most 4); half as many more serve the rest")
       ->envname("SYNCLOG_THREADS")
       ->check(CLI::Range(1, 256));
   serve
