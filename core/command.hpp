@@ -15,6 +15,8 @@ enum class command_kind : std::uint8_t {
   save,   // POST: create, or merge into the live record with this id or natural key
   merge,  // PUT/PATCH: the record must live; objects merge deeply (RFC 7396)
   remove, // DELETE
+  revert, // the fields, all of them given, are an earlier version's: they become the record's, also after a
+          // delete
 };
 
 // 409 for a version named in the body, 412 for one named by If-Match.
@@ -28,6 +30,7 @@ struct command {
   std::optional<std::int64_t> expected_version;
   version_source expected_from = version_source::body;
   bool create_only = false;        // If-None-Match: *
+  timestamp created_at;            // revert only: as the version restored has it
   std::string error_pointer;       // prefix of pointers in its problems: "/3" inside an array
   std::optional<problem> rejected; // refused before it got here (validation): keeps its place in a bulk
 };

@@ -367,6 +367,43 @@ decision remove(decision_state& state, const command& wanted, const record_state
   return made;
 }
 
+// All fields become those given; `live` tells whether the record stands or was deleted.
+decision revert(decision_state& state, const command& wanted, const record_state& current,
+                const decision_context& context) {
+  const auto& definition = *wanted.definition;
+  std::optional<field_texts> before;
+  if (current.live) {
+    auto decoded = decode_record(definition, current.doc);
+    if (!decoded) {
+      invariant_broken(fmt::format("event {} holds no record", current.position.value));
+    }
+    before = std::move(decoded->fields);
+  }
+  if (before && same_fields(*before, wanted.fields)) {
+    decision made;
+    made.outcome = {item_status::unchanged, current.id,  current.version,
+                    current.position,       current.doc, std::nullopt};
+    return made;
+  }
+  auto missing = check_required(definition, wanted.fields, "");
+  if (!missing.empty()) {
+    auto why = make_problem(problem_code::invalid, "that version lacks fields that are required today");
+    why.errors = std::move(missing);
+    return refuse(wanted, std::move(why));
+  }
+  if (auto why = check_branch(definition, wanted.fields, context.caller)) {
+    return refuse(wanted, std::move(*why));
+  }
+  if (auto why = check_unique(state, definition, wanted.fields, current.id)) {
+    return refuse(wanted, std::move(*why));
+  }
+  record next;
+  next.fields = wanted.fields;
+  next.head = {current.id, current.version + 1, context.next, wanted.created_at, context.recorded_at};
+  return emit(state, definition, std::move(next), before ? &*before : nullptr,
+              {event_action::reverted, item_status::reverted}, context);
+}
+
 // Another branch's record looks exactly like one that does not exist, except that its id cannot be used.
 bool visible(const entity& definition, const record_state& current, const scope& caller) {
   if (caller.all_branches) {
@@ -389,7 +426,9 @@ decision decide(decision_state& state, const command& wanted, const decision_con
   auto id = resolve_id(state, wanted);
   const auto* current = id.empty() ? nullptr : state.find(definition, id);
   const bool live = current != nullptr && current->live;
-  const bool shown = live && visible(definition, *current, context.caller);
+  // Only a revert finds a deleted record: whoever could see it last may bring it back.
+  const bool reachable = live || (current != nullptr && wanted.kind == command_kind::revert);
+  const bool shown = reachable && visible(definition, *current, context.caller);
 
   if (wanted.kind != command_kind::save && !shown) {
     return refuse(wanted, not_found(wanted));
@@ -402,9 +441,10 @@ decision decide(decision_state& state, const command& wanted, const decision_con
   if (auto why = check_conditions(wanted, current)) {
     return refuse(wanted, std::move(*why));
   }
-  auto made = wanted.kind == command_kind::remove ? remove(state, wanted, *current, context)
-              : live                              ? update(state, wanted, record_state(*current), context)
-                                                  : create(state, wanted, std::move(id), current, context);
+  auto made = wanted.kind == command_kind::remove   ? remove(state, wanted, *current, context)
+              : wanted.kind == command_kind::revert ? revert(state, wanted, record_state(*current), context)
+              : live                                ? update(state, wanted, record_state(*current), context)
+                                                    : create(state, wanted, std::move(id), current, context);
   if (made.event && made.event->data.size() > context.max_record_bytes) {
     // The state already shows the effect; the caller rolls back to its mark on every refusal.
     auto why =

@@ -1,11 +1,11 @@
 // The words for actions, cursors as text, and the envelope that every stream shares.
 #include "core/event.hpp"
+#include "core/event_meta.hpp"
 #include "core/json.hpp"
 #include "core/problem.hpp"
 #include <array>
 #include <charconv>
 #include <utility>
-#include <vector>
 
 namespace synclog::core {
 
@@ -37,15 +37,6 @@ void append_branch(std::string& out, std::string_view branch) {
     out += "null";
   else
     json::append_string(out, branch);
-}
-
-// The actor's JSON token as it stands in the event's meta.
-std::string_view actor_token(std::string_view meta) {
-  thread_local std::vector<json::slice> members;
-  if (json::split_object(meta, members))
-    for (const json::slice& member : members)
-      if (member.name == "actor") return member.value;
-  return "null";
 }
 
 } // namespace

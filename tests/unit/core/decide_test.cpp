@@ -3,6 +3,7 @@
 
 #include "core/json.hpp"
 #include "core/record.hpp"
+#include "core/revert.hpp"
 #include "core/validate.hpp"
 #include <doctest/doctest.h>
 #include <random>
@@ -284,4 +285,92 @@ TEST_CASE("decide: a record over the limit is refused") {
   const auto big = R"({"id":"CLT-1","full_name":"A","address":")" + std::string(500, 'x') + "\"}";
   CHECK(log.save(big.c_str()).outcome.error->code == problem_code::too_large);
   CHECK(log.state.find(clients(), "CLT-1") == nullptr);
+}
+
+namespace {
+
+command revert_to(const std::string& doc) {
+  auto wanted = revert_command(clients(), doc);
+  REQUIRE(wanted.has_value());
+  return std::move(*wanted);
+}
+
+} // namespace
+
+TEST_CASE("decide: a revert makes an earlier version's fields the record's, cleared ones too") {
+  bench log;
+  const auto first = log.save(R"({"id":"CLT-1","full_name":"A","data":{"a":1}})");
+  log.save(R"({"id":"CLT-1","full_name":"B","phone":"2","data":{"b":2}})");
+  const auto made = log.run(revert_to(first.outcome.doc));
+  REQUIRE(made.event);
+  CHECK(made.event->action == event_action::reverted);
+  CHECK(made.outcome.status == item_status::reverted);
+  CHECK(made.event->version == 3);
+  CHECK(field_of(made.outcome.doc, "full_name") == "\"A\"");
+  CHECK(field_of(made.outcome.doc, "phone") == "null");
+  CHECK(field_of(made.outcome.doc, "data") == R"({"a":1})");
+  CHECK(log.run(revert_to(first.outcome.doc)).outcome.status == item_status::unchanged);
+}
+
+TEST_CASE("decide: a revert brings a deleted record back, with the time it was first created at") {
+  bench log;
+  const auto first = log.save(R"({"id":"CLT-1","full_name":"A"})");
+  log.remove("CLT-1");
+  const auto made = log.run(revert_to(first.outcome.doc));
+  REQUIRE(made.event);
+  CHECK(made.event->version == 3);
+  const auto before = decode_record(clients(), first.outcome.doc),
+             after = decode_record(clients(), made.event->data);
+  CHECK(after->head.created_at == before->head.created_at);
+  CHECK(after->head.updated_at > before->head.updated_at);
+  CHECK(log.state.find(clients(), "CLT-1")->live);
+  CHECK(log.merge(R"({"id":"CLT-1","phone":"1"})").outcome.status == item_status::updated);
+}
+
+TEST_CASE("decide: a revert keeps conditions, unique values and branches") {
+  bench log;
+  const auto first = log.save(R"({"id":"CLT-1","full_name":"A","reference_number":"R1","branch":"north"})");
+  log.save(R"({"id":"CLT-1","reference_number":"R2","branch":"south"})");
+  log.save(R"({"id":"CLT-2","full_name":"B","reference_number":"R1"})");
+  auto wanted = revert_to(first.outcome.doc);
+  const auto taken = log.run(wanted);
+  REQUIRE(taken.outcome.error);
+  CHECK(taken.outcome.error->code == problem_code::taken);
+  CHECK(taken.outcome.error->errors.at(0).pointer == "/reference_number");
+  wanted.expected_version = 1;
+  CHECK(log.run(wanted).outcome.error->code == problem_code::stale_version);
+  wanted.expected_version = 2;
+  log.remove("CLT-2");
+  log.caller = {"desk", role::editor, false, {"north"}};
+  CHECK(log.run(wanted).outcome.error->code == problem_code::not_found); // it is south's
+  log.caller.branches = {"south"};
+  CHECK(log.run(wanted).outcome.error->code == problem_code::forbidden); // it would be north's
+  log.caller.branches = {"south", "north"};
+  const auto made = log.run(wanted);
+  REQUIRE(made.event);
+  CHECK(made.event->previous_branch == "south");
+  CHECK(log.state.holder(clients(), *clients().field_index("reference_number"), "R1") == "CLT-1");
+}
+
+TEST_CASE("decide: another branch's deleted record cannot be brought back, and none that never was") {
+  bench log;
+  const auto first = log.save(R"({"id":"CLT-1","full_name":"A","branch":"north"})");
+  log.remove("CLT-1");
+  log.caller = {"desk", role::editor, false, {"south"}};
+  CHECK(log.run(revert_to(first.outcome.doc)).outcome.error->code == problem_code::not_found);
+  log.caller = {};
+  auto unknown = revert_to(first.outcome.doc);
+  unknown.id = "CLT-9";
+  CHECK(log.run(unknown).outcome.error->code == problem_code::not_found);
+}
+
+TEST_CASE("revert: what today's definition does not take is refused with its pointer") {
+  const auto made = revert_command(clients(), R"({"id":"CLT-1","version":1,"position":1,)"
+                                              R"("created_at":"2026-11-23T04:05:06.000000Z",)"
+                                              R"("updated_at":"2026-11-23T04:05:06.000000Z",)"
+                                              R"("full_name":"A","date_of_birth":"soon","unknown":1})");
+  REQUIRE(!made.has_value());
+  CHECK(made.error().code == problem_code::invalid);
+  REQUIRE(made.error().errors.size() == 1);
+  CHECK(made.error().errors[0].pointer == "/date_of_birth");
 }
