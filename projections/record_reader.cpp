@@ -35,6 +35,10 @@ record_reader::record_reader(pg::pool& shorts, pg::pool& wholes, const core::cat
 
 record_reader::~record_reader() = default;
 
+pg::pool& record_reader::whole_reads() const {
+  return impl_->wholes;
+}
+
 asio::awaitable<std::optional<record_row>> record_reader::get(const core::entity& definition, std::string id,
                                                               core::scope caller, pg::deadline until) {
   if (!core::is_valid_record_id(id)) co_return std::nullopt;

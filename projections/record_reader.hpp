@@ -49,6 +49,8 @@ class record_reader {
   // Throws pg::unavailable and its kin.
   boost::asio::awaitable<list_page> page(const list_query& query, std::size_t max_rows,
                                          eventstore::pg::deadline until);
+  // For what takes long beside lists.
+  eventstore::pg::pool& whole_reads() const;
 
  private:
   struct impl;
