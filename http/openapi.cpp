@@ -161,7 +161,8 @@ void append_list_parameters(object_text& operation, const core::entity& entity) 
     object_text parameter(parameters.item());
     parameter.string("name", "id");
     parameter.string("in", "query");
-    parameter.string("description", "This one record instead of a list; goes with no other parameter.");
+    parameter.string("description",
+                     "This one record instead of a list; goes with no other parameter but at or version.");
     parameter.json("schema", reference("schemas", "id"));
   }
   if (!entity.search_fields.empty())
@@ -176,7 +177,8 @@ void append_list_parameters(object_text& operation, const core::entity& entity) 
                                  fmt::join(sortable, ", ")));
     parameter.json("schema", R"({"type":"string"})");
   }
-  append_references(parameters, "parameters", {"limit", "cursor", "if_none_match", "after", "last_event_id"});
+  append_references(parameters, "parameters",
+                    {"at", "limit", "cursor", "if_none_match", "after", "last_event_id"});
 }
 
 void append_list(object_text& path, const core::entity& entity) {
@@ -295,12 +297,51 @@ void append_get(object_text& path, const core::entity& entity) {
   begin_operation(operation, entity, "get", "One record");
   {
     array_text parameters(operation.member("parameters"));
-    append_references(parameters, "parameters", {"id", "if_none_match"});
+    append_references(parameters, "parameters", {"id", "version", "at", "if_none_match"});
   }
   object_text responses(operation.member("responses"));
   append_record_response(responses, entity, "200", "The record.");
   responses.json("304", reference("responses", "not_modified"));
   append_refusals(responses, {"400", "404", "406", "503"});
+}
+
+void append_history(object_text& path, const core::entity& entity) {
+  object_text operation(path.member("get"));
+  begin_operation(operation, entity, "history", "Every version: who changed what and when");
+  {
+    array_text parameters(operation.member("parameters"));
+    append_references(parameters, "parameters", {"id", "limit", "after_version", "if_none_match"});
+  }
+  object_text responses(operation.member("responses"));
+  {
+    object_text response(responses.member("200"));
+    response.string("description", "Oldest first, deletes included.");
+    append_headers(response, {{"ETag", "etag"}, {"Sync-Position", "sync_position"}, {"Link", "link"}});
+    object_text content(response.member("content"));
+    content.json("application/json", fmt::format(R"({{"schema":{{"type":"array","items":{}}}}})",
+                                                 reference("schemas", "history_item")));
+  }
+  responses.json("304", reference("responses", "not_modified"));
+  append_refusals(responses, {"400", "404", "406", "503"});
+}
+
+void append_revert(object_text& path, const core::entity& entity) {
+  object_text operation(path.member("post"));
+  begin_operation(operation, entity, "revert", "Bring an earlier version back, also after a delete");
+  {
+    array_text parameters(operation.member("parameters"));
+    append_references(parameters, "parameters", {"id", "dry_run", "idempotency_key", "if_match", "prefer"});
+  }
+  {
+    object_text body(operation.member("requestBody"));
+    body.json("required", "true");
+    object_text content(body.member("content"));
+    content.json("application/json", fmt::format(R"({{"schema":{}}})", reference("schemas", "revert")));
+  }
+  object_text responses(operation.member("responses"));
+  append_saved(responses, entity);
+  responses.json("204", reference("responses", "unchanged_empty"));
+  append_refusals(responses, {"400", "404", "409", "412", "413", "415", "422", "503"});
 }
 
 void append_entity_paths(object_text& paths, const core::entity& entity) {
@@ -312,11 +353,19 @@ void append_entity_paths(object_text& paths, const core::entity& entity) {
     append_merge(path, entity, "patch", "");
     append_remove(path, entity, "");
   }
-  object_text path(paths.member("/api/" + entity.name + "/{id}"));
-  append_get(path, entity);
-  append_merge(path, entity, "put", "_one");
-  append_merge(path, entity, "patch", "_one");
-  append_remove(path, entity, "_one");
+  {
+    object_text path(paths.member("/api/" + entity.name + "/{id}"));
+    append_get(path, entity);
+    append_merge(path, entity, "put", "_one");
+    append_merge(path, entity, "patch", "_one");
+    append_remove(path, entity, "_one");
+  }
+  {
+    object_text path(paths.member("/api/" + entity.name + "/{id}/history"));
+    append_history(path, entity);
+  }
+  object_text path(paths.member("/api/" + entity.name + "/{id}/revert"));
+  append_revert(path, entity);
 }
 
 // ---- components

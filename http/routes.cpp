@@ -2,6 +2,7 @@
 // entities.
 #include "http/routes.hpp"
 #include "http/handlers/events.hpp"
+#include "http/handlers/history.hpp"
 #include "http/handlers/meta.hpp"
 #include "http/handlers/records.hpp"
 #include "http/handlers/socket.hpp"
@@ -32,6 +33,8 @@ constexpr std::array routes{
     route{get, "/api/{entity}/{id}", handlers::get_one, access::read, pace::waits},
     route{change, "/api/{entity}/{id}", handlers::merge, access::write, pace::waits},
     route{remove, "/api/{entity}/{id}", handlers::remove, access::write, pace::waits},
+    route{get, "/api/{entity}/{id}/history", handlers::history, access::read, pace::waits},
+    route{post, "/api/{entity}/{id}/revert", handlers::revert, access::write, pace::waits},
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "http/handlers/events_request.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
+#include "http/handlers/void_cursor.hpp"
 #include "http/streams/event_envelope.hpp"
 #include <algorithm>
 #include <charconv>
@@ -83,19 +84,6 @@ class page_scan {
   std::size_t scanned_ = 0;
 };
 
-// 400 with a code of its own, the word of a stream's `resync`: the client must reload, not mend its request.
-response refuse_start(const streams::stream_start& start) {
-  const auto head = core::to_string(start.at);
-  const bool beyond = start.check == streams::start_check::beyond_head;
-  const auto* why = beyond ? "the log does not reach this cursor" : "this cursor belongs to another history";
-  auto made = problem_answer(core::make_problem(core::problem_code::bad_request, why));
-  made.body = fmt::format(R"({{"type":"/problems/{0}","title":"The cursor is void","status":400,)"
-                          R"("detail":"after: {1}: reload, and go on from {2}","code":"{0}"}})",
-                          streams::to_string(start.check), why, head);
-  made.headers.emplace_back("Sync-Position", head);
-  return made;
-}
-
 } // namespace
 
 asio::awaitable<core::result<response>> event_page(const services& with, const request& asked,
@@ -105,7 +93,8 @@ asio::awaitable<core::result<response>> event_page(const services& with, const r
   const std::string after(asked.parameter("after").value_or("0"));
   const auto start = co_await streams::resolve_start(with, after, asked.until);
   if (!start) co_return start.error();
-  if (start->check != streams::start_check::good) co_return refuse_start(*start);
+  if (start->check != streams::start_check::good)
+    co_return void_cursor_answer("after", start->check, start->at);
 
   page_scan scan(std::move(filter), form, *limit, start->at);
   const auto stop = std::min<clock::time_point>(asked.until, clock::now() + scan_budget);

@@ -2,10 +2,13 @@
 #include "core/ids.hpp"
 #include "http/handlers/conditions.hpp"
 #include "http/handlers/list_answer.hpp"
+#include "http/handlers/list_past_answer.hpp"
 #include "http/handlers/record_lookup.hpp"
 #include "http/handlers/records.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
+#include "http/handlers/records_past.hpp"
+#include <algorithm>
 #include <array>
 
 namespace synclog::http::handlers {
@@ -37,48 +40,61 @@ asio::awaitable<core::result<response>> answer_one(const services& with, const r
   co_return made;
 }
 
-std::optional<core::problem> refuse_time_travel(const request& asked) {
-  for (const std::string_view name : {"at", "version"})
-    if (asked.parameter(name))
-      return core::make_problem(core::problem_code::bad_request,
-                                "this server does not answer ?" + std::string(name) + "= yet");
-  return std::nullopt;
+bool asks_for_the_past(const request& asked) {
+  return asked.parameter("at") || asked.parameter("version");
 }
 
-} // namespace
-
-asio::awaitable<void> get_one(const services& with, const request& asked, responder& answer) {
-  auto refused = refuse_time_travel(asked);
-  if (!refused) refused = refuse_unknown_parameters(asked, {});
-  if (refused) {
-    co_await send_problem(answer, std::move(*refused));
+asio::awaitable<void> send_one(const services& with, const request& asked, responder& answer,
+                               std::string id) {
+  if (asks_for_the_past(asked)) {
+    auto past = co_await answer_past_record(with, asked, std::move(id));
+    co_await answer.send(std::move(past));
     co_return;
   }
-  auto id = asked.segments.size() > 2 ? asked.segments[2] : std::string{};
   auto made = co_await answer_one(with, asked, std::move(id));
   auto sent = made ? std::move(*made) : problem_answer(made.error());
   co_await answer.send(std::move(sent));
 }
 
-asio::awaitable<void> list_or_get(const services& with, const request& asked, responder& answer) {
-  if (auto refused = refuse_time_travel(asked)) {
+bool wants_stream(const request& asked) {
+  constexpr std::array<std::string_view, 4> forms{media_json, media_csv, media_ndjson, media_sse};
+  const auto form = negotiate(asked, forms);
+  return form && forms[*form] == media_sse;
+}
+
+} // namespace
+
+asio::awaitable<void> get_one(const services& with, const request& asked, responder& answer) {
+  constexpr std::array<std::string_view, 2> known{"at", "version"};
+  if (auto refused = refuse_unknown_parameters(asked, known)) {
     co_await send_problem(answer, std::move(*refused));
     co_return;
   }
+  auto id = asked.segments.size() > 2 ? asked.segments[2] : std::string{};
+  co_await send_one(with, asked, answer, std::move(id));
+}
+
+asio::awaitable<void> list_or_get(const services& with, const request& asked, responder& answer) {
   const auto id = asked.parameter("id");
   if (!id) {
-    co_await answer_list(with, asked, answer);
+    // A live query refuses `at` itself.
+    if (asked.parameter("at") && !wants_stream(asked))
+      co_await answer_past_list(with, asked, answer);
+    else
+      co_await answer_list(with, asked, answer);
     co_return;
   }
-  if (asked.query.size() > 1) {
-    auto refused = core::make_problem(core::problem_code::bad_request, "id goes alone: it names one record");
+  const bool alone = std::all_of(asked.query.begin(), asked.query.end(), [](const auto& parameter) {
+    return parameter.first == "id" || parameter.first == "at" || parameter.first == "version";
+  });
+  if (!alone || parameter_values(asked, "id").size() > 1) {
+    auto refused = core::make_problem(core::problem_code::bad_request,
+                                      "id goes alone, or with at or version: it names one record");
     co_await send_problem(answer, std::move(refused));
     co_return;
   }
   std::string record_id(*id);
-  auto made = co_await answer_one(with, asked, std::move(record_id));
-  auto sent = made ? std::move(*made) : problem_answer(made.error());
-  co_await answer.send(std::move(sent));
+  co_await send_one(with, asked, answer, std::move(record_id));
 }
 
 } // namespace synclog::http::handlers

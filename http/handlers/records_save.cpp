@@ -47,18 +47,6 @@ answered submit_bulk(const services& with, const request& asked, const opened_wr
   co_return bulk_answer(opened, outcome, items->lines);
 }
 
-answered submit_one(const services& with, const request& asked, const opened_write& opened,
-                    core::command wanted) {
-  std::vector<core::command> commands;
-  commands.push_back(std::move(wanted));
-  auto asked_for = make_write_request(asked, opened, std::move(commands));
-  auto outcome = co_await with.committer.submit(std::move(asked_for));
-  if (!outcome) co_return outcome.error();
-  // A dry run reports what would happen instead of showing a record that does not exist.
-  if (opened.dry_run && !outcome->items.front().error) co_return bulk_answer(opened, *outcome, {});
-  co_return record_answer(opened, *outcome);
-}
-
 // One object as a command, without the conditions of the headers.
 core::result<core::command> read_object(const opened_write& opened, core::command_kind kind,
                                         const core::json::document& parsed) {
@@ -73,29 +61,6 @@ core::result<core::command> read_object(const opened_write& opened, core::comman
   auto given = core::validate_object(*opened.definition, parsed.root(), "");
   if (!given) return given.error();
   return make_command(*opened.definition, kind, std::move(*given));
-}
-
-// If-Match beside expected_version may repeat it, never contradict it.
-std::optional<core::problem> add_conditions(core::command& wanted, const write_conditions& conditions) {
-  wanted.create_only = conditions.create_only;
-  if (!conditions.expected_version) return std::nullopt;
-  if (wanted.expected_version && wanted.expected_version != conditions.expected_version)
-    return bad_request("If-Match and expected_version name different versions");
-  wanted.expected_version = conditions.expected_version;
-  wanted.expected_from = core::version_source::header;
-  return std::nullopt;
-}
-
-// If-Match: * on a POST, which would create the record. Looks before the write: a delete in between makes the
-// write a re-creation; who must exclude that names the version.
-asio::awaitable<std::optional<core::problem>> check_exists(const services& with, const request& asked,
-                                                           const opened_write& opened, std::string id) {
-  if (id.empty()) co_return bad_request("If-Match: * needs the record's id in the body");
-  auto caller = asked.caller;
-  const auto found =
-      co_await with.records.get(*opened.definition, std::move(id), std::move(caller), asked.until);
-  if (found) co_return std::nullopt;
-  co_return core::make_problem(core::problem_code::precondition_failed, "the record does not exist");
 }
 
 answered save_json(const services& with, const request& asked, const opened_write& opened) {

@@ -1,8 +1,10 @@
 // See records_write.hpp.
 #include "http/handlers/records_write.hpp"
 #include "core/chain.hpp"
+#include "http/handlers/bulk_answer.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
+#include "http/handlers/write_answer.hpp"
 #include "http/router.hpp"
 #include <algorithm>
 #include <array>
@@ -136,6 +138,39 @@ eventstore::write_request make_write_request(const request& asked, const opened_
   made.dry_run = opened.dry_run;
   made.until = asked.until;
   return made;
+}
+
+// If-Match beside expected_version may repeat it, never contradict it.
+std::optional<core::problem> add_conditions(core::command& wanted, const write_conditions& conditions) {
+  wanted.create_only = conditions.create_only;
+  if (!conditions.expected_version) return std::nullopt;
+  if (wanted.expected_version && wanted.expected_version != conditions.expected_version)
+    return bad_request("If-Match and expected_version name different versions");
+  wanted.expected_version = conditions.expected_version;
+  wanted.expected_from = core::version_source::header;
+  return std::nullopt;
+}
+
+boost::asio::awaitable<std::optional<core::problem>>
+check_exists(const services& with, const request& asked, const opened_write& opened, std::string id) {
+  if (id.empty()) co_return bad_request("If-Match: * needs the record's id in the body");
+  auto caller = asked.caller;
+  const auto found =
+      co_await with.records.get(*opened.definition, std::move(id), std::move(caller), asked.until);
+  if (found) co_return std::nullopt;
+  co_return core::make_problem(core::problem_code::precondition_failed, "the record does not exist");
+}
+
+boost::asio::awaitable<core::result<response>> submit_one(const services& with, const request& asked,
+                                                          const opened_write& opened, core::command wanted) {
+  std::vector<core::command> commands;
+  commands.push_back(std::move(wanted));
+  auto asked_for = make_write_request(asked, opened, std::move(commands));
+  auto outcome = co_await with.committer.submit(std::move(asked_for));
+  if (!outcome) co_return outcome.error();
+  // A dry run reports what would happen instead of showing a record that does not exist.
+  if (opened.dry_run && !outcome->items.front().error) co_return bulk_answer(opened, *outcome, {});
+  co_return record_answer(opened, *outcome);
 }
 
 core::sha256_digest request_fingerprint(const request& asked) {

@@ -8,6 +8,7 @@
 #include "http/handlers/conditions.hpp"
 #include "http/message.hpp"
 #include "http/services.hpp"
+#include <boost/asio/awaitable.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,6 +46,18 @@ core::result<opened_write> open_write(const services& with, const request& asked
 
 eventstore::write_request make_write_request(const request& asked, const opened_write& opened,
                                              std::vector<core::command> commands);
+
+// The conditions of the headers on one record's command: bad_request where they contradict its own.
+std::optional<core::problem> add_conditions(core::command& wanted, const write_conditions& conditions);
+
+// If-Match: * on a POST, which would create the record. Looks before the write: a delete in between makes the
+// write a re-creation; who must exclude that names the version.
+boost::asio::awaitable<std::optional<core::problem>> check_exists(const services& with, const request& asked,
+                                                                  const opened_write& opened, std::string id);
+
+// Commits one command and makes the answer of it.
+boost::asio::awaitable<core::result<response>> submit_one(const services& with, const request& asked,
+                                                          const opened_write& opened, core::command wanted);
 
 // What makes two requests with one Idempotency-Key the same request: method, path, parameters, content type,
 // preferences, conditions and body.
