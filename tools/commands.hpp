@@ -20,5 +20,6 @@ void add_bench_stream(CLI::App& bench, run_command& chosen);
 // Below `replay`.
 void add_replay_verify(CLI::App& replay, run_command& chosen);
 void add_replay_tail(CLI::App& replay, run_command& chosen);
+void add_replay_past(CLI::App& replay, run_command& chosen); // history, show, at, diff, undo
 
 } // namespace synclog::tools

@@ -9,6 +9,7 @@ void add_replay(CLI::App& app, run_command& chosen) {
   replay->require_subcommand(1);
   add_replay_verify(*replay, chosen);
   add_replay_tail(*replay, chosen);
+  add_replay_past(*replay, chosen);
 }
 
 } // namespace synclog::tools
