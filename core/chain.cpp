@@ -60,10 +60,6 @@ void append_field(std::string& out, std::string_view bytes) {
   out.append(bytes);
 }
 
-void append_null(std::string& out) {
-  append_big_endian(out, std::uint32_t{0xFFFFFFFF});
-}
-
 void append_field(std::string& out, std::int64_t number) {
   append_big_endian(out, std::uint32_t{sizeof number});
   append_big_endian(out, static_cast<std::uint64_t>(number));
@@ -73,23 +69,39 @@ std::string_view bytes_of(const uuid& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
-void append_envelope(std::string& out, const uuid& log_id, const event& source) {
+void append_field(std::string& out, std::optional<std::string_view> bytes) {
+  if (bytes)
+    append_field(out, *bytes);
+  else
+    append_big_endian(out, std::uint32_t{0xFFFFFFFF});
+}
+
+void append_envelope(std::string& out, const uuid& log_id, const event_view& source) {
   append_field(out, bytes_of(log_id));
-  append_field(out, source.position.value);
-  append_field(out, std::string_view(source.entity));
-  append_field(out, std::string_view(source.record_id));
+  append_field(out, source.position);
+  append_field(out, source.entity);
+  append_field(out, source.record_id);
   append_field(out, source.version);
-  append_field(out, to_string(source.action));
-  if (source.branch.empty())
-    append_null(out);
-  else
-    append_field(out, std::string_view(source.branch));
-  if (!source.previous_branch)
-    append_null(out);
-  else
-    append_field(out, std::string_view(*source.previous_branch));
-  append_field(out, source.recorded_at.micros);
-  append_field(out, std::string_view(source.meta));
+  append_field(out, source.action);
+  append_field(out, source.branch);
+  append_field(out, source.previous_branch);
+  append_field(out, source.recorded_at_micros);
+  append_field(out, source.meta);
+}
+
+event_view view_of(const event& source) {
+  event_view seen{source.position.value,
+                  source.entity,
+                  source.record_id,
+                  source.version,
+                  to_string(source.action),
+                  std::nullopt,
+                  std::nullopt,
+                  source.recorded_at.micros,
+                  source.meta};
+  if (!source.branch.empty()) seen.branch = source.branch;
+  if (source.previous_branch) seen.previous_branch = *source.previous_branch;
+  return seen;
 }
 
 void draw_random(unsigned char* out, std::size_t bytes) {
@@ -135,6 +147,11 @@ sha256_digest chain_hasher::data_hash(std::string_view salt, std::string_view da
 }
 
 sha256_digest chain_hasher::next(const sha256_digest& previous, const event& source,
+                                 const sha256_digest& data_hash) {
+  return next(previous, view_of(source), data_hash);
+}
+
+sha256_digest chain_hasher::next(const sha256_digest& previous, const event_view& source,
                                  const sha256_digest& data_hash) {
   state_->envelope.clear();
   append_envelope(state_->envelope, state_->log_id, source);

@@ -7,10 +7,23 @@
 #include "core/event.hpp"
 #include "core/ids.hpp"
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace synclog::core {
+
+// What the hash of an event covers, as views of it: who walks the log copies nothing. Unlike in core::event,
+// an empty branch and none are told apart, and the action is whatever the row says.
+struct event_view {
+  std::int64_t position = 0;
+  std::string_view entity, record_id;
+  std::int64_t version = 0;
+  std::string_view action;
+  std::optional<std::string_view> branch, previous_branch; // empty = SQL NULL
+  std::int64_t recorded_at_micros = 0;
+  std::string_view meta;
+};
 
 // Reuses one digest context; not shared between threads.
 class chain_hasher {
@@ -24,6 +37,7 @@ class chain_hasher {
   sha256_digest data_hash(std::string_view salt, std::string_view data);
   // Everything of `source` but its hash enters; `data_hash` is given so that an erased event still verifies.
   sha256_digest next(const sha256_digest& previous, const event& source, const sha256_digest& data_hash);
+  sha256_digest next(const sha256_digest& previous, const event_view& source, const sha256_digest& data_hash);
 
  private:
   struct state;

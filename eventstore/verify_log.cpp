@@ -1,190 +1,283 @@
-// See verify_log.hpp. Pages of one statement each, so that no snapshot is held for long; memory is bounded by
-// a page.
+// See verify_log.hpp. Threads take the next page from one place, in ascending order, so whatever is in work
+// or done is all that lies before the next page.
+//
+// Why pages prove the chain as a whole: a page takes the stored hash of the event before it as given and
+// shows that each of its own events follows from the one before. The page in front shows the same of that
+// event, whose stored hash was seen by both: the seam. The two are compared, since they were read in two
+// snapshots. So by induction from the beginning's hash, every stored hash is the hash of everything up to it.
 #include "eventstore/verify_log.hpp"
 
 #include "core/chain.hpp"
 #include "core/problem.hpp"
-#include "eventstore/event_row.hpp"
+#include "eventstore/pg/plain_connection.hpp"
+#include "eventstore/verify_page.hpp"
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <exception>
 #include <fmt/format.h>
-#include <libpq-fe.h>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 namespace synclog::eventstore {
 
 namespace {
 
-constexpr std::int64_t page_events = 4'000;
+// Pages grow while they are quick: a row may have a hundred bytes or a million.
+constexpr std::int64_t first_page_events = 256, least_page_events = 16, most_page_events = 32'768;
+constexpr std::chrono::milliseconds quick_page{300}, slow_page{1'500};
+// A thread more must be worth its connection.
+constexpr std::int64_t least_events_a_job = 2'048;
 
-struct connection_closer {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
+struct log_bounds {
+  std::optional<core::uuid> log_id;
+  std::int64_t first = 0, head = 0; // 0: the log is empty
 };
-using connection_ptr = std::unique_ptr<PGconn, connection_closer>;
 
-connection_ptr connect(const std::string& conninfo) {
-  connection_ptr connection(PQconnectdb(conninfo.c_str()));
-  if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
-    throw pg::unavailable(connection ? PQerrorMessage(connection.get()) : "out of memory");
+log_bounds bounds_of(pg::plain_connection& db) {
+  log_bounds found;
+  const auto meta = db.run("SELECT log_id FROM synclog.log_meta", pg::params(), pg::result_format::binary);
+  core::uuid id{};
+  if (meta.size() == 1 && meta.text(0, 0).size() == id.size()) {
+    std::memcpy(id.data(), meta.text(0, 0).data(), id.size());
+    found.log_id = id;
   }
-  return connection;
+  const auto ends =
+      db.run("SELECT coalesce(min(position), 0), coalesce(max(position), 0) FROM synclog.events");
+  found.first = ends.int8(0, 0);
+  found.head = ends.int8(0, 1);
+  return found;
 }
 
-// One statement with bigint parameters, binary results.
-pg::rows query(PGconn* connection, const char* sql, std::initializer_list<std::int64_t> values) {
-  std::vector<std::string> texts;
-  for (const auto value : values) {
-    texts.push_back(std::to_string(value));
+// What the order of positions and the look at each record's versions rest on.
+std::optional<difference> missing_index(pg::plain_connection& db) {
+  const auto found = db.run(R"(
+    SELECT coalesce(string_agg(names, '; '), '') FROM (
+      SELECT (SELECT string_agg(a.attname, ', ' ORDER BY k.place)
+              FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+              JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number) AS names
+      FROM pg_index AS i
+      WHERE i.indrelid = 'synclog.events'::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL) AS unique_ones
+    WHERE names IN ('position', 'entity, record_id, version') HAVING count(DISTINCT names) < 2)");
+  if (found.size() == 0) {
+    return std::nullopt;
   }
-  std::vector<const char*> pointers;
-  for (const auto& text : texts) {
-    pointers.push_back(text.c_str());
-  }
-  PGresult* answer = PQexecParams(connection, sql, static_cast<int>(pointers.size()), nullptr,
-                                  pointers.data(), nullptr, nullptr, 1);
-  pg::rows rows(answer);
-  if (PQresultStatus(answer) != PGRES_TUPLES_OK) {
-    throw pg::unavailable(PQresultErrorMessage(answer));
-  }
-  return rows;
+  difference lost;
+  lost.kind = "index";
+  lost.detail = "synclog.events lacks its unique index on position, or on entity, record_id, version";
+  lost.stored = found.text(0, 0);
+  return lost;
 }
 
-constexpr const char* page_sql = R"(
-  SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
-  FROM synclog.events WHERE position > $1::bigint AND position <= $2::bigint ORDER BY position LIMIT $3::bigint)";
+struct page {
+  std::int64_t first = 0, last = 0;
+};
 
-// Events whose predecessor in their record's own history is missing, later in the log, or does not allow this
-// action.
-constexpr const char* versions_sql = R"(
-  SELECT e.position, e.entity, e.record_id, e.version, coalesce(p.version, 0)
-  FROM synclog.events e
-  LEFT JOIN synclog.events p ON p.entity = e.entity AND p.record_id = e.record_id AND p.version = e.version - 1
-  WHERE e.position > $1::bigint AND e.position <= $2::bigint
-    AND (e.version < 1
-      OR (e.version > 1 AND (p.position IS NULL OR p.position > e.position))
-      OR ((e.action = 'created') <> (e.version = 1 OR p.action = 'deleted') AND e.action <> 'reverted'))
-  ORDER BY e.position LIMIT 1)";
-
-constexpr int data_hash_column = 10;
-
-class log_walk {
+// The whole range: which page is next, what was found, and whether pages meet. Any thread.
+class range_walk {
  public:
-  log_walk(PGconn* connection, verify_report& report)
-      : connection_(connection), report_(&report), hasher_(*report.log_id) {
-    hash_ = hasher_.genesis();
+  range_walk(std::int64_t from, std::int64_t upto, const verify_options& options, verify_report& report,
+             const progress_callback& progress)
+      : from_(from), next_(from), upto_(upto), report_(report), progress_(progress) {
+    if (options.known_hash) {
+      seams_.emplace(from - 1, *options.known_hash);
+    }
   }
 
-  // False when the first difference has been found.
-  bool page(std::int64_t upto) {
-    const auto rows = query(connection_, page_sql, {last_, upto, page_events});
-    if (rows.size() == 0) {
-      return fail("gap", {last_ + 1}, fmt::format("position {}: missing", last_ + 1));
+  // Empty when nothing is left, or when something was found before what is left.
+  std::optional<page> take(std::int64_t events) {
+    const std::lock_guard hold(mutex_);
+    if (failed_ || next_ > upto_ || is_behind_difference(next_)) {
+      return std::nullopt;
     }
-    const auto before = last_;
-    for (int row = 0; row < rows.size(); ++row) {
-      if (!check(event_of_row(rows, row), rows, row)) {
-        return false;
-      }
-    }
-    return check_versions(before);
+    const page taken{next_, std::min(next_ + events - 1, upto_)};
+    next_ = taken.last + 1;
+    return taken;
   }
 
-  std::int64_t last() const { return last_; }
-  std::string hash_hex() const { return core::to_hex(hash_); }
-
- private:
-  bool check(const core::event& read, const pg::rows& rows, int row) {
-    if (read.position.value != last_ + 1) {
-      return fail("gap", {last_ + 1}, fmt::format("position {}: missing", last_ + 1));
+  // True when the rest of the page, behind what was reached, is still to be verified.
+  bool add(const page& of, page_outcome outcome) {
+    const std::lock_guard hold(mutex_);
+    report_.events += outcome.events;
+    report_.erased += outcome.erased;
+    if (outcome.events > 0) {
+      meet(of.first - 1, outcome.before);
+      meet(outcome.reached, outcome.after);
     }
-    if (read.recorded_at < time_) {
-      return fail("time", read.position,
-                  fmt::format("position {}: recorded before its predecessor", read.position.value));
-    }
-    core::sha256_digest data_hash{};
-    if (rows.is_null(row, data_hash_column)) {
-      data_hash =
-          hasher_.data_hash({reinterpret_cast<const char*>(read.salt.data()), read.salt.size()}, read.data);
-    } else {
-      const auto stored = rows.text(row, data_hash_column);
-      std::memcpy(data_hash.data(), stored.data(), std::min(stored.size(), data_hash.size()));
-    }
-    const auto computed = hasher_.next(hash_, read, data_hash);
-    if (computed != read.hash) {
-      report_->difference =
-          difference{read.position,
-                     "hash",
-                     fmt::format("position {}: stored hash {}, computed {}", read.position.value,
-                                 core::to_hex(read.hash), core::to_hex(computed)),
-                     read.entity,
-                     read.record_id,
-                     "hash",
-                     core::to_hex(read.hash),
-                     core::to_hex(computed)};
+    if (outcome.difference) {
+      differ(std::move(*outcome.difference));
       return false;
     }
-    hash_ = read.hash;
-    time_ = read.recorded_at;
-    last_ = read.position.value;
-    ++report_->events;
-    return true;
-  }
-
-  bool check_versions(std::int64_t before) {
-    const auto rows = query(connection_, versions_sql, {before, last_});
-    if (rows.size() == 0) {
-      return true;
+    if (progress_) {
+      progress_({"log", report_.events, upto_ - from_ + 1});
     }
-    const auto where = rows.int8(0, 0);
-    report_->difference =
-        difference{{where},
-                   "version",
-                   fmt::format("position {}: version {} of {} {} does not follow from its history", where,
-                               rows.int8(0, 3), rows.text(0, 1), rows.text(0, 2)),
-                   std::string(rows.text(0, 1)),
-                   std::string(rows.text(0, 2)),
-                   "version",
-                   std::to_string(rows.int8(0, 3)),
-                   std::to_string(rows.int8(0, 4) + 1)};
-    return false;
+    return !failed_ && outcome.reached < of.last && !is_behind_difference(outcome.reached + 1);
   }
 
-  bool fail(const char* kind, core::position where, std::string detail) {
-    report_->difference = difference{where, kind, std::move(detail), {}, {}, {}, {}, {}};
-    return false;
+  void fail(std::exception_ptr why) {
+    const std::lock_guard hold(mutex_);
+    if (!failed_) {
+      failed_ = std::move(why);
+    }
   }
 
-  PGconn* connection_;
-  verify_report* report_;
-  core::chain_hasher hasher_;
-  core::sha256_digest hash_{};
-  core::timestamp time_{std::numeric_limits<std::int64_t>::min()};
-  std::int64_t last_ = 0;
+  // After every thread has ended.
+  void finish() {
+    if (failed_) {
+      std::rethrow_exception(failed_);
+    }
+    if (report_.difference) {
+      return;
+    }
+    report_.head = {upto_};
+    if (const auto last = seams_.find(upto_); last != seams_.end()) {
+      report_.head_hash_hex = core::to_hex(last->second);
+    }
+  }
+
+ private:
+  bool is_behind_difference(std::int64_t position) const {
+    return report_.difference && report_.difference->position.value < position;
+  }
+
+  void differ(difference found) {
+    if (!report_.difference || found.position < report_.difference->position) {
+      report_.difference = std::move(found);
+    }
+  }
+
+  // Kept until the other side of the seam comes: as many as there are pages between the first and the last in
+  // work.
+  void meet(std::int64_t position, const core::sha256_digest& hash) {
+    const auto [other, is_first] = seams_.emplace(position, hash);
+    if (is_first) {
+      return;
+    }
+    if (other->second != hash) {
+      const auto one = core::to_hex(other->second), two = core::to_hex(hash);
+      differ({{position},
+              "hash",
+              fmt::format("position {}: stored hash {}, and {} when it was read again", position, one, two),
+              {},
+              {},
+              "hash",
+              one,
+              two});
+    }
+    seams_.erase(other);
+  }
+
+  const std::int64_t from_;
+  std::mutex mutex_;
+  std::int64_t next_;
+  const std::int64_t upto_;
+  verify_report& report_;
+  const progress_callback& progress_;
+  std::map<std::int64_t, core::sha256_digest> seams_;
+  std::exception_ptr failed_;
 };
+
+void verify_pages(range_walk& walk, page_verifier& pages) {
+  std::int64_t events = first_page_events;
+  while (auto next = walk.take(events)) {
+    const auto began = std::chrono::steady_clock::now();
+    for (bool more = true; more;) {
+      auto outcome = pages.verify(next->first, next->last);
+      const auto reached = outcome.reached;
+      more = walk.add(*next, std::move(outcome));
+      next->first = reached + 1;
+    }
+    const auto took = std::chrono::steady_clock::now() - began;
+    if (took < quick_page) {
+      events = std::min(events * 2, most_page_events);
+    } else if (took > slow_page) {
+      events = std::max(events / 2, least_page_events);
+    }
+  }
+}
+
+// A thread beside the first. A server that has no connection left for it is no failure of the proof.
+void verify_beside(range_walk& walk, const std::string& conninfo, const core::uuid& log_id) {
+  std::unique_ptr<page_verifier> pages;
+  try {
+    pages = std::make_unique<page_verifier>(conninfo, log_id);
+  } catch (const pg::unavailable&) {
+    return;
+  }
+  try {
+    verify_pages(walk, *pages);
+  } catch (...) {
+    walk.fail(std::current_exception());
+  }
+}
+
+void verify_range(const std::string& conninfo, page_verifier& pages, range_walk& walk, std::int64_t events,
+                  unsigned jobs, const core::uuid& log_id) {
+  const auto useful = static_cast<unsigned>(
+      std::clamp<std::int64_t>(events / least_events_a_job, 1, std::min(jobs, most_verify_jobs)));
+  std::vector<std::jthread> beside;
+  for (unsigned i = 1; i < useful; ++i) {
+    beside.emplace_back([&walk, &conninfo, &log_id] { verify_beside(walk, conninfo, log_id); });
+  }
+  try {
+    verify_pages(walk, pages);
+  } catch (...) {
+    walk.fail(std::current_exception());
+  }
+}
+
+difference found(std::int64_t position, const char* kind, std::string why) {
+  return {{position}, kind, fmt::format("position {}: {}", position, why), {}, {}, {}, {}, {}};
+}
+
+// False when the log is not even there to be walked.
+bool has_range(const log_bounds& bounds, const verify_options& options, verify_report& report) {
+  report.log_id = bounds.log_id;
+  if (!bounds.log_id) {
+    report.difference =
+        difference{{}, "identity", "synclog.log_meta does not hold one log id", {}, {}, {}, {}, {}};
+  } else if (bounds.first < 0) {
+    report.difference = found(bounds.first, "position", "the log begins with 1");
+  } else if (const auto last = std::max(options.from.value - 1, options.to.value_or(core::position{}).value);
+             last > bounds.head) {
+    report.difference = found(bounds.head + 1, "end", fmt::format("the log ends at {}", bounds.head));
+  }
+  return !report.difference;
+}
 
 } // namespace
 
-void verify_log(const std::string& conninfo, verify_report& report, const progress_callback& progress) {
+unsigned default_verify_jobs() {
+  return std::clamp(std::thread::hardware_concurrency(), 1u, most_verify_jobs);
+}
+
+void verify_log(const std::string& conninfo, verify_report& report, const progress_callback& progress,
+                const verify_options& options) {
   const auto began = std::chrono::steady_clock::now();
-  const auto connection = connect(conninfo);
-  const auto meta = query(connection.get(), "SELECT log_id FROM synclog.log_meta", {});
-  if (meta.size() != 1) {
-    throw pg::unavailable("the database has no log");
+  log_bounds bounds;
+  {
+    pg::plain_connection db(conninfo, "", "synclog verify");
+    bounds = bounds_of(db);
   }
-  core::uuid log_id{};
-  std::memcpy(log_id.data(), meta.text(0, 0).data(), std::min(meta.text(0, 0).size(), log_id.size()));
-  report.log_id = log_id;
-  // Up to the head as it is now: what is appended meanwhile is the next run's.
-  const auto head = query(connection.get(), "SELECT coalesce(max(position), 0) FROM synclog.events", {});
-  const auto upto = head.int8(0, 0);
-  log_walk walk(connection.get(), report);
-  while (walk.last() < upto && walk.page(upto)) {
-    if (progress) {
-      progress({"log", walk.last(), upto});
+  if (has_range(bounds, options, report)) {
+    page_verifier pages(conninfo, *bounds.log_id);
+    // Up to the head as it is now: what is appended meanwhile is the next run's.
+    const auto upto = options.to ? options.to->value : bounds.head;
+    report.head = {options.from.value - 1};
+    if (options.known_hash || options.from.value == 1) {
+      report.head_hash_hex =
+          core::to_hex(options.known_hash.value_or(core::chain_hasher(*bounds.log_id).genesis()));
+    }
+    range_walk walk(options.from.value, upto, options, report, progress);
+    verify_range(conninfo, pages, walk, upto - options.from.value + 1, options.jobs, *bounds.log_id);
+    walk.finish();
+    if (!report.difference) {
+      report.difference = missing_index(pages.connection());
     }
   }
-  report.head = {walk.last()};
-  report.head_hash_hex = walk.hash_hex();
   report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 

@@ -1,5 +1,5 @@
 // Proves the log: positions without gaps, hash chain, versions per record, time order. Reads page by page
-// beside a running server. projections/verify_tables compares the read tables.
+// over several connections, beside a running server. projections/verify_tables compares the read tables.
 #pragma once
 #include "core/ids.hpp"
 #include "eventstore/pg/types.hpp"
@@ -13,8 +13,12 @@ namespace synclog::eventstore {
 // The first difference that was found.
 struct difference {
   core::position position; // 0 when it has none
-  std::string kind;        // "gap", "hash", "version", "time", "row_missing", "row_extra", "field"
-  std::string detail;      // "position 42: stored hash …, computed …"
+  // Of the log: "gap", "position" (no place where an event can be), "end" (the log ends before the range),
+  // "hash", "data_hash" (data and what stands in for it do not go together), "column" (a value that no event
+  // has), "version", "action", "time", "identity" (no log id, or another's), "checkpoint", "signature",
+  // "index". Of a read table: "table", "row_missing", "row_extra", "field".
+  std::string kind;
+  std::string detail;                                     // "position 42: stored hash …, computed …"
   std::string entity, record_id, field, stored, computed; // where they apply
 };
 
@@ -25,18 +29,33 @@ struct verify_progress {
 
 struct verify_report {
   std::int64_t events = 0;
+  std::int64_t erased = 0; // of the events: those whose data is gone, with its hash in its place
   std::int64_t rows = 0;
-  core::position head;
-  std::string head_hash_hex;
+  core::position head;       // the last event that was verified
+  std::string head_hash_hex; // its hash, or the beginning's; "" when nothing was looked at
   std::optional<core::uuid> log_id;
   std::optional<eventstore::difference> difference;
   double seconds = 0;
 };
 
+// Called by one thread at a time, not always the same.
 using progress_callback = std::function<void(const verify_progress&)>;
 
-// Blocking, over one plain libpq connection of its own; throws pg::unavailable. Fills events, head,
-// difference.
-void verify_log(const std::string& conninfo, verify_report& report, const progress_callback& progress);
+// A thread and a connection for each; the processor's cores, but not more than this.
+inline constexpr unsigned most_verify_jobs = 8;
+unsigned default_verify_jobs();
+
+struct verify_options {
+  core::position from{1};
+  std::optional<core::position> to;              // empty: the head as it is when verifying begins
+  std::optional<core::sha256_digest> known_hash; // of the event before `from`, from a checkpoint
+  unsigned jobs = default_verify_jobs();
+};
+
+// Blocking; throws pg::unavailable, pg::query_failed. Fills events, erased, head, log_id, seconds, and
+// difference: the one at the smallest position, whatever the threads did. What is before `from` is taken as
+// it stands. No statement of it holds a snapshot for more than five seconds; memory is a page a job.
+void verify_log(const std::string& conninfo, verify_report& report, const progress_callback& progress,
+                const verify_options& options = {});
 
 } // namespace synclog::eventstore

@@ -49,7 +49,9 @@ plain_connection::plain_connection(const std::string& conninfo, const std::strin
 rows plain_connection::checked(pg_result* result) {
   rows owned(result);
   const ExecStatusType status = PQresultStatus(result);
-  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_IN) return owned;
+  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_IN ||
+      status == PGRES_COPY_OUT)
+    return owned;
   if (PQstatus(connection_.get()) != CONNECTION_OK || !PQresultErrorField(result, PG_DIAG_SQLSTATE))
     throw connection_lost(PQerrorMessage(connection_.get()));
   throw query_failed(failure_of(result));
@@ -62,6 +64,32 @@ rows plain_connection::run(const std::string& sql, std::span<const std::optional
     texts.push_back(value ? value->c_str() : nullptr);
   return checked(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(texts.size()), nullptr,
                               texts.data(), nullptr, nullptr, 0));
+}
+
+rows plain_connection::run(const std::string& sql, const params& values, result_format format) {
+  std::vector<const char*> pointers;
+  pointers.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    pointers.push_back(values.value(i));
+  return checked(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(pointers.size()), nullptr,
+                              pointers.data(), values.lengths(), values.formats(),
+                              format == result_format::binary ? 1 : 0));
+}
+
+void plain_connection::copy_out(const std::string& statement,
+                                const std::function<void(std::string_view)>& take) {
+  checked(PQexec(connection_.get(), statement.c_str()));
+  constexpr int finished = -1; // the result says how
+  char* message = nullptr;
+  int bytes = 0;
+  while ((bytes = PQgetCopyData(connection_.get(), &message, 0)) > 0) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> owned(message, &PQfreemem);
+    take({message, static_cast<std::size_t>(bytes)});
+  }
+  if (bytes != finished) throw connection_lost(PQerrorMessage(connection_.get()));
+  const rows ended(checked(PQgetResult(connection_.get())));
+  while (PGresult* rest = PQgetResult(connection_.get()))
+    PQclear(rest);
 }
 
 void plain_connection::copy_in(const std::string& statement, std::string_view bytes) {

@@ -2,6 +2,7 @@
 // tables. One thread at a time.
 #pragma once
 #include "eventstore/pg/types.hpp"
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,6 +24,12 @@ class plain_connection {
   rows run(const std::string& sql, std::initializer_list<std::optional<std::string>> values) {
     return run(sql, std::span(values.begin(), values.size()));
   }
+  // The same with values in any form, and results in either.
+  rows run(const std::string& sql, const params& values, result_format format);
+  // `statement` is a COPY … TO STDOUT; each message of it, a row each, goes to `take` as long as the call
+  // lasts. Throws as run() does, also when rows have come before. What `take` throws leaves a connection
+  // that is of no more use.
+  void copy_out(const std::string& statement, const std::function<void(std::string_view)>& take);
   // `statement` is a COPY … FROM STDIN, `bytes` its whole input.
   void copy_in(const std::string& statement, std::string_view bytes);
   // Rolls back, for destructors and handlers: never throws.
