@@ -1,15 +1,17 @@
-// For each entity, stretches of ids in order: where the stretch ends is asked first (any answer would do),
-// then one statement reads the latest event of each record in it beside the table's row. What the columns
-// must hold is computed from the event by the same encoder that the append uses.
+// For each entity, stretches of ids in order: where a stretch ends is asked first (any answer would do), by
+// one thread at a time; comparing it is what takes long, and is done by all.
 #include "projections/verify_tables.hpp"
-#include "core/event.hpp"
 #include "eventstore/pg/plain_connection.hpp"
-#include "projections/column_block.hpp"
 #include "projections/layout.hpp"
 #include "projections/page_size.hpp"
+#include "projections/verify_stretch.hpp"
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <fmt/format.h>
+#include <memory>
+#include <mutex>
+#include <thread>
 
 namespace synclog::projections {
 
@@ -17,231 +19,178 @@ namespace pg = eventstore::pg;
 
 namespace {
 
-// Columns of a page's statement before the row's own.
-enum page_column : int {
-  event_id,
-  event_position,
-  event_version,
-  event_action,
-  event_data,
-  row_id,
-  row_doc,
-  first_compared
+struct stretch {
+  std::size_t number = 0; // in the order of the whole
+  const core::entity* definition = nullptr;
+  std::string after; // ids are never empty
+  std::optional<std::string> upper;
 };
 
-// A column of the table as text that equals the canonical text exactly when the values are equal.
-std::string comparable(const std::string& name, core::field_type type) {
-  if (type == core::field_type::timestamp)
-    return "to_char(r." + name + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
-  return "r." + name + "::text";
+// The id that ends a stretch; empty when the rest is one.
+std::optional<std::string> end_of_stretch(pg::plain_connection& db, const core::entity& definition,
+                                          const std::string& after, std::size_t rows) {
+  const pg::rows found = db.run(
+      "SELECT least((SELECT e.record_id FROM synclog.events AS e WHERE e.entity = $1 AND e.record_id > $2 "
+      "ORDER BY e.record_id OFFSET $3::bigint LIMIT 1), (SELECT r.id FROM " +
+          qualified_table(definition.table) +
+          " AS r WHERE r.id > $2 ORDER BY r.id OFFSET $3::bigint LIMIT 1))",
+      {definition.name, after, std::to_string(rows - 1)});
+  if (found.is_null(0, 0)) return std::nullopt;
+  return std::string(found.text(0, 0));
 }
 
-class table_verifier {
+// A missing table or column is a difference, not a failure of the proof.
+std::optional<eventstore::difference> missing_part(pg::plain_connection& db, const core::entity& definition) {
+  const pg::rows found = db.run(
+      "SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT "
+      "a.attisdropped",
+      {qualified_table(definition.table)});
+  std::vector<std::string> wanted = {"id", "doc"};
+  for (const auto& [name, type] : compared_columns(definition))
+    wanted.push_back(name);
+  for (const std::string& name : wanted) {
+    bool present = false;
+    for (int row = 0; row < found.size() && !present; ++row)
+      present = found.text(row, 0) == name;
+    if (present) continue;
+    eventstore::difference lost;
+    lost.kind = "table";
+    lost.entity = definition.name;
+    if (found.size() > 0) lost.field = name;
+    lost.detail = found.size() == 0
+                      ? fmt::format("read table public.{} does not exist", definition.table)
+                      : fmt::format("read table public.{} has no column {}", definition.table, name);
+    return lost;
+  }
+  return std::nullopt;
+}
+
+std::int64_t estimated_rows(pg::plain_connection& db, const core::entity& definition) {
+  return db
+      .run("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass($1)",
+           {qualified_table(definition.table)})
+      .int8(0, 0);
+}
+
+// All tables: which stretch is next, and what was found. Any thread.
+class tables_walk {
  public:
-  table_verifier(pg::plain_connection& db, const core::entity& definition, eventstore::verify_report& report,
-                 const eventstore::progress_callback& progress)
-      : db_(db), definition_(definition), report_(report), progress_(progress), block_(definition) {
-    compared_ = {{"version", core::field_type::integer},
-                 {"position", core::field_type::integer},
-                 {"created_at", core::field_type::timestamp},
-                 {"updated_at", core::field_type::timestamp}};
-    for (const core::field& field : definition.fields)
-      compared_.emplace_back(field.name, field.type);
-    if (!definition.search_fields.empty()) compared_.emplace_back("search_text", core::field_type::text);
+  tables_walk(const core::catalog& entities, eventstore::verify_report& report,
+              const eventstore::progress_callback& progress)
+      : entities_(entities), report_(report), progress_(progress) {}
+
+  // Empty when nothing is left, or when something was found: what is left lies behind it.
+  std::optional<stretch> take(pg::plain_connection& db) {
+    const std::lock_guard hold(mutex_);
+    if (failed_ || report_.difference) return std::nullopt;
+    if (!table_) {
+      if (next_table_ == entities_.all().size()) return std::nullopt;
+      table_ = entities_.all()[next_table_++].get();
+      if (auto lost = missing_part(db, *table_)) {
+        differ(next_number_, std::move(*lost));
+        return std::nullopt;
+      }
+      total_ = estimated_rows(db, *table_);
+      done_ = 0;
+      after_.clear();
+    }
+    stretch taken{next_number_++, table_, after_, end_of_stretch(db, *table_, after_, size_.rows())};
+    if (taken.upper)
+      after_ = *taken.upper;
+    else
+      table_ = nullptr;
+    return taken;
   }
 
-  // Stops at the first difference.
-  void run() {
-    if (!table_is_whole()) return;
-    estimate_total();
-    std::string after; // ids are never empty
-    while (!report_.difference) {
-      const std::optional<std::string> upper = end_of_page(after);
-      verify_page(after, upper);
-      if (progress_) progress_({definition_.table, rows_, std::max(total_, rows_)});
-      if (!upper) return;
-      after = *upper;
-    }
+  void add(const stretch& of, stretch_outcome outcome) {
+    const std::lock_guard hold(mutex_);
+    report_.rows += outcome.rows;
+    size_.saw(outcome.records, outcome.bytes);
+    if (outcome.difference) differ(of.number, std::move(*outcome.difference));
+    // The last stretches of one table may end behind the first of the next.
+    if (of.definition != entities_.all()[next_table_ - 1].get()) return;
+    done_ += outcome.rows;
+    if (progress_) progress_({of.definition->table, done_, std::max(total_, done_)});
+  }
+
+  void fail(std::exception_ptr why) {
+    const std::lock_guard hold(mutex_);
+    if (!failed_) failed_ = std::move(why);
+  }
+
+  // After every thread has ended.
+  void finish() const {
+    if (failed_) std::rethrow_exception(failed_);
   }
 
  private:
-  void differ(eventstore::difference found) {
-    if (report_.difference) return;
-    found.entity = definition_.name;
+  void differ(std::size_t number, eventstore::difference found) {
+    if (report_.difference && found_in_ <= number) return;
     report_.difference = std::move(found);
+    found_in_ = number;
   }
 
-  // A missing table or column is a difference, not a failure of the proof.
-  bool table_is_whole() {
-    const pg::rows found = db_.run(
-        "SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT "
-        "a.attisdropped",
-        {qualified_table(definition_.table)});
-    std::vector<std::string> wanted = {"id", "doc"};
-    for (const auto& [name, type] : compared_)
-      wanted.push_back(name);
-    for (const std::string& name : wanted) {
-      bool present = false;
-      for (int row = 0; row < found.size() && !present; ++row)
-        present = found.text(row, 0) == name;
-      if (present) continue;
-      eventstore::difference lost;
-      lost.kind = "table";
-      if (found.size() > 0) lost.field = name;
-      lost.detail = found.size() == 0
-                        ? fmt::format("read table public.{} does not exist", definition_.table)
-                        : fmt::format("read table public.{} has no column {}", definition_.table, name);
-      differ(std::move(lost));
-      return false;
-    }
-    return true;
-  }
-
-  void estimate_total() {
-    total_ = db_.run("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass($1)",
-                     {qualified_table(definition_.table)})
-                 .int8(0, 0);
-  }
-
-  // The id that ends a stretch; empty when the rest is one.
-  std::optional<std::string> end_of_page(const std::string& after) {
-    const pg::rows found = db_.run(
-        "SELECT least((SELECT e.record_id FROM synclog.events AS e WHERE e.entity = $1 AND e.record_id > $2 "
-        "ORDER BY e.record_id OFFSET $3::bigint LIMIT 1), (SELECT r.id FROM " +
-            qualified_table(definition_.table) +
-            " AS r WHERE r.id > $2 ORDER BY r.id OFFSET $3::bigint LIMIT 1))",
-        {definition_.name, after, std::to_string(size_.rows() - 1)});
-    if (found.is_null(0, 0)) return std::nullopt;
-    return std::string(found.text(0, 0));
-  }
-
-  std::string page_sql(bool has_upper) const {
-    std::string columns;
-    for (const auto& [name, type] : compared_)
-      columns += ", " + comparable(quote_identifier(name), type);
-    const std::string events_upper = has_upper ? " AND i.record_id <= $3" : "";
-    const std::string rows_upper = has_upper ? " AND t.id <= $3" : "";
-    return "SELECT l.record_id, l.position, l.version, l.action, l.data, r.id, "
-           "CASE WHEN r.doc::text IS DISTINCT FROM l.data::text THEN r.doc END" +
-           columns +
-           " FROM (SELECT ids.record_id, e.position, e.version, e.action, e.data FROM "
-           "(SELECT DISTINCT i.record_id FROM synclog.events AS i WHERE i.entity = $1 AND i.record_id > $2" +
-           events_upper +
-           ") AS ids CROSS JOIN LATERAL (SELECT * FROM synclog.events AS e WHERE e.entity = $1 AND "
-           "e.record_id = ids.record_id ORDER BY e.version DESC LIMIT 1) AS e) AS l "
-           "FULL JOIN (SELECT * FROM " +
-           qualified_table(definition_.table) + " AS t WHERE t.id > $2" + rows_upper +
-           ") AS r ON r.id = l.record_id ORDER BY coalesce(l.record_id, r.id)";
-  }
-
-  void verify_page(const std::string& after, const std::optional<std::string>& upper) {
-    std::vector<std::optional<std::string>> values = {definition_.name, after};
-    if (upper) values.push_back(upper);
-    const pg::rows page = db_.run(page_sql(upper.has_value()), values);
-    std::size_t bytes = 0;
-    for (int row = 0; row < page.size() && !report_.difference; ++row) {
-      if (!page.is_null(row, event_data)) bytes += page.text(row, event_data).size();
-      verify_row(page, row);
-    }
-    size_.saw(static_cast<std::size_t>(page.size()), bytes);
-  }
-
-  void verify_row(const pg::rows& page, int row) {
-    const bool has_row = !page.is_null(row, row_id);
-    if (page.is_null(row, event_id))
-      return differ(
-          {{},
-           "row_extra",
-           fmt::format("read table {}: row {} has no event", definition_.table, page.text(row, row_id)),
-           {},
-           std::string(page.text(row, row_id)),
-           {},
-           {},
-           {}});
-    // An erased event leaves nothing to compare with and no row.
-    const bool live = page.text(row, event_action) != core::to_string(core::event_action::deleted) &&
-                      !page.is_null(row, event_data);
-    if (!live && has_row) return report_row(page, row, "row_extra", "the record is deleted, its row stands");
-    if (live && !has_row) return report_row(page, row, "row_missing", "the record lives, its row is missing");
-    if (!live) return;
-    ++rows_;
-    ++report_.rows;
-    compare(page, row);
-  }
-
-  void report_row(const pg::rows& page, int row, const char* kind, const char* why) {
-    differ({{page.int8(row, event_position)},
-            kind,
-            fmt::format("read table {}, record {}, position {}: {}", definition_.table,
-                        page.text(row, event_id), page.text(row, event_position), why),
-            {},
-            std::string(page.text(row, event_id)),
-            {},
-            {},
-            {}});
-  }
-
-  void report_field(const pg::rows& page, int row, const std::string& field, std::string stored,
-                    std::string computed) {
-    differ({{page.int8(row, event_position)},
-            "field",
-            fmt::format("read table {}, record {}, position {}: {} is {}, the log says {}", definition_.table,
-                        page.text(row, event_id), page.text(row, event_position), field, stored, computed),
-            {},
-            std::string(page.text(row, event_id)),
-            field,
-            stored,
-            computed});
-  }
-
-  void compare(const pg::rows& page, int row) {
-    const std::string_view data = page.text(row, event_data);
-    block_.clear();
-    if (!block_.add(data))
-      return report_field(
-          page, row, "doc",
-          page.is_null(row, row_doc) ? std::string(data) : std::string(page.text(row, row_doc)), "no record");
-    const std::string created_at = core::to_rfc3339({block_.created_at()[0]});
-    const std::string updated_at = core::to_rfc3339({block_.updated_at()[0]});
-    computed_.assign({page.text(row, event_version), page.text(row, event_position), created_at, updated_at});
-    for (const auto& column : block_.fields())
-      computed_.push_back(column[0]);
-    if (!definition_.search_fields.empty()) computed_.emplace_back(block_.search_texts()[0]);
-    for (std::size_t i = 0; i < compared_.size(); ++i) {
-      const int column = first_compared + static_cast<int>(i);
-      cell stored;
-      if (!page.is_null(row, column)) stored = page.text(row, column);
-      if (stored != computed_[i])
-        return report_field(page, row, compared_[i].first, std::string(stored.value_or("NULL")),
-                            std::string(computed_[i].value_or("NULL")));
-    }
-    if (!page.is_null(row, row_doc))
-      report_field(page, row, "doc", std::string(page.text(row, row_doc)), std::string(data));
-  }
-
-  using cell = std::optional<std::string_view>; // nullopt = SQL NULL
-
-  pg::plain_connection& db_;
-  const core::entity& definition_;
+  const core::catalog& entities_;
+  std::mutex mutex_;
   eventstore::verify_report& report_;
   const eventstore::progress_callback& progress_;
-  column_block block_;
   page_size size_;
-  std::vector<std::pair<std::string, core::field_type>> compared_; // in the order of the statement
-  std::vector<cell> computed_;                                     // beside compared_, for one row
-  std::int64_t rows_ = 0, total_ = 0;
+  const core::entity* table_ = nullptr; // null: the next one begins
+  std::size_t next_table_ = 0, next_number_ = 0, found_in_ = 0;
+  std::string after_;
+  std::int64_t done_ = 0, total_ = 0; // of the table begun last
+  std::exception_ptr failed_;
 };
+
+void verify_stretches(tables_walk& walk, pg::plain_connection& db, std::optional<stretch> next) {
+  std::unique_ptr<stretch_verifier> table;
+  for (; next; next = walk.take(db)) {
+    if (!table || &table->definition() != next->definition)
+      table = std::make_unique<stretch_verifier>(db, *next->definition);
+    walk.add(*next, table->verify(next->after, next->upper));
+  }
+}
+
+// A thread beside the first. A server that has no connection left for it is no failure of the proof.
+void verify_beside(tables_walk& walk, const std::string& conninfo) {
+  std::unique_ptr<pg::plain_connection> db;
+  try {
+    db = std::make_unique<pg::plain_connection>(conninfo, "", "synclog verify");
+  } catch (const pg::unavailable&) {
+    return;
+  }
+  try {
+    verify_stretches(walk, *db, walk.take(*db));
+  } catch (...) {
+    walk.fail(std::current_exception());
+  }
+}
 
 } // namespace
 
 void verify_tables(const std::string& conninfo, const core::catalog& entities,
-                   eventstore::verify_report& report, const eventstore::progress_callback& progress) {
+                   eventstore::verify_report& report, const eventstore::progress_callback& progress,
+                   unsigned jobs) {
   const auto start = std::chrono::steady_clock::now();
   pg::plain_connection db(conninfo, "", "synclog verify");
-  for (const auto& definition : entities.all()) {
-    if (report.difference) break;
-    table_verifier(db, *definition, report, progress).run();
+  tables_walk walk(entities, report, progress);
+  {
+    std::vector<std::jthread> beside;
+    try {
+      auto next = walk.take(db);
+      // Short tables need no second connection.
+      for (; next && !next->upper; next = walk.take(db)) {
+        stretch_verifier table(db, *next->definition);
+        walk.add(*next, table.verify(next->after, next->upper));
+      }
+      for (unsigned i = 1; next && i < std::min(jobs, eventstore::most_verify_jobs); ++i)
+        beside.emplace_back([&walk, &conninfo] { verify_beside(walk, conninfo); });
+      verify_stretches(walk, db, std::move(next));
+    } catch (...) {
+      walk.fail(std::current_exception());
+    }
   }
+  walk.finish();
   report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
