@@ -19,6 +19,7 @@ void add_bench(CLI::App& app, run_command& chosen);
 void add_bench_stream(CLI::App& bench, run_command& chosen);
 // Below `replay`.
 void add_replay_verify(CLI::App& replay, run_command& chosen);
+void add_replay_checkpoint(CLI::App& replay, run_command& chosen);
 void add_replay_tail(CLI::App& replay, run_command& chosen);
 void add_replay_past(CLI::App& replay, run_command& chosen); // history, show, at, diff, undo
 

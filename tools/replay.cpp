@@ -8,6 +8,7 @@ void add_replay(CLI::App& app, run_command& chosen) {
   auto* replay = app.add_subcommand("replay", "Audits, proves and follows the log");
   replay->require_subcommand(1);
   add_replay_verify(*replay, chosen);
+  add_replay_checkpoint(*replay, chosen);
   add_replay_tail(*replay, chosen);
   add_replay_past(*replay, chosen);
 }

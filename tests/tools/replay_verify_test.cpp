@@ -1,0 +1,353 @@
+// `synclog replay verify` and `replay checkpoint` as child processes beside a server: what they say, how they
+// end, and that every command of docs/audit.md works as it stands there.
+#include "command_run.hpp"
+#include "core/json.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/server_fixture.hpp"
+#include <algorithm>
+#include <cstdlib>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+using namespace synclog::tests;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+namespace json = synclog::core::json;
+
+namespace {
+
+using words = std::vector<std::string>;
+
+class temporary_folder {
+ public:
+  temporary_folder() {
+    path_ = (fs::temp_directory_path() / "synclog-audit-XXXXXX").string();
+    REQUIRE(::mkdtemp(path_.data()) != nullptr);
+  }
+  ~temporary_folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  temporary_folder(const temporary_folder&) = delete;
+  temporary_folder& operator=(const temporary_folder&) = delete;
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+struct ended {
+  int code = -1;
+  std::string out, err;
+};
+
+ended run(const words& arguments) {
+  command_run command(arguments);
+  ended result;
+  result.code = command.wait(120s);
+  result.out = command.output();
+  result.err = command.errors();
+  return result;
+}
+
+words replay(const server_fixture& server, const char* what, const words& more = {}) {
+  words made{"replay", what, "--database-url", server.database_url()};
+  made.insert(made.end(), more.begin(), more.end());
+  return made;
+}
+
+ended verify(const server_fixture& server, const words& more = {}) {
+  return run(replay(server, "verify", more));
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+void save(const server_fixture& server, const std::string& id, const std::string& name) {
+  const auto saved = server.post("/api/clients", R"({"id":")" + id + R"(","full_name":")" + name + "\"}");
+  REQUIRE_MESSAGE((saved.status == 200 || saved.status == 201), saved.body);
+}
+
+// Ten events of five clients.
+void save_ten(const server_fixture& server) {
+  for (const char* name : {"Ada", "Bo"})
+    for (int i = 1; i <= 5; ++i)
+      save(server, "C-" + std::to_string(i), name);
+}
+
+void tamper(const server_fixture& server, const std::string& statements) {
+  server.sql("BEGIN; ALTER TABLE synclog.events DISABLE TRIGGER append_only; " + statements +
+             "; ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only; COMMIT");
+}
+
+std::string member(const std::string& object, const char* outer, const char* name = nullptr) {
+  const auto parsed = json::parse(object);
+  REQUIRE_MESSAGE(parsed.has_value(), object);
+  const auto* found = parsed->root().find(outer);
+  if (found != nullptr && name != nullptr) found = found->find(name);
+  if (found == nullptr) return "";
+  return found->kind == json::kind::boolean ? (found->boolean ? "true" : "false") : std::string(found->text);
+}
+
+// A key in the folder, and the checkpoint `name` signed with it.
+void make_key(const temporary_folder& folder) {
+  const auto made = run({"replay", "checkpoint", "--new-key", folder.file("key.pem")});
+  REQUIRE_MESSAGE(made.code == 0, made.err);
+  write(folder.file("public.pem"), made.out);
+}
+
+void make_checkpoint(const server_fixture& server, const temporary_folder& folder, const char* name) {
+  const auto made =
+      run(replay(server, "checkpoint", {"--key", folder.file("key.pem"), "--out", folder.file(name)}));
+  REQUIRE_MESSAGE(made.code == 0, made.err);
+}
+
+// All ```sh blocks of a page, one after the other.
+std::string shell_blocks(const std::string& page) {
+  std::istringstream lines(text_of(page));
+  std::string made, line;
+  for (bool inside = false; std::getline(lines, line);) {
+    if (line == "```sh" || (inside && line == "```"))
+      inside = !inside;
+    else if (inside)
+      made += line + "\n";
+  }
+  return made;
+}
+
+} // namespace
+
+TEST_CASE("replay verify: beside a running server it says what agrees, by ranges and parts too") {
+  const server_fixture server;
+  CHECK(contains(verify(server).out, "ok: 0 events, chain and read tables (0 rows) agree; head 0-"));
+  save_ten(server);
+  const auto whole = verify(server);
+  CHECK(whole.code == 0);
+  CHECK_MESSAGE(contains(whole.out, "ok: 10 events, chain and read tables (5 rows) agree; head 10-"),
+                whole.out);
+  CHECK(contains(verify(server, {"--from", "3", "--to", "7"}).out,
+                 "ok: 5 events (3 to 7), the chain agrees; head 7-"));
+  CHECK(contains(verify(server, {"--log-only", "--jobs", "1"}).out, "ok: 10 events, the chain agrees"));
+  CHECK(contains(verify(server, {"--tables-only"}).out, "ok: read tables (5 rows) agree with the log"));
+  const auto as_json = verify(server, {"--json"});
+  CHECK(member(as_json.out, "ok") == "true");
+  CHECK(member(as_json.out, "events") == "10");
+  CHECK(member(as_json.out, "hash").size() == 64);
+  CHECK(as_json.err.empty());
+
+  const auto beyond = verify(server, {"--to", "11"});
+  CHECK(beyond.code == 4);
+  CHECK(contains(beyond.out, "position 11: the log ends at 10"));
+  for (const words& wrong : std::vector<words>{{"--from", "0"},
+                                               {"--from", "5", "--to", "4"},
+                                               {"--jobs", "0"},
+                                               {"--jobs", "9"},
+                                               {"--public-key", "x"},
+                                               {"--log-only", "--tables-only"},
+                                               {"--tables-only", "--to", "3"},
+                                               {"--from", "x"},
+                                               {"--since", "/nonexistent"}})
+    CHECK_MESSAGE(verify(server, wrong).code == 2, wrong[0]);
+}
+
+TEST_CASE("replay verify: a difference is named in the first line, with what to do, and in JSON") {
+  const server_fixture server;
+  save_ten(server);
+  server.sql("UPDATE public.clients SET full_name = 'Eve' WHERE id = 'C-3'");
+  const auto table = verify(server);
+  CHECK(table.code == 4);
+  CHECK_MESSAGE(
+      contains(table.out, "position 8: read table clients, record C-3: full_name is Eve, the log says Bo\n"),
+      table.out);
+  CHECK(contains(table.out, "synclog replay rebuild clients"));
+  const auto as_json = verify(server, {"--json"}).out;
+  CHECK(member(as_json, "ok") == "false");
+  CHECK(member(as_json, "difference", "position") == "8");
+  CHECK(member(as_json, "difference", "kind") == "field");
+  CHECK(member(as_json, "difference", "entity") == "clients");
+  CHECK(member(as_json, "difference", "id") == "C-3");
+  CHECK(member(as_json, "difference", "stored") == "Eve");
+  CHECK(member(as_json, "difference", "computed") == "Bo");
+  CHECK(contains(member(as_json, "difference", "hint"), "replay rebuild clients"));
+  CHECK(verify(server, {"--log-only"}).code == 0);
+  CHECK(verify(server, {"--from", "1"}).code == 0);
+
+  tamper(server, "UPDATE synclog.events SET data = '{}' WHERE position = 4");
+  const auto log = verify(server);
+  CHECK(log.code == 4);
+  CHECK_MESSAGE(log.out.starts_with("position 4: stored hash "), log.out);
+  CHECK(contains(log.out, "computed "));
+  CHECK(contains(log.out, "cannot be mended"));
+  CHECK(member(verify(server, {"--json"}).out, "difference", "kind") == "hash");
+  CHECK(verify(server, {"--from", "5"}).code == 0);
+  CHECK(verify(server, {"--to", "3"}).code == 0);
+}
+
+TEST_CASE("replay checkpoint: a log that extends it verifies from there, and whose key it was is said") {
+  const server_fixture server;
+  const temporary_folder folder;
+  make_key(folder);
+  struct ::stat about {};
+  REQUIRE(::stat(folder.file("key.pem").c_str(), &about) == 0);
+  CHECK((about.st_mode & 0777) == 0600);
+  const auto key = text_of(folder.file("key.pem"));
+  CHECK(run({"replay", "checkpoint", "--new-key", folder.file("key.pem")}).code == 1);
+  CHECK(text_of(folder.file("key.pem")) == key);
+
+  const words by_key{"--key", folder.file("key.pem")};
+  const auto empty = run(replay(server, "checkpoint", by_key));
+  CHECK(empty.code == 1);
+  CHECK(contains(empty.err, "the log is empty"));
+  save_ten(server);
+  make_checkpoint(server, folder, "a.json");
+  CHECK(member(text_of(folder.file("a.json")), "position") == "10");
+  const auto again =
+      run(replay(server, "checkpoint", {by_key[0], by_key[1], "--out", folder.file("a.json")}));
+  CHECK(again.code == 1);
+  CHECK(contains(again.err, "is left as it is"));
+
+  const words since{"--since", folder.file("a.json")};
+  const words given{"--since", folder.file("a.json"), "--public-key", folder.file("public.pem")};
+  CHECK(contains(verify(server, given).out,
+                 "ok: no event after position 10, chain and read tables (5 rows) agree"));
+  save(server, "C-6", "Cy");
+  const auto grown = verify(server, given);
+  CHECK(grown.code == 0);
+  CHECK_MESSAGE(contains(grown.out, "the one that was given\nok: 1 events (11 to 11)"), grown.out);
+  CHECK(contains(verify(server, since).out, "the key is the file's own"));
+  CHECK(member(verify(server, {"--json", since[0], since[1]}).out, "since", "key_given") == "false");
+  CHECK(contains(verify(server, {"--from", "1", since[0], since[1]}).out, "ok: 11 events, the chain agrees"));
+
+  const auto next =
+      run(replay(server, "checkpoint",
+                 {by_key[0], by_key[1], since[0], since[1], "--public-key", folder.file("public.pem")}));
+  CHECK(next.code == 0);
+  CHECK(member(next.out, "position") == "11");
+  tamper(server, "UPDATE synclog.events SET data = '{}' WHERE position = 4");
+  const auto unproven = run(replay(server, "checkpoint", {by_key[0], by_key[1], "--verify"}));
+  CHECK(unproven.code == 4);
+  CHECK(unproven.out.empty());
+  CHECK(contains(unproven.err, "position 4: stored hash "));
+}
+
+TEST_CASE(
+    "replay verify --since: a cut tail, another log and a forged signature are exit 4, bad files exit 2") {
+  const server_fixture server;
+  const temporary_folder folder;
+  make_key(folder);
+  save_ten(server);
+  make_checkpoint(server, folder, "a.json");
+  const auto fails = [&](const std::string& file, const words& more, int code, std::string_view said) {
+    words all{"--since", file};
+    all.insert(all.end(), more.begin(), more.end());
+    const auto ran = verify(server, all);
+    CHECK(ran.code == code);
+    CHECK_MESSAGE(contains(code == 4 ? ran.out : ran.err, said), ran.out << ran.err);
+  };
+  const auto changed = [&](std::string_view part, std::string_view by) {
+    auto text = text_of(folder.file("a.json"));
+    text.replace(text.find(part), part.size(), by);
+    write(folder.file("changed.json"), text);
+    return folder.file("changed.json");
+  };
+  const words ours{"--public-key", folder.file("public.pem")};
+  fails(changed("\"position\":10", "\"position\":9"), {}, 4, "position 9: checkpoint ");
+  fails(changed("\"position\":10", "\"position\":9"), {}, 4, "forged or damaged");
+  const temporary_folder others;
+  make_key(others);
+  make_checkpoint(server, others, "b.json");
+  fails(others.file("b.json"), {}, 0, "");
+  fails(others.file("b.json"), ours, 4, "it is not signed by key ");
+  fails(changed("\"position\":10", "\"position\":-1"), {}, 2, "changed.json: is no checkpoint of synclog");
+  fails(folder.file("public.pem"), {}, 2, "is no checkpoint of synclog");
+  fails(folder.path(), {}, 2, "cannot be read: Is a directory");
+  fails(folder.file("nothing"), {}, 2, "cannot be read: No such file");
+  fails("/dev/zero", {}, 2, "neither a key nor a checkpoint");
+  fails(folder.file("a.json"), {"--public-key", folder.file("key.pem")}, 2, "is a private key");
+  fails(folder.file("a.json"), {"--public-key", folder.file("a.json")}, 2, "holds no public key");
+  for (const char* file : {"public.pem", "a.json", "nothing"})
+    CHECK(run(replay(server, "checkpoint", {"--key", folder.file(file)})).code == 2);
+
+  const server_fixture other;
+  save_ten(other);
+  make_checkpoint(other, folder, "other.json");
+  fails(folder.file("other.json"), ours, 4, "position 10: the checkpoint is of log ");
+
+  tamper(server, "DELETE FROM synclog.events WHERE position > 7");
+  CHECK(verify(server, {"--log-only"}).code == 0);
+  fails(folder.file("a.json"), ours, 4, "position 8: missing: the log ends at 7, the checkpoint names 10");
+}
+
+TEST_CASE("docs/audit.md: every command works as it is printed") {
+  const server_fixture server;
+  const temporary_folder folder;
+  save_ten(server);
+  fs::create_directory_symlink(fs::path(SYNCLOG_SOURCE_DIR) / "docs", folder.file("docs"));
+  const auto blocks = shell_blocks(SYNCLOG_SOURCE_DIR "/docs/audit.md");
+  REQUIRE(std::count(blocks.begin(), blocks.end(), '\n') >= 15);
+  write(folder.file("all.sh"), "set -eux\n" + blocks);
+  const auto ran = [&] {
+    spawn_options how;
+    how.arguments = {"/bin/sh", "-c",
+                     "cd " + folder.path() + " && DATABASE_URL=" + shell_words({server.database_url()}) +
+                         " PATH=" + fs::path(synclog_program()).parent_path().string() +
+                         ":$PATH sh all.sh >out 2>err"};
+    const auto status = wait_for_exit(spawn(how), 120s);
+    REQUIRE(status.has_value());
+    return WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
+  };
+  const int code = ran();
+  REQUIRE_MESSAGE(code == 0, text_of(folder.file("err")) << text_of(folder.file("out")));
+  const auto out = text_of(folder.file("out"));
+  CHECK(contains(out, "Signature Verified Successfully"));
+  const auto first_row = out.find("(1 row)"); // of the range that is longer than the log
+  REQUIRE(first_row != std::string::npos);
+  CHECK(contains(out.substr(0, first_row), " 10 | end "));
+  CHECK_FALSE(contains(out.substr(first_row + 1), "(1 row)"));
+  CHECK(contains(out, "(0 rows)"));
+  CHECK(contains(out,
+                 "|10|" + server.sql("SELECT encode(hash, 'hex') FROM synclog.events WHERE position = 10")));
+
+  // The SQL that trusts no function of ours finds what verify finds.
+  const auto audit = [&](const std::string& range) {
+    spawn_options how;
+    how.arguments = {"/bin/sh", "-c",
+                     "psql " + shell_words({server.database_url()}) + " -At " + range + " -f " +
+                         folder.file("docs/audit-chain.sql") + " >" + folder.file("rows") + " 2>&1"};
+    const auto status = wait_for_exit(spawn(how), 60s);
+    REQUIRE(status.has_value());
+    return text_of(folder.file("rows"));
+  };
+  CHECK(audit("-v first=1 -v last=10") == "SET\n");
+  CHECK(audit("-v first=4 -v last=7") == "SET\n");
+  server.sql("CREATE TABLE kept AS SELECT * FROM synclog.events");
+  for (const std::string column :
+       {"version = 9", "recorded_at = recorded_at + interval '1 microsecond'", "action = 'reverted'",
+        "entity = 'visits'", "record_id = 'C-9'", "branch = ''", "previous_branch = ''", "hash = sha256('')",
+        "salt = decode(repeat('00', 16), 'hex')", "data = '{}'", "meta = '{}'"}) {
+    CAPTURE(column);
+    tamper(server, "UPDATE synclog.events SET " + column + " WHERE position = 5");
+    const auto found = audit("-v first=1 -v last=10");
+    CHECK_MESSAGE(contains(found, "\n5|hash|"), found);
+    tamper(server, "TRUNCATE synclog.events; INSERT INTO synclog.events SELECT * FROM kept");
+  }
+  tamper(server, "DELETE FROM synclog.events WHERE position = 5");
+  CHECK(contains(audit("-v first=1 -v last=10"), "\n6|gap before it|"));
+}
