@@ -146,6 +146,15 @@ TEST_CASE("tampering: rows exchanged, deleted, inserted or there twice are found
   });
 }
 
+TEST_CASE("tampering: an event that is missing at the edge of a range is missed") {
+  const auto copy = tampered("DELETE FROM synclog.events WHERE position = 5");
+  CHECK(verdict(copy, between(1, 4)) == "ok");
+  CHECK(verdict(copy, between(1, 5)) == "gap@5");
+  CHECK(verdict(copy, between(5, 5)) == "gap@5");
+  CHECK(verdict(copy, between(6, 8)) == "gap@5");
+  CHECK(verdict(copy, between(7, 8)) == "ok");
+}
+
 TEST_CASE("tampering: who recomputes the hashes is still held to versions and actions") {
   const auto with_hashes = [](const std::string& change, std::int64_t first) {
     return change + "; " + rehash(first);
