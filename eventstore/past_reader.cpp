@@ -70,7 +70,9 @@ const statement_ptr overtaken_records = named("past_overtaken", R"(
            sum(pg_column_size(p.data)) OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
              AS bytes_before
     FROM synclog.events e
-    JOIN synclog.events p ON p.entity = e.entity AND p.record_id = e.record_id AND p.version = e.version - 1
+    CROSS JOIN LATERAL (
+      SELECT record_id, version, position, action, data FROM synclog.events b
+      WHERE b.entity = e.entity AND b.record_id = e.record_id AND b.version = e.version - 1 LIMIT 1) p
     WHERE e.position > $3::bigint AND e.position <= $4::bigint AND e.entity = $1::text AND e.version > 1
       AND p.position <= $2::bigint AND p.action <> 'deleted' AND p.data IS NOT NULL) s
   WHERE coalesce(s.bytes_before, 0) < $5::bigint
@@ -87,7 +89,9 @@ const statement_ptr changed_records = named("past_changed", R"(
            sum(coalesce(pg_column_size(p.data), 0) + coalesce(pg_column_size(l.data), 0))
              OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM synclog.events e
-    LEFT JOIN synclog.events p ON p.entity = e.entity AND p.record_id = e.record_id AND p.version = e.version - 1
+    LEFT JOIN LATERAL (
+      SELECT version, position, action, data FROM synclog.events b
+      WHERE b.entity = e.entity AND b.record_id = e.record_id AND b.version = e.version - 1 LIMIT 1) p ON true
     CROSS JOIN LATERAL (
       SELECT version, action, data FROM synclog.events l
       WHERE l.entity = e.entity AND l.record_id = e.record_id AND l.position <= $3::bigint

@@ -42,7 +42,9 @@ const statement_ptr plan_statement = std::make_shared<const pg::statement>(pg::s
            sum(coalesce(pg_column_size(p.data), 0) + coalesce(pg_column_size(l.data), 0))
              OVER (ORDER BY e.position DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM synclog.events e
-    LEFT JOIN synclog.events p ON p.entity = e.entity AND p.record_id = e.record_id AND p.version = e.version - 1
+    LEFT JOIN LATERAL (
+      SELECT version, position, action, data FROM synclog.events b
+      WHERE b.entity = e.entity AND b.record_id = e.record_id AND b.version = e.version - 1 LIMIT 1) p ON true
     CROSS JOIN LATERAL (
       SELECT version, action, data FROM synclog.events l
       WHERE l.entity = e.entity AND l.record_id = e.record_id ORDER BY l.version DESC LIMIT 1) l

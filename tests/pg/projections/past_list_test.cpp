@@ -6,9 +6,11 @@
 #include "projections/past_list.hpp"
 #include "projections/record_reader.hpp"
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <thread>
 
 using namespace synclog;
 using namespace synclog::tests;
@@ -210,6 +212,42 @@ TEST_CASE("past list: a page is of its moment whatever is written between the pa
     options.max_held = 1 + random() % 5;
     CHECK(answer_then(log, reader, events, query, at, 1 + random() % 3, random() % 2 == 0, options, write) ==
           expected);
+  }
+}
+
+TEST_CASE("past list: a record that is changed while a page is read is in it once, as it was") {
+  const auto seed = chosen_seed();
+  CAPTURE(seed);
+  random_source random(seed);
+  nasty_values values(random);
+  lab log;
+  projections::record_reader reader(log.pool, log.pool, log.entities);
+  eventstore::log_reader events(log.pool);
+  const auto& definition = *log.entities.find("clients");
+  for (int round = 0; round < 6; ++round) {
+    REQUIRE(!log.append(random_changes(log, definition, values, random, 40)));
+    const auto query = query_of(definition, random_question(log, definition, values, random));
+    CAPTURE(query.canonical);
+    const auto at = log.head;
+    const auto expected = answer_now(log, reader, query);
+    std::atomic<bool> over{false};
+    std::thread writer([&, own = random_source(random())]() mutable {
+      nasty_values others(own);
+      const auto number = *definition.field_index("reference_number");
+      while (!over) {
+        auto changes = random_changes(log, definition, others, own, 2);
+        for (auto& change : changes)
+          if (change.fields) change.fields->set(number, "null"); // unique: not two sources of them
+        if (log.append(changes)) break;
+      }
+    });
+    bool same = true;
+    for (int reading = 0; reading < 5; ++reading)
+      same &= answer_then(log, reader, events, query, at, 1 + random() % 6, false, {}, nothing_between) ==
+              expected;
+    over = true;
+    writer.join();
+    CHECK(same);
   }
 }
 
