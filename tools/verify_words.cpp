@@ -17,8 +17,13 @@ std::string hint_for(const eventstore::difference& found) {
   if (found.kind == "signature") {
     return "take the checkpoint from a place that nobody could write to, and the public key from its owner";
   }
-  return "the log itself cannot be mended: keep this database as evidence, and compare with a backup and "
-         "with "
+  if (found.kind == "end") {
+    return "the range reaches beyond the head: without --to it ends there";
+  }
+  if (found.kind == "identity") {
+    return "is this the database that is meant, and the checkpoint its own?";
+  }
+  return "the log itself cannot be mended: keep this database as evidence, and compare with backups and with "
          "checkpoints kept elsewhere";
 }
 
