@@ -151,10 +151,30 @@ asio::awaitable<std::optional<pg::failure>> committer::impl::load_lookups(flight
     if (!answer.ok()) {
       co_return std::move(answer.failed);
     }
+    if (!identity_fixed) {
+      if (auto failed = co_await read_identity()) {
+        co_return failed;
+      }
+    }
     tried.work->load(answer);
   }
   tried.asked.clear();
+  identity_fixed = tried.work->begin().position.value > 0;
   co_return std::nullopt;
+}
+
+// An empty log may have taken over the identity of an imported one since the connection was opened. Asked in
+// the batch's transaction, behind the head lock: what it answers holds until the batch has committed, and for
+// ever once there are events.
+asio::awaitable<std::optional<pg::failure>> committer::impl::read_identity() {
+  pg::segment ask;
+  ask.mark_explicit_transaction();
+  ask.add(statements::read_log_id, {}, pg::result_format::binary);
+  auto answer = co_await connection->run(std::move(ask), call_deadline());
+  if (answer.ok()) {
+    *hasher = core::chain_hasher(log_id_of(answer.results.at(0)));
+  }
+  co_return std::move(answer.failed);
 }
 
 // One transaction. Throws pg::unavailable only while nothing can have been saved.

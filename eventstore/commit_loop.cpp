@@ -38,6 +38,15 @@ core::problem unknown_problem() {
       "request, with the same Idempotency-Key if it had one");
 }
 
+core::uuid log_id_of(const pg::rows& rows) {
+  core::uuid log_id{};
+  if (rows.size() != 1 || rows.text(0, 0).size() != log_id.size()) {
+    throw pg::unavailable("the database has no log");
+  }
+  std::memcpy(log_id.data(), rows.text(0, 0).data(), log_id.size());
+  return log_id;
+}
+
 bool flight::anyone_waits() const {
   return std::any_of(requests.begin(), requests.end(),
                      [](const pending_ptr& waiting) { return !waiting->answered(); });
@@ -178,13 +187,8 @@ asio::awaitable<void> committer::impl::connect_once() {
     pg::segment ask;
     ask.add(statements::read_log_id, {}, pg::result_format::binary);
     const auto answer = co_await opened->run_ok(std::move(ask), until);
-    core::uuid log_id{};
-    const auto& rows = answer.results.at(0);
-    if (rows.size() != 1 || rows.text(0, 0).size() != log_id.size()) {
-      throw pg::unavailable("the database has no log");
-    }
-    std::memcpy(log_id.data(), rows.text(0, 0).data(), log_id.size());
-    hasher = std::make_unique<core::chain_hasher>(log_id);
+    hasher = std::make_unique<core::chain_hasher>(log_id_of(answer.results.at(0)));
+    identity_fixed = false;
     connection = std::move(opened);
     counted.backend_pid = connection->backend_pid();
     counted.connected = true;

@@ -37,6 +37,9 @@ using pending_list = std::vector<pending_ptr>;
 core::problem unavailable_problem(); // nothing was saved
 core::problem unknown_problem();     // it may or may not be saved
 
+// What read_log_id answered. Throws pg::unavailable when there is no log.
+core::uuid log_id_of(const pg::rows& rows);
+
 // One batch under way: who takes part, and how far it has come.
 struct flight {
   explicit flight(pending_list taken) : requests(std::move(taken)) {}
@@ -87,6 +90,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   void set_out(flight& begun);
   void join(flight& joined, pending_list more);
   boost::asio::awaitable<std::optional<pg::failure>> load_lookups(flight& tried);
+  boost::asio::awaitable<std::optional<pg::failure>> read_identity();
   enum class commit_end : std::uint8_t { committed, unreplicated, refused, absent, unknown };
   boost::asio::awaitable<commit_end> commit(flight& written, look_ahead next);
   boost::asio::awaitable<commit_end> resolve(const flight& lost);
@@ -126,6 +130,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   boost::asio::steady_timer pause_timer;
   std::shared_ptr<pg::connection> connection;
   std::unique_ptr<core::chain_hasher> hasher;
+  bool identity_fixed = false; // the hasher's log id can change no more: this connection has seen events
   std::unique_ptr<flight> current;
   bool commit_sent = false; // `current` may already be durable
   // The batch after it. While `current` commits, the look-ups of `ahead` wait behind that commit on the same
