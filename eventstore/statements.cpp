@@ -74,4 +74,30 @@ const statement_ptr record_history = named("record_history", R"(
   FROM synclog.events WHERE entity = $1::text AND record_id = $2::text AND version > $3::bigint
   ORDER BY version LIMIT $4::bigint)");
 
+const statement_ptr page_within = named("page_within", R"(
+  SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
+  FROM (
+    SELECT e.*, sum(coalesce(pg_column_size(e.data), 0) + pg_column_size(e.meta))
+      OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT * FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint) e) p
+  WHERE coalesce(p.bytes_before, 0) < $3::bigint
+  ORDER BY position)");
+
+const statement_ptr hashes_after = named("hashes_after", R"(
+  SELECT position, hash FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint)");
+
+const statement_ptr versions_of_records = named("versions_of_records", R"(
+  SELECT k.ordinal, e.version, e.action
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(entity, record_id, ordinal)
+  CROSS JOIN LATERAL (
+    SELECT version, action FROM synclog.events e
+    WHERE e.entity = k.entity AND e.record_id = k.record_id
+    ORDER BY e.version DESC LIMIT 1) e)");
+
+const statement_ptr insert_exported = named("insert_exported", R"(
+  INSERT INTO synclog.events
+    (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, meta, hash, data_hash)
+  SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+                       $8::text[], $9::json[], $10::bytea[], $11::json[], $12::bytea[], $13::bytea[]))");
+
 } // namespace synclog::eventstore::statements

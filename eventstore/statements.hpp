@@ -26,6 +26,13 @@ extern const statement_ptr states_at;  // $1 entities, $2 ids, $3 versions, $4 b
 extern const statement_ptr event_at;   // $1 position
 extern const statement_ptr record_history; // $1 entity, $2 id, $3 version, $4 count
 
+// For the export and the import of a log.
+extern const statement_ptr page_within; // $1 position, $2 count, $3 bytes as stored -> as page_after: as many
+                                        // as begin within the bytes
+extern const statement_ptr hashes_after;        // $1 position, $2 count -> position, hash
+extern const statement_ptr versions_of_records; // $1 entities, $2 ids -> ordinal (from 1), version, action
+extern const statement_ptr insert_exported;     // as insert_events, and data_hash
+
 inline constexpr const char* head_channel = "synclog_head";
 
 } // namespace synclog::eventstore::statements

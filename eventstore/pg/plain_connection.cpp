@@ -92,6 +92,10 @@ void plain_connection::copy_out(const std::string& statement,
     PQclear(rest);
 }
 
+rows plain_connection::run(const query& one) {
+  return run(one.prepared ? one.prepared->sql : one.sql, one.values, one.format);
+}
+
 void plain_connection::copy_in(const std::string& statement, std::string_view bytes) {
   checked(PQexec(connection_.get(), statement.c_str()));
   for (std::size_t from = 0; from < bytes.size(); from += copy_piece_bytes) {

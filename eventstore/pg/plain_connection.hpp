@@ -30,6 +30,8 @@ class plain_connection {
   // lasts. Throws as run() does, also when rows have come before. What `take` throws leaves a connection
   // that is of no more use.
   void copy_out(const std::string& statement, const std::function<void(std::string_view)>& take);
+  // The same for a query of binary parameters, in the result format that it asks for; it is not prepared.
+  rows run(const query& one);
   // `statement` is a COPY … FROM STDIN, `bytes` its whole input.
   void copy_in(const std::string& statement, std::string_view bytes);
   // Rolls back, for destructors and handlers: never throws.

@@ -1,0 +1,241 @@
+// See import_batch.hpp.
+#include "eventstore/import_batch.hpp"
+
+#include "core/ids.hpp"
+#include "eventstore/head_lock.hpp"
+#include "eventstore/pg/sqlstate.hpp"
+#include "eventstore/statements.hpp"
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <unordered_set>
+
+namespace synclog::eventstore {
+
+namespace {
+
+// How long to wait for whoever holds the head lock, and how often to come back.
+constexpr const char* lock_timeout = "10s";
+constexpr int max_attempts = 5;
+
+template <class Bytes>
+std::string_view view_of(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+pg::query query_of(const statements::statement_ptr& statement, pg::params values = {}) {
+  pg::query asked;
+  asked.prepared = statement;
+  asked.values = std::move(values);
+  asked.format = pg::result_format::binary;
+  return asked;
+}
+
+// Rolls back unless it was committed, however it is left.
+class transaction {
+ public:
+  explicit transaction(pg::plain_connection& db) : db_(db) { db_.run("BEGIN"); }
+  ~transaction() {
+    if (open_) db_.abandon_transaction();
+  }
+  transaction(const transaction&) = delete;
+  transaction& operator=(const transaction&) = delete;
+  void commit() {
+    const auto answer = db_.run("COMMIT");
+    open_ = false;
+    if (answer.command_tag() != "COMMIT") throw pg::unavailable("the transaction was not committed");
+  }
+
+ private:
+  pg::plain_connection& db_;
+  bool open_ = true;
+};
+
+bool is_worth_another_try(const pg::query_failed& error) {
+  return pg::classify(error.info().sqlstate) == pg::meaning::retry;
+}
+
+// Failures that no other row would cure.
+bool is_about_the_rows(const pg::failure& why) {
+  switch (pg::classify(why.sqlstate)) {
+  case pg::meaning::retry:
+  case pg::meaning::stale_plan:
+  case pg::meaning::shutting_down:
+  case pg::meaning::out_of_resources:
+  case pg::meaning::timed_out:
+  case pg::meaning::not_allowed:
+    return false;
+  default:
+    return true;
+  }
+}
+
+core::problem grown_by_others(core::position now) {
+  return core::make_problem(
+      core::problem_code::stale_version,
+      fmt::format("somebody else writes to this log: it ends at {} now; an import must be "
+                  "the only one to write",
+                  now.value));
+}
+
+} // namespace
+
+log_end read_end(pg::plain_connection& db) {
+  const auto found = db.run(query_of(statements::read_head));
+  log_end end;
+  if (found.size() == 0) return end;
+  end.position = {found.int8(0, 0)};
+  std::memcpy(end.hash.data(), found.text(0, 1).data(), std::min(end.hash.size(), found.text(0, 1).size()));
+  end.recorded_at = {found.timestamptz(0, 2)};
+  return end;
+}
+
+core::problem refuse_line(std::uint64_t line, const std::string& what) {
+  auto why = core::make_problem(core::problem_code::malformed, fmt::format("line {}: {}", line, what));
+  why.place = core::text_place{line, 0};
+  return why;
+}
+
+void record_histories::load(pg::plain_connection& db, std::span<const numbered_event> events) {
+  std::vector<key> fresh;
+  for (const auto& each : events) {
+    auto wanted = key_of(each.read.event);
+    if (known_.try_emplace(wanted).second) fresh.push_back(std::move(wanted));
+  }
+  if (fresh.empty()) return;
+  std::vector<std::string_view> entities, ids;
+  for (const auto& [entity, id] : fresh) {
+    entities.push_back(entity);
+    ids.push_back(id);
+  }
+  pg::params values;
+  values.text_array(entities).text_array(ids);
+  const auto rows = db.run(query_of(statements::versions_of_records, std::move(values)));
+  for (int row = 0; row < rows.size(); ++row) {
+    auto& progress = known_[fresh.at(static_cast<std::size_t>(rows.int8(row, 0)) - 1)];
+    progress = {rows.int8(row, 1), rows.text(row, 2) == core::to_string(core::event_action::deleted)};
+  }
+}
+
+std::optional<core::problem> record_histories::follow(std::span<const numbered_event> events) {
+  for (const auto& each : events) {
+    const auto& event = each.read.event;
+    auto& progress = known_[key_of(event)];
+    if (const auto wrong = refuse_version(progress, event); !wrong.empty())
+      return refuse_line(each.line, wrong);
+    progress = {event.version, event.action == core::event_action::deleted};
+  }
+  return std::nullopt;
+}
+
+std::optional<core::problem> import_batch::save(std::span<const numbered_event> events, const log_end& before,
+                                                const std::optional<core::uuid>& adopt) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return write(events, before, adopt);
+    } catch (const pg::query_failed& error) {
+      if (attempt == max_attempts || !is_worth_another_try(error)) throw;
+    }
+  }
+}
+
+std::optional<core::problem> import_batch::write(std::span<const numbered_event> events,
+                                                 const log_end& before,
+                                                 const std::optional<core::uuid>& adopt) {
+  transaction saving(db_);
+  db_.run("SELECT set_config('lock_timeout', $1, true)", {std::string(lock_timeout)});
+  db_.run(query_of(statements::lock_head, std::move(pg::params().int8(head_lock_key))));
+  const auto end = read_end(db_);
+  if (end.position != before.position || (end.position.value > 0 && end.hash != before.hash))
+    return grown_by_others(end.position);
+  if (events.front().read.event.recorded_at < end.recorded_at)
+    return refuse_line(events.front().line, "is recorded before the last event of this log");
+  if (adopt) db_.run("SELECT synclog.adopt_log_id($1::uuid)", {core::to_string(*adopt)});
+  record_histories histories;
+  histories.load(db_, events);
+  if (auto wrong = histories.follow(events)) return wrong;
+  insert(events);
+  project(events);
+  db_.run(query_of(statements::notify_head));
+  saving.commit();
+  return std::nullopt;
+}
+
+void import_batch::insert(std::span<const numbered_event> events) {
+  std::vector<std::int64_t> positions, times, versions;
+  std::vector<std::string_view> actions, entities, ids, metas, hashes;
+  std::vector<std::optional<std::string_view>> branches, previous, data, salts, data_hashes;
+  using maybe = std::optional<std::string_view>;
+  for (const auto& [read, line] : events) {
+    const auto& event = read.event;
+    positions.push_back(event.position.value);
+    times.push_back(event.recorded_at.micros);
+    versions.push_back(event.version);
+    actions.push_back(core::to_string(event.action));
+    entities.push_back(event.entity);
+    ids.push_back(event.record_id);
+    branches.push_back(event.branch.empty() ? std::nullopt : maybe(event.branch));
+    previous.push_back(event.previous_branch ? maybe(*event.previous_branch) : std::nullopt);
+    data.push_back(read.data_hash ? std::nullopt : maybe(event.data));
+    salts.push_back(read.data_hash ? std::nullopt : maybe(view_of(event.salt)));
+    metas.push_back(event.meta);
+    hashes.push_back(view_of(event.hash));
+    data_hashes.push_back(read.data_hash ? maybe(view_of(*read.data_hash)) : std::nullopt);
+  }
+  pg::params values;
+  values.int8_array(positions).timestamptz_array(times).int8_array(versions).text_array(actions);
+  values.text_array(entities).text_array(ids).nullable_text_array(branches).nullable_text_array(previous);
+  values.nullable_text_array(data, pg::oid_json).nullable_text_array(salts, pg::oid_bytea);
+  values.text_array(metas, pg::oid_json).bytea_array(hashes).nullable_text_array(data_hashes, pg::oid_bytea);
+  db_.run(query_of(statements::insert_exported, std::move(values)));
+}
+
+// Only the last state of each record. An event whose data was erased leaves no row, as a delete does.
+void import_batch::project(std::span<const numbered_event> events) {
+  std::vector<record_change> changes;
+  std::map<const core::entity*, std::unordered_set<std::string_view>> seen;
+  for (auto index = events.size(); index-- > 0;) {
+    const auto& [read, line] = events[index];
+    const auto* definition = entities_.find(read.event.entity);
+    if (definition == nullptr) core::invariant_broken("an event of an unknown entity passed the checks");
+    if (!seen[definition].insert(read.event.record_id).second) continue;
+    const bool gone = read.event.action == core::event_action::deleted || read.data_hash;
+    changes.push_back({definition, read.event.record_id, gone ? std::string_view{} : read.event.data});
+  }
+  std::reverse(changes.begin(), changes.end());
+  pg::segment work;
+  projection_.add_writes(work, changes);
+  for (const auto& one : work.queries())
+    db_.run(one);
+}
+
+core::problem import_batch::refused_by_database(const numbered_event& culprit, const pg::failure& why) const {
+  if (!is_about_the_rows(why))
+    return core::make_problem(core::problem_code::internal, "PostgreSQL: " + why.message);
+  const auto field = projection_.field_of_constraint(why.table, why.constraint);
+  return refuse_line(culprit.line, field.empty() ? "PostgreSQL refuses the event: " + why.message
+                                                 : fmt::format("{} is taken by another record of {}", field,
+                                                               culprit.read.event.entity));
+}
+
+std::optional<core::problem> import_batch::save_to_culprit(std::span<const numbered_event> events,
+                                                           log_end before, std::optional<core::uuid> adopt,
+                                                           std::size_t& saved) {
+  try {
+    auto wrong = save(events, before, adopt);
+    if (!wrong) saved += events.size();
+    return wrong;
+  } catch (const pg::query_failed& error) {
+    if (events.size() == 1 || !is_about_the_rows(error.info()))
+      return refused_by_database(events.front(), error.info());
+  }
+  for (std::size_t index = 0; index < events.size(); ++index) {
+    if (auto wrong = save_to_culprit(events.subspan(index, 1), before, adopt, saved)) return wrong;
+    const auto& event = events[index].read.event;
+    before = {event.position, event.hash, event.recorded_at};
+    adopt.reset();
+  }
+  return std::nullopt;
+}
+
+} // namespace synclog::eventstore
