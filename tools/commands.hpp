@@ -15,6 +15,7 @@ void add_serve(CLI::App& app, run_command& chosen);
 void add_migrate(CLI::App& app, run_command& chosen);
 void add_replay(CLI::App& app, run_command& chosen);
 void add_bench(CLI::App& app, run_command& chosen);
+void add_import(CLI::App& app, run_command& chosen);
 // Below `bench`.
 void add_bench_stream(CLI::App& bench, run_command& chosen);
 // Below `replay`.
@@ -22,5 +23,7 @@ void add_replay_verify(CLI::App& replay, run_command& chosen);
 void add_replay_checkpoint(CLI::App& replay, run_command& chosen);
 void add_replay_tail(CLI::App& replay, run_command& chosen);
 void add_replay_past(CLI::App& replay, run_command& chosen); // history, show, at, diff, undo
+void add_replay_export(CLI::App& replay, run_command& chosen);
+void add_replay_import(CLI::App& replay, run_command& chosen);
 
 } // namespace synclog::tools

@@ -11,6 +11,8 @@ void add_replay(CLI::App& app, run_command& chosen) {
   add_replay_checkpoint(*replay, chosen);
   add_replay_tail(*replay, chosen);
   add_replay_past(*replay, chosen);
+  add_replay_export(*replay, chosen);
+  add_replay_import(*replay, chosen);
 }
 
 } // namespace synclog::tools
