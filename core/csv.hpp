@@ -74,8 +74,12 @@ class column_plan {
   result<input_record> to_record(const row& source) const;
   bool own_export() const { return own_export_; }
 
- private:
   enum class target : std::uint8_t { field, id, rest, ignored };
+  // Where a column goes, and, for target::field, which.
+  target target_of(std::size_t index) const { return columns_[index].to; }
+  std::size_t field_of(std::size_t index) const { return columns_[index].field_index; }
+
+ private:
   struct column {
     target to = target::ignored;
     std::size_t field_index = 0;

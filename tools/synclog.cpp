@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   add_serve(app, chosen);
   add_migrate(app, chosen);
   add_replay(app, chosen);
+  add_import(app, chosen);
   add_bench(app, chosen);
   try {
     app.parse(argc, argv);

@@ -1,0 +1,207 @@
+// See source_table.hpp. Names come from the catalog and are quoted; values are parameters.
+#include "projections/source_table.hpp"
+
+#include "projections/layout.hpp"
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace synclog::projections {
+
+namespace pg = eventstore::pg;
+
+namespace {
+
+core::problem refuse(std::string detail) {
+  return core::make_problem(core::problem_code::bad_request, std::move(detail));
+}
+
+// The name as SQL reads it, else exactly as it was written. NULL: neither is a relation.
+constexpr const char* find_sql = R"(
+  SELECT c.oid::bigint, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind IN ('r', 'p')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid = coalesce(to_regclass($1), to_regclass(quote_ident($1))))";
+
+constexpr const char* columns_sql = R"(
+  SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory, t.typname, t.typtype
+  FROM pg_attribute a
+  JOIN pg_type d ON d.oid = a.atttypid
+  JOIN pg_type t ON t.oid = CASE WHEN d.typtype = 'd' THEN d.typbasetype ELSE d.oid END
+  WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)";
+
+// Unique keys that name every row: the primary key first, then those of the fewest columns.
+constexpr const char* keys_sql = R"(
+  SELECT (SELECT string_agg(a.attname, E'\x01' ORDER BY k.ordinal)
+          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ordinal)
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+          WHERE k.ordinal <= i.indnkeyatts) AS columns
+  FROM pg_index i
+  WHERE i.indrelid = $1::bigint::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND NOT EXISTS (SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ordinal)
+                    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                    WHERE k.ordinal <= i.indnkeyatts AND NOT a.attnotnull)
+  ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid)";
+
+constexpr char between_names = '\x01';
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(between_names, begin), text.size());
+    parts.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+source_column column_of(const pg::rows& rows, int row) {
+  source_column made;
+  made.name = rows.text(row, 0);
+  made.type = rows.text(row, 1);
+  const auto category = rows.text(row, 2), base = rows.text(row, 3), sort = rows.text(row, 4);
+  if (base == "json" || base == "jsonb" || category == "A" || sort == "c")
+    made.kind = cell_kind::json;
+  else if (base == "int2" || base == "int4" || base == "int8" || base == "numeric" || base == "float4" ||
+           base == "float8")
+    made.kind = cell_kind::number;
+  else if (base == "bool")
+    made.kind = cell_kind::boolean;
+  made.zoneless = base == "timestamp";
+  return made;
+}
+
+// The column as text. Moments that RFC 3339 cannot say (infinity, before Christ) stay as PostgreSQL writes
+// them: then the field's own rules refuse them.
+std::string cell_sql(const source_column& column) {
+  const std::string name = "t." + quote_identifier(column.name);
+  if (column.zoneless)
+    return "CASE WHEN isfinite(" + name + ") AND " + name + " >= '0001-01-01' THEN to_char(" + name +
+           ", 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') ELSE " + name + "::text END";
+  if (column.type.starts_with("timestamp"))
+    return "CASE WHEN isfinite(" + name + ") AND " + name + " >= '0001-01-01Z' THEN to_char(" + name +
+           " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') ELSE " + name + "::text END";
+  if (column.kind == cell_kind::json && column.type != "json" && column.type != "jsonb")
+    return "to_json(" + name + ")::text";
+  return name + "::text";
+}
+
+// The values of a key as one text that no other key has.
+std::string joined(const std::vector<std::string>& values) {
+  if (values.size() == 1) return values.front();
+  std::string made;
+  for (const auto& value : values) {
+    if (&value != &values.front()) made += ':';
+    for (const char c : value)
+      made += c == ':' ? "%3A" : c == '%' ? "%25" : std::string(1, c);
+  }
+  return made;
+}
+
+} // namespace
+
+core::result<source_table> source_table::open(const std::string& conninfo, const std::string& name,
+                                              const std::string& key_column) {
+  source_table made(conninfo);
+  made.db_.run("SET default_transaction_read_only = on");
+  if (auto found = made.find(name); !found) return found.error();
+  made.read_columns();
+  if (auto chosen = made.choose_key(key_column); !chosen) return chosen.error();
+  return made;
+}
+
+core::result<void> source_table::find(const std::string& name) {
+  const auto missing = [&name] { return refuse(fmt::format("there is no table {}", name)); };
+  try {
+    const auto found = db_.run(find_sql, {name});
+    if (found.size() == 0) return missing();
+    oid_ = found.text(0, 0);
+    schema_ = found.text(0, 1);
+    name_ = found.text(0, 2);
+    estimated_rows_ = found.int8(0, 3);
+    if (!found.boolean(0, 4)) return refuse(fmt::format("{} is no table", name));
+    return {};
+  } catch (const pg::query_failed&) {
+    return missing(); // no name at all
+  }
+}
+
+void source_table::read_columns() {
+  const auto found = db_.run(columns_sql, {oid_});
+  for (int row = 0; row < found.size(); ++row)
+    columns_.push_back(column_of(found, row));
+}
+
+core::result<void> source_table::choose_key(const std::string& key_column) {
+  const auto keys = db_.run(keys_sql, {oid_});
+  std::optional<std::vector<std::string>> chosen;
+  for (int row = 0; row < keys.size() && !chosen; ++row) {
+    auto names = split(keys.text(row, 0));
+    if (key_column.empty() || names == std::vector<std::string>{key_column}) chosen = std::move(names);
+  }
+  if (!chosen && key_column.empty())
+    return refuse(
+        fmt::format("{} has no primary key and no other unique key without NULLs; name a column that "
+                    "tells its rows apart with --id-column",
+                    name_));
+  const bool checked = chosen.has_value();
+  key_names_ = chosen.value_or(std::vector<std::string>{key_column});
+  for (const auto& name : key_names_) {
+    const auto column = std::find_if(columns_.begin(), columns_.end(),
+                                     [&](const source_column& each) { return each.name == name; });
+    if (column == columns_.end()) return refuse(fmt::format("{} has no column {}", name_, name));
+    key_types_.push_back(column->type);
+  }
+  return checked ? core::result<void>() : check_values(key_column);
+}
+
+// A column without a unique index may still name every row.
+core::result<void> source_table::check_values(const std::string& key_column) {
+  const auto column = "t." + quote_identifier(key_column);
+  const auto empty =
+      db_.run("SELECT EXISTS (SELECT FROM " + qualified() + " t WHERE " + column + " IS NULL)");
+  if (empty.boolean(0, 0)) return refuse(fmt::format("{} is NULL in some rows of {}", key_column, name_));
+  const auto twice = db_.run("SELECT " + column + "::text FROM " + qualified() + " t GROUP BY " + column +
+                             " HAVING count(*) > 1 LIMIT 1");
+  if (twice.size() > 0)
+    return refuse(fmt::format("{} is {} in more than one row of {}", key_column, twice.text(0, 0), name_));
+  return {};
+}
+
+std::string source_table::qualified() const {
+  return quote_identifier(schema_) + "." + quote_identifier(name_);
+}
+
+std::string source_table::page_sql(bool first, std::size_t max_rows) const {
+  std::string selected, order, bound;
+  for (std::size_t index = 0; index < key_names_.size(); ++index) {
+    const std::string separator = index == 0 ? "" : ", ";
+    const auto column = "t." + quote_identifier(key_names_[index]);
+    selected += separator + column + "::text";
+    order += separator + column;
+    bound += fmt::format("{}${}::{}", separator, index + 1, key_types_[index]);
+  }
+  for (const auto& column : columns_)
+    selected += ", " + cell_sql(column);
+  return "SELECT " + selected + " FROM " + qualified() + " t" +
+         (first ? "" : " WHERE (" + order + ") > (" + bound + ")") + " ORDER BY " + order + " LIMIT " +
+         std::to_string(max_rows);
+}
+
+std::vector<source_row> source_table::next_page(std::size_t max_rows) {
+  const std::vector<std::optional<std::string>> values(last_key_.begin(), last_key_.end());
+  const auto rows = db_.run(page_sql(last_key_.empty(), max_rows), values);
+  std::vector<source_row> page;
+  for (int row = 0; row < rows.size(); ++row) {
+    last_key_.clear();
+    int column = 0;
+    for (std::size_t index = 0; index < key_names_.size(); ++index)
+      last_key_.emplace_back(rows.text(row, column++));
+    auto& read = page.emplace_back();
+    read.key = joined(last_key_);
+    for (std::size_t index = 0; index < columns_.size(); ++index, ++column)
+      read.cells.push_back(rows.is_null(row, column) ? std::nullopt
+                                                     : std::optional(std::string(rows.text(row, column))));
+  }
+  return page;
+}
+
+} // namespace synclog::projections
