@@ -164,12 +164,23 @@ table_ddl make_table_ddl(const core::entity& definition, std::string_view table_
     ddl.object_names.push_back(std::move(name));
   };
   const std::string alter = "ALTER TABLE " + table + " ADD CONSTRAINT ";
+  const auto add_index = [&](const std::string& kind, const std::string& columns,
+                             const std::string& constraint, const std::string& timing, bool is_unique_field) {
+    const std::string name = quote_identifier(ddl.object_names.back());
+    ddl.indexes.push_back(
+        {kind + name + " ON " + table + " (" + columns + ")",
+         constraint.empty() ? "" : alter + name + constraint + " USING INDEX " + name + timing,
+         is_unique_field});
+  };
   add(object_name(table_name, "", "pkey"), alter, " PRIMARY KEY (id)");
+  add_index("CREATE UNIQUE INDEX ", "id", " PRIMARY KEY", "", false);
   for (const core::field& field : definition.fields) {
     if (!field.unique) continue;
     // Checked at the end of each statement (or later, when told so), so that a batch may exchange two values.
     add(object_name(table_name, field.name, "key"), alter,
         " UNIQUE (" + quote_identifier(field.name) + ") DEFERRABLE INITIALLY IMMEDIATE");
+    add_index("CREATE UNIQUE INDEX ", quote_identifier(field.name), " UNIQUE",
+              " DEFERRABLE INITIALLY IMMEDIATE", true);
   }
   std::set<std::string> made;
   for (const index_shape& shape : wanted_indexes(definition)) {
@@ -179,6 +190,7 @@ table_ddl make_table_ddl(const core::entity& definition, std::string_view table_
     for (const std::string& name : shape.equal)
       middle += "_" + name;
     add(object_name(table_name, middle, "idx"), "CREATE INDEX ", " ON " + table + " (" + columns + ")");
+    add_index("CREATE INDEX ", columns, "", "", false);
   }
   return ddl;
 }

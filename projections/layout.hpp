@@ -35,6 +35,14 @@ struct table_ddl {
   std::vector<std::string> table;
   std::vector<std::string> constraints_and_indexes;
   std::vector<std::string> object_names; // what the second part names, in its order
+  // The second part in two steps: indexes that can be built beside one another, unique ones marked, and then
+  // the constraints that take them over ("" where there is none).
+  struct index {
+    std::string build;
+    std::string adoption;
+    bool is_unique_field = false; // a unique value, not the primary key
+  };
+  std::vector<index> indexes; // beside object_names
 };
 table_ddl make_table_ddl(const core::entity& definition, std::string_view table_name);
 

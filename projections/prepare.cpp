@@ -1,43 +1,67 @@
-// Before serving: definitions are recorded, missing read tables made, outdated ones rebuilt. One transaction
-// an entity, under the head lock, so that the log stands still meanwhile and two starting servers take turns.
+// Before serving: definitions are recorded and missing read tables made, in one short transaction an entity
+// under the head lock, so that two starting servers take turns. What has to be filled from the log is rebuilt
+// beside whoever serves already.
 #include "core/chain.hpp"
 #include "eventstore/head_lock.hpp"
 #include "eventstore/pg/plain_connection.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include "projections/layout.hpp"
 #include "projections/read_table.hpp"
-#include "projections/table_fill.hpp"
+#include "projections/rebuild.hpp"
+#include "projections/standing_columns.hpp"
+#include "projections/table_records.hpp"
+#include <chrono>
 #include <fmt/format.h>
+#include <thread>
 
 namespace synclog::projections {
 
 namespace pg = eventstore::pg;
+using namespace std::chrono_literals;
 
 namespace {
 
 // How long to wait for other servers and readers, and how often to come back.
 constexpr const char* lock_timeout = "10s";
+constexpr const char* table_lock_timeout = "1s"; // readers wait behind it, and writers behind the head lock
 constexpr int max_attempts = 5;
+// For another process that rebuilds the same table.
+constexpr auto rebuild_patience = 30min;
+constexpr auto look_again = 200ms;
 
-std::string bytea_text(const core::sha256_digest& digest) {
-  return "\\x" + core::to_hex(digest);
-}
-
-struct recorded_table {
-  std::string name;
-  std::string fingerprint;
+// What is left to do for an entity behind its transaction.
+struct outcome {
+  std::string done;  // "" = nothing was
+  bool fill = false; // the table must be rebuilt before anything is served
+  bool was_recorded = false;
+  bool pending = false; // it is rebuilt while it serves
 };
+
+std::string adopted_sentence(const core::entity& definition, std::int64_t revision_before) {
+  if (revision_before == 0) return "";
+  return fmt::format("Entity {}: adopted revision {} of its definition (the database held {}).",
+                     definition.name, definition.revision, revision_before);
+}
 
 // One entity's turn; the transaction belongs to the caller.
 class preparation {
  public:
   preparation(pg::plain_connection& db, const core::entity& definition) : db_(db), definition_(definition) {}
 
-  std::vector<std::string> run() {
+  outcome run() {
     db_.run("SELECT pg_advisory_xact_lock($1::bigint)", {std::to_string(eventstore::head_lock_key)});
-    adopt_definition();
-    prepare_table();
-    return std::move(done_);
+    const auto stored = find_definition(db_, definition_.name);
+    const adoption how = compare_definitions(stored, definition_);
+    if (how == adoption::older || how == adoption::contested)
+      refuse(adoption_refusal(how, *stored, definition_));
+    const auto table = find_table(db_, definition_.name);
+    const bool same_name = table && table->name == definition_.table;
+    if (!same_name && relation_exists(db_, definition_.table)) refuse(not_ours_sentence(definition_));
+    const bool stands = table && table->exists;
+    if (!stands) return make(table.has_value());
+    if (same_name && table->fingerprint == core::to_hex(table_fingerprint(definition_)))
+      return how == adoption::same ? outcome{} : adopt(stored);
+    return fit(stored, how, same_name);
   }
 
  private:
@@ -45,135 +69,65 @@ class preparation {
     throw preparation_refused(definition_.name, sentence);
   }
 
-  void adopt_definition() {
-    const pg::rows stored =
-        db_.run("SELECT revision, fingerprint = $2::bytea FROM synclog.definitions WHERE name = $1",
-                {definition_.name, bytea_text(definition_.fingerprint)});
-    if (stored.size() == 0) {
-      db_.run("INSERT INTO synclog.definitions (name, revision, fingerprint, definition) "
-              "VALUES ($1, $2::bigint, $3::bytea, $4::json)",
-              {definition_.name, std::to_string(definition_.revision), bytea_text(definition_.fingerprint),
-               definition_.definition_json});
-      return;
-    }
-    const std::int64_t revision = stored.int8(0, 0);
-    if (revision > definition_.revision)
-      refuse(fmt::format(
-          "Entity {}: the database holds revision {} of its definition, this server brings revision {}. "
-          "Start a server with the newer definition.",
-          definition_.name, revision, definition_.revision));
-    if (revision == definition_.revision) {
-      if (stored.boolean(0, 1)) return;
-      refuse(fmt::format(
-          "Entity {}: the database holds another definition of the same revision {}. Raise x-revision in "
-          "the changed file.",
-          definition_.name, revision));
-    }
-    db_.run("UPDATE synclog.definitions SET revision = $2::bigint, fingerprint = $3::bytea, definition = "
-            "$4::json, "
-            "adopted_at = now() WHERE name = $1",
-            {definition_.name, std::to_string(definition_.revision), bytea_text(definition_.fingerprint),
-             definition_.definition_json});
-    done_.push_back(fmt::format("Entity {}: adopted revision {} of its definition (the database held {}).",
-                                definition_.name, definition_.revision, revision));
+  // The table stays as it is: what differs is elsewhere (titles, CSV columns, what is valid).
+  outcome adopt(const std::optional<stored_definition>& stored) {
+    store_definition(db_, definition_);
+    outcome done;
+    done.done = adopted_sentence(definition_, stored ? stored->revision : 0);
+    return done;
   }
 
-  bool exists(const std::string& table_name) {
-    return db_.run("SELECT to_regclass($1) IS NOT NULL", {qualified_table(table_name)}).boolean(0, 0);
+  // Without events an empty table is whole.
+  outcome make(bool was_recorded) {
+    outcome left;
+    left.was_recorded = was_recorded;
+    left.fill = db_.run("SELECT EXISTS (SELECT FROM synclog.events WHERE entity = $1)", {definition_.name})
+                    .boolean(0, 0);
+    if (left.fill) return left;
+    for (const std::string& statement : read_table_ddl(definition_, definition_.table))
+      db_.run(statement);
+    store_definition(db_, definition_);
+    record_table(db_, definition_);
+    left.done = was_recorded
+                    ? fmt::format("Read table {} was missing: made anew, it has no rows.", definition_.table)
+                    : fmt::format("Made read table {}.", definition_.table);
+    return left;
   }
 
-  std::optional<recorded_table> recorded() {
-    const pg::rows found =
-        db_.run("SELECT table_name, encode(fingerprint, 'hex') FROM synclog.read_tables WHERE entity = $1",
-                {definition_.name});
-    if (found.size() == 0) return std::nullopt;
-    return recorded_table{std::string(found.text(0, 0)), std::string(found.text(0, 1))};
-  }
-
-  void record_table() {
-    db_.run("INSERT INTO synclog.read_tables (entity, table_name, fingerprint) VALUES ($1, $2, $3::bytea) "
-            "ON CONFLICT (entity) DO UPDATE SET table_name = excluded.table_name, fingerprint = "
-            "excluded.fingerprint, "
-            "built_at = now()",
-            {definition_.name, definition_.table, bytea_text(table_fingerprint(definition_))});
-  }
-
-  void prepare_table() {
-    const std::optional<recorded_table> known = recorded();
-    const bool ours = known && known->name == definition_.table;
-    if (!ours && exists(definition_.table))
-      refuse(fmt::format(
-          "Entity {}: there is a relation public.{} that this log has not made. Rename it, or give the "
-          "entity another table; nothing was changed.",
-          definition_.name, definition_.table));
-    const bool stands = known && exists(known->name);
-    if (stands && ours && known->fingerprint == core::to_hex(table_fingerprint(definition_))) return;
-    if (stands)
-      rebuild(known->name);
-    else
-      make(known.has_value());
-    record_table();
-  }
-
-  void make(bool was_lost) {
-    const std::int64_t rows = build_table(db_, definition_, definition_.table);
-    if (was_lost)
-      done_.push_back(
-          fmt::format("Read table {} was missing: rebuilt from the log, {} rows.", definition_.table, rows));
-    else if (rows > 0)
-      done_.push_back(fmt::format("Made read table {} from the log, {} rows.", definition_.table, rows));
-    else
-      done_.push_back(fmt::format("Made read table {}.", definition_.table));
-  }
-
-  // Readers see the old table until the commit.
-  void rebuild(const std::string& old_name) {
-    const std::string shadow = "synclog_shadow_" + core::to_hex(core::sha256(definition_.name)).substr(0, 16);
-    if (exists(shadow))
-      refuse(fmt::format("Entity {}: public.{} is in the way of a rebuild; drop or rename it.",
-                         definition_.name, shadow));
-    const std::int64_t rows = build_table(db_, definition_, shadow);
-    compare_counts(rows);
-    db_.run("DROP TABLE " + qualified_table(old_name));
-    rename(shadow);
-    done_.push_back(
-        fmt::format("Rebuilt read table {} for its new definition, {} rows.", definition_.table, rows));
-  }
-
-  void compare_counts(std::int64_t rows) {
-    const std::int64_t live = count_live_records(db_, definition_);
-    if (rows != live)
-      refuse(fmt::format(
-          "Entity {}: the rebuilt table has {} rows, the log has {} live records; the old table stays.",
-          definition_.name, rows, live));
-  }
-
-  void rename(const std::string& shadow) {
-    db_.run("ALTER TABLE " + qualified_table(shadow) + " RENAME TO " + quote_identifier(definition_.table));
-    const table_ddl from = make_table_ddl(definition_, shadow),
-                    to = make_table_ddl(definition_, definition_.table);
-    for (std::size_t i = 0; i < from.object_names.size(); ++i) // a constraint's index carries its name along
-      db_.run("ALTER INDEX " + qualified_table(from.object_names[i]) + " RENAME TO " +
-              quote_identifier(to.object_names[i]));
+  // Only the table's catalog entries change, so this takes no longer for a large table.
+  outcome fit(const std::optional<stored_definition>& stored, adoption how, bool same_name) {
+    outcome left;
+    left.was_recorded = true;
+    std::optional<std::vector<std::string>> statements;
+    if (same_name) statements = fitting_statements(db_, definition_, definition_.table);
+    left.pending = statements.has_value();
+    left.fill = !left.pending;
+    if (left.fill) return left;
+    db_.run("SELECT set_config('lock_timeout', $1, true)", {std::string(table_lock_timeout)});
+    for (const std::string& statement : *statements)
+      db_.run(statement);
+    if (how == adoption::same) return left;
+    store_definition(db_, definition_);
+    left.done = adopted_sentence(definition_, stored ? stored->revision : 0);
+    return left;
   }
 
   pg::plain_connection& db_;
   const core::entity& definition_;
-  std::vector<std::string> done_;
 };
 
 bool is_worth_another_try(const pg::query_failed& error) {
   return pg::classify(error.info().sqlstate) == pg::meaning::retry;
 }
 
-std::vector<std::string> prepare_entity(pg::plain_connection& db, const core::entity& definition) {
+outcome prepare_entity(pg::plain_connection& db, const core::entity& definition) {
   for (int attempt = 1;; ++attempt) {
     db.run("BEGIN");
     try {
       db.run("SELECT set_config('lock_timeout', $1, true)", {std::string(lock_timeout)});
-      std::vector<std::string> done = preparation(db, definition).run();
+      outcome left = preparation(db, definition).run();
       db.run("COMMIT");
-      return done;
+      return left;
     } catch (const pg::query_failed& error) {
       db.abandon_transaction();
       if (attempt == max_attempts || !is_worth_another_try(error)) throw;
@@ -184,16 +138,69 @@ std::vector<std::string> prepare_entity(pg::plain_connection& db, const core::en
   }
 }
 
+// Waits for another process that does the same.
+rebuild_result rebuild_in_turn(const rebuild_options& options, const core::entity& definition) {
+  const auto until = std::chrono::steady_clock::now() + rebuild_patience;
+  while (true) {
+    try {
+      return rebuild_table(options, definition, rebuild_when::when_layout_differs);
+    } catch (const rebuild_busy&) {
+      if (std::chrono::steady_clock::now() > until) throw;
+    }
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
+void add_rebuild_sentences(std::vector<std::string>& out, const core::entity& definition,
+                           const rebuild_result& built, std::int64_t revision_before) {
+  if (built.adopted && revision_before > 0) out.push_back(adopted_sentence(definition, revision_before));
+  if (built.rebuilt)
+    out.push_back(
+        fmt::format("Rebuilt read table {} for its new definition, {} rows.", definition.table, built.rows));
+}
+
+// The rebuild that serving has to wait for, and what is said of it.
+void fill_table(pg::plain_connection& db, const rebuild_options& options, const core::entity& definition,
+                bool was_recorded, std::vector<std::string>& done) {
+  const bool stood = find_table(db, definition.name).value_or(standing_table{}).exists;
+  const std::int64_t before = find_definition(db, definition.name).value_or(stored_definition{}).revision;
+  const rebuild_result built = rebuild_in_turn(options, definition);
+  if (stood)
+    add_rebuild_sentences(done, definition, built, before);
+  else if (was_recorded)
+    done.push_back(fmt::format("Read table {} was missing: rebuilt from the log, {} rows.", definition.table,
+                               built.rows));
+  else
+    done.push_back(fmt::format("Made read table {} from the log, {} rows.", definition.table, built.rows));
+}
+
 } // namespace
+
+prepared_tables prepare_serving(const std::string& conninfo, const std::string& role,
+                                const core::catalog& entities) {
+  pg::plain_connection db(conninfo, role, "synclog prepare");
+  rebuild_options options;
+  options.conninfo = conninfo;
+  options.role = role;
+  prepared_tables prepared;
+  for (const auto& definition : entities.all()) {
+    outcome left = prepare_entity(db, *definition);
+    if (!left.done.empty()) prepared.done.push_back(std::move(left.done));
+    if (left.fill) fill_table(db, options, *definition, left.was_recorded, prepared.done);
+    if (left.pending) prepared.pending.push_back(&*definition);
+  }
+  return prepared;
+}
 
 std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role,
                                              const core::catalog& entities) {
-  pg::plain_connection db(conninfo, role, "synclog prepare");
-  std::vector<std::string> done;
-  for (const auto& definition : entities.all())
-    for (std::string& sentence : prepare_entity(db, *definition))
-      done.push_back(std::move(sentence));
-  return done;
+  prepared_tables prepared = prepare_serving(conninfo, role, entities);
+  rebuild_options options;
+  options.conninfo = conninfo;
+  options.role = role;
+  for (const core::entity* const definition : prepared.pending)
+    add_rebuild_sentences(prepared.done, *definition, rebuild_in_turn(options, *definition), 0);
+  return std::move(prepared.done);
 }
 
 } // namespace synclog::projections

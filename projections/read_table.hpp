@@ -29,12 +29,23 @@ class preparation_refused : public std::runtime_error {
   std::string entity_;
 };
 
-// Makes missing tables (and fills them from the log when events exist), records definitions and fingerprints.
-// A table whose fingerprint differs is rebuilt from the log in one transaction under the head lock, into a
-// shadow that readers do not see. Blocking; runs before serving, as the service role. Returns plain sentences
-// of what was done (nothing to do: none). Throws preparation_refused (a table of that name is not ours; the
-// database holds a higher revision of a definition, or another definition of the same revision),
-// pg::unavailable or pg::query_failed.
+struct prepared_tables {
+  std::vector<std::string> done; // plain sentences of what was done (nothing to do: none)
+  // Their tables can be read and written by these definitions, and lack what only a rebuild brings (indexes,
+  // search texts, columns gone): rebuild_table() does it while they serve. In the catalog that was prepared.
+  std::vector<const core::entity*> pending;
+};
+
+// Before serving: records definitions, makes missing tables (filling them from the log when events exist) and
+// makes standing ones fit for a changed definition. Where that needs old values (a column's type changes, a
+// field becomes unique) the table is rebuilt before this returns, beside other servers. Blocking; works as
+// the service role. Throws preparation_refused (a table of that name is not ours; the database holds a higher
+// revision of a definition, or another definition of the same revision; old events do not satisfy the
+// definition), pg::unavailable or pg::query_failed.
+prepared_tables prepare_serving(const std::string& conninfo, const std::string& role,
+                                const core::catalog& entities);
+
+// The same, and the rebuilds of what is pending, before it returns. Returns the sentences.
 std::vector<std::string> prepare_read_tables(const std::string& conninfo, const std::string& role,
                                              const core::catalog& entities);
 

@@ -32,6 +32,10 @@ void plain_connection::closer::operator()(pg_conn* connection) const noexcept {
   PQfinish(connection);
 }
 
+void plain_connection::cancel_freer::operator()(pg_cancel* cancel) const noexcept {
+  PQfreeCancel(cancel);
+}
+
 plain_connection::plain_connection(const std::string& conninfo, const std::string& role,
                                    const std::string& application_name) {
   const char* const keys[] = {"dbname", "fallback_application_name", "client_encoding", nullptr};
@@ -39,6 +43,7 @@ plain_connection::plain_connection(const std::string& conninfo, const std::strin
   connection_.reset(PQconnectdbParams(keys, values, 1)); // 1: dbname may hold a whole conninfo
   if (!connection_) throw unavailable("out of memory for a database connection");
   if (PQstatus(connection_.get()) != CONNECTION_OK) throw unavailable(PQerrorMessage(connection_.get()));
+  cancel_.reset(PQgetCancel(connection_.get()));
   PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
   run("SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), "
@@ -111,6 +116,11 @@ void plain_connection::copy_in(const std::string& statement, std::string_view by
 
 void plain_connection::abandon_transaction() noexcept {
   if (connection_) PQclear(PQexec(connection_.get(), "ROLLBACK"));
+}
+
+void plain_connection::interrupt() noexcept {
+  char words[256];
+  if (cancel_) PQcancel(cancel_.get(), words, sizeof words);
 }
 
 } // namespace synclog::eventstore::pg

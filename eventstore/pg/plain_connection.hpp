@@ -9,7 +9,8 @@
 #include <string>
 #include <string_view>
 
-struct pg_conn; // PGconn, of libpq
+struct pg_conn;   // PGconn, of libpq
+struct pg_cancel; // PGcancel
 
 namespace synclog::eventstore::pg {
 
@@ -36,6 +37,9 @@ class plain_connection {
   void copy_in(const std::string& statement, std::string_view bytes);
   // Rolls back, for destructors and handlers: never throws.
   void abandon_transaction() noexcept;
+  // Asks the server to end the running statement, which then fails (57014). From any thread, while the
+  // connection lives; nothing happens when none runs. Blocks as long as a connect.
+  void interrupt() noexcept;
 
  private:
   struct closer {
@@ -43,6 +47,10 @@ class plain_connection {
   };
   rows checked(struct pg_result* result);
   std::unique_ptr<pg_conn, closer> connection_;
+  struct cancel_freer {
+    void operator()(pg_cancel* cancel) const noexcept;
+  };
+  std::unique_ptr<pg_cancel, cancel_freer> cancel_; // made once: libpq allows its use from other threads
 };
 
 } // namespace synclog::eventstore::pg

@@ -1,6 +1,7 @@
 // See lab.hpp.
 #include "lab.hpp"
 #include "core/json.hpp"
+#include "eventstore/head_lock.hpp"
 #include "migrations/runner.hpp"
 #include "projections/layout.hpp"
 #include "projections/verify_tables.hpp"
@@ -157,7 +158,9 @@ std::optional<pg::failure> lab::write(const std::vector<lab_change>& changes, bo
   pg::params values;
   values.int8_array(events.positions).int8_array(events.versions).text_array(events.actions);
   values.text_array(events.entities).text_array(events.ids).text_array(docs, pg::oid_json);
-  pg::segment work; // one implicit transaction
+  pg::segment work; // one implicit transaction, under the lock that every append takes
+  work.add_sql("SELECT pg_advisory_xact_lock($1::bigint)",
+               std::move(pg::params().int8(eventstore::head_lock_key)));
   work.add(insert_statement(), std::move(values));
   std::vector<eventstore::record_change> changed;
   for (const auto& [key, doc] : last)

@@ -1,0 +1,112 @@
+// Index (entity, record_id, version), read backwards: DISTINCT ON then takes the last version of each record
+// without sorting. It passes over the earlier versions; where these are too many, a recursive query steps
+// from record to record instead.
+#include "projections/latest_events.hpp"
+#include "eventstore/pg/sqlstate.hpp"
+#include <algorithm>
+
+namespace synclog::projections {
+
+namespace pg = eventstore::pg;
+
+namespace {
+
+constexpr int sampled_positions = 4'000;
+constexpr std::size_t least_samples_a_part = 4;
+
+// Of an event: no data where there is no row.
+constexpr const char* latest_list =
+    "e.record_id, e.position, e.version, CASE WHEN e.action <> 'deleted' THEN e.data END AS data";
+
+} // namespace
+
+std::vector<id_range> split_ids(pg::plain_connection& db, const std::string& entity, std::size_t parts) {
+  const pg::rows found = db.run(
+      "SELECT DISTINCT e.record_id FROM synclog.events AS e WHERE e.entity = $1 AND e.position = ANY (ARRAY("
+      "SELECT 1 + n * h.head / $2::bigint FROM (SELECT coalesce(max(position), 0) AS head FROM "
+      "synclog.events) AS h, generate_series(0, $2::bigint - 1) AS n)) ORDER BY e.record_id",
+      {entity, std::to_string(sampled_positions)});
+  const auto samples = static_cast<std::size_t>(found.size());
+  const std::size_t count =
+      std::clamp<std::size_t>(samples / least_samples_a_part, 1, std::max<std::size_t>(parts, 1));
+  std::vector<id_range> ranges;
+  std::string low;
+  for (std::size_t part = 1; part < count; ++part) {
+    std::string high(found.text(static_cast<int>(part * samples / count), 0));
+    ranges.push_back({low, false, high, true});
+    low = std::move(high);
+  }
+  ranges.push_back({std::move(low), false, std::nullopt, true});
+  return ranges;
+}
+
+std::string id_range::condition(const std::string& column,
+                                std::vector<std::optional<std::string>>& values) const {
+  values.emplace_back(low);
+  std::string text = column + (low_included ? " >= $" : " > $") + std::to_string(values.size());
+  if (!high) return text;
+  values.push_back(high);
+  return text + " AND " + column + (high_included ? " <= $" : " < $") + std::to_string(values.size());
+}
+
+latest_query latest_in_span(const std::string& entity, position_span span) {
+  return {std::string("SELECT DISTINCT ON (e.record_id) ") + latest_list +
+              " FROM synclog.events AS e WHERE e.entity = $1 AND e.position > $2::bigint AND e.position <= "
+              "$3::bigint ORDER BY e.record_id, e.version DESC",
+          {entity, std::to_string(span.after), std::to_string(span.until)}};
+}
+
+latest_query latest_pages::query() const {
+  latest_query made;
+  made.values = {entity_};
+  const std::string in_range = "e.entity = $1 AND " + rest_.condition("e.record_id", made.values);
+  const std::string limit = std::to_string(size_.rows());
+  const std::string backwards = " ORDER BY e.record_id DESC, e.version DESC LIMIT ";
+  const std::string rows = std::string(latest_list) + " FROM synclog.events AS e WHERE ";
+  if (!one_by_one_) {
+    made.sql = "SELECT DISTINCT ON (e.record_id) " + rows + in_range + backwards + limit;
+    return made;
+  }
+  made.sql = "WITH RECURSIVE step AS ((SELECT " + rows + in_range + backwards +
+             "1) UNION ALL SELECT n.* FROM step AS s CROSS JOIN LATERAL (SELECT " + rows + in_range +
+             " AND e.record_id < s.record_id" + backwards + "1) AS n) SELECT * FROM step LIMIT " + limit;
+  return made;
+}
+
+void latest_pages::saw(const pg::rows& page, std::size_t bytes) {
+  const auto count = static_cast<std::size_t>(page.size());
+  covered_ = rest_;
+  done_ = count < size_.rows();
+  if (!done_) {
+    std::string lowest(page.text(page.size() - 1, latest_id));
+    covered_.low = lowest;
+    covered_.low_included = true;
+    rest_.high = std::move(lowest);
+    rest_.high_included = false;
+  }
+  size_.saw(count, bytes);
+}
+
+void prepare_page_session(pg::plain_connection& db) {
+  db.run("SELECT set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false), "
+         "set_config('enable_hashagg', 'off', false), set_config('statement_timeout', $1, false)",
+         {std::string(page_timeout)});
+}
+
+pg::rows run_page(pg::plain_connection& db, latest_pages& pages, const std::string& begin,
+                  const std::function<std::string(const std::string&)>& around) {
+  while (true) {
+    const latest_query asked = pages.query();
+    try {
+      if (!begin.empty()) db.run(begin);
+      return db.run(around(asked.sql), asked.values);
+    } catch (const pg::query_failed& failed) {
+      if (pg::classify(failed.info().sqlstate) != pg::meaning::timed_out || pages.goes_record_by_record())
+        throw;
+      db.abandon_transaction();
+      pages.go_record_by_record();
+    }
+  }
+}
+
+} // namespace synclog::projections
