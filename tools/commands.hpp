@@ -25,5 +25,6 @@ void add_replay_tail(CLI::App& replay, run_command& chosen);
 void add_replay_past(CLI::App& replay, run_command& chosen); // history, show, at, diff, undo
 void add_replay_export(CLI::App& replay, run_command& chosen);
 void add_replay_import(CLI::App& replay, run_command& chosen);
+void add_replay_rebuild(CLI::App& replay, run_command& chosen);
 
 } // namespace synclog::tools

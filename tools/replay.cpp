@@ -13,6 +13,7 @@ void add_replay(CLI::App& app, run_command& chosen) {
   add_replay_past(*replay, chosen);
   add_replay_export(*replay, chosen);
   add_replay_import(*replay, chosen);
+  add_replay_rebuild(*replay, chosen);
 }
 
 } // namespace synclog::tools
