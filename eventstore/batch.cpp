@@ -129,7 +129,7 @@ pg::segment batch::lookups() {
   if (round.first) {
     work.add(statements::begin);
     work.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
-    work.add(statements::read_head, {}, pg::result_format::binary);
+    work.add(statements::read_batch_head, {}, pg::result_format::binary);
   }
   if (!round.records.empty()) {
     std::vector<std::string_view> entities;
@@ -180,7 +180,9 @@ void batch::load_probes(const lookup_round& round, std::span<const pg::rows> res
 }
 
 void batch::load_head(const pg::rows& rows) {
-  if (rows.size() == 0) {
+  if (rows.size() != 1) core::invariant_broken("the head of the log is not one row");
+  revisions_ = rows.int8(0, 3);
+  if (rows.is_null(0, 0)) {
     end_hash_ = hasher_->genesis();
     begin_ = end_ = core::cursor::of({0}, end_hash_);
     last_recorded_at_ = {};

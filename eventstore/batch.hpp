@@ -51,6 +51,8 @@ class batch {
   const std::vector<core::event>& events() const { return events_; }
   core::cursor begin() const { return begin_; } // the head that the batch was decided on
   core::cursor end() const { return end_; }
+  // The sum of the revisions of the definitions that the database had adopted when the head was read.
+  std::int64_t revisions() const { return revisions_; }
 
   // Replayed answers need their records from the log: positions asked, and what came (position -> data).
   std::vector<std::int64_t> replayed_positions() const;
@@ -118,6 +120,7 @@ class batch {
 
   core::decision_state state_;
   core::cursor begin_, end_;
+  std::int64_t revisions_ = 0;
   core::sha256_digest end_hash_{};
   core::timestamp recorded_at_;
   core::timestamp last_recorded_at_;

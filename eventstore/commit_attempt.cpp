@@ -125,6 +125,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::give_up(flight& t
 void committer::impl::set_out(flight& begun) {
   begun.work = std::make_unique<batch>(projection, *hasher, options.max_record_bytes);
   for (const auto& waiting : begun.requests) {
+    definitions.refuse_outdated(waiting->request.commands);
     begun.work->add(waiting->request);
   }
   begun.asked.push_back(
@@ -134,6 +135,7 @@ void committer::impl::set_out(flight& begun) {
 // More requests for a batch that has set out and is not decided.
 void committer::impl::join(flight& joined, pending_list more) {
   for (auto& waiting : more) {
+    definitions.refuse_outdated(waiting->request.commands);
     joined.work->add(waiting->request);
     joined.requests.push_back(std::move(waiting));
   }
@@ -142,6 +144,14 @@ void committer::impl::join(flight& joined, pending_list more) {
     joined.asked.push_back(
         pg::pending_answer::send(strand, *connection, std::move(lookups), call_deadline()));
   }
+}
+
+asio::awaitable<void> committer::impl::load_definitions() {
+  pg::segment ask;
+  ask.mark_explicit_transaction();
+  ask.add(statements::read_definitions, {}, pg::result_format::binary);
+  const auto answer = co_await connection->run_ok(std::move(ask), call_deadline());
+  definitions.load(answer.results.at(0));
 }
 
 // The first failure, if there is one; the transaction is then to be rolled back.
@@ -194,6 +204,12 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(flig
   if (some_left) {
     // Somebody's deadline passed during the look-up and he was told that nothing is saved: decide without
     // him.
+    co_await roll_back();
+    co_return attempt_end::again;
+  }
+  if (!definitions.are_current(tried.work->revisions())) {
+    // Another server has adopted a definition. Under the head lock nobody else can at this moment.
+    co_await load_definitions();
     co_await roll_back();
     co_return attempt_end::again;
   }

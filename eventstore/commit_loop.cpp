@@ -186,9 +186,11 @@ asio::awaitable<void> committer::impl::connect_once() {
     auto opened = co_await pg::connection::open(strand, std::move(options_now), until);
     pg::segment ask;
     ask.add(statements::read_log_id, {}, pg::result_format::binary);
+    ask.add(statements::read_definitions, {}, pg::result_format::binary);
     const auto answer = co_await opened->run_ok(std::move(ask), until);
     hasher = std::make_unique<core::chain_hasher>(log_id_of(answer.results.at(0)));
     identity_fixed = false;
+    definitions.load(answer.results.at(1));
     connection = std::move(opened);
     counted.backend_pid = connection->backend_pid();
     counted.connected = true;

@@ -3,6 +3,7 @@
 // refuses).
 #pragma once
 #include "core/chain.hpp"
+#include "eventstore/definition_guard.hpp"
 #include "eventstore/batch.hpp"
 #include "eventstore/committer.hpp"
 #include "eventstore/pg/pending_answer.hpp"
@@ -89,6 +90,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   static attempt_end end_of(const pg::failure& failed);
   void set_out(flight& begun);
   void join(flight& joined, pending_list more);
+  boost::asio::awaitable<void> load_definitions();
   boost::asio::awaitable<std::optional<pg::failure>> load_lookups(flight& tried);
   boost::asio::awaitable<std::optional<pg::failure>> read_identity();
   enum class commit_end : std::uint8_t { committed, unreplicated, refused, absent, unknown };
@@ -131,6 +133,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   std::shared_ptr<pg::connection> connection;
   std::unique_ptr<core::chain_hasher> hasher;
   bool identity_fixed = false; // the hasher's log id can change no more: this connection has seen events
+  definition_guard definitions;
   std::unique_ptr<flight> current;
   bool commit_sent = false; // `current` may already be durable
   // The batch after it. While `current` commits, the look-ups of `ahead` wait behind that commit on the same

@@ -21,6 +21,14 @@ const statement_ptr read_log_id = named("read_log_id", "SELECT log_id FROM syncl
 const statement_ptr read_head = named("read_head", R"(
   SELECT position, hash, recorded_at FROM synclog.events ORDER BY position DESC LIMIT 1)");
 
+const statement_ptr read_batch_head = named("read_batch_head", R"(
+  SELECT h.position, h.hash, h.recorded_at, d.revisions
+  FROM (SELECT coalesce(sum(revision), 0)::bigint AS revisions FROM synclog.definitions) AS d
+  LEFT JOIN (SELECT position, hash, recorded_at FROM synclog.events ORDER BY position DESC LIMIT 1) AS h ON true)");
+
+const statement_ptr read_definitions = named("read_definitions", R"(
+  SELECT name, revision, fingerprint FROM synclog.definitions)");
+
 const statement_ptr latest_of_records = named("latest_of_records", R"(
   SELECT k.ordinal, e.version, e.position, e.action, e.data
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(entity, record_id, ordinal)

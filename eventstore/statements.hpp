@@ -11,6 +11,9 @@ extern const statement_ptr begin, commit, rollback;
 extern const statement_ptr lock_head;   // $1 the lock's key
 extern const statement_ptr read_log_id; // -> log_id (binary uuid)
 extern const statement_ptr read_head;   // -> position, hash, recorded_at
+// -> position, hash, recorded_at (NULL in an empty log), and the sum of the adopted definitions' revisions
+extern const statement_ptr read_batch_head;
+extern const statement_ptr read_definitions; // -> name, revision, fingerprint
 extern const statement_ptr
     latest_of_records; // $1 entities, $2 ids -> ordinal (from 1), version, position, action, data
 extern const statement_ptr find_answers;  // $1 actors, $2 keys -> ordinal (from 1), fingerprint, answer

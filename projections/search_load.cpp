@@ -1,5 +1,7 @@
-// See search_load.hpp. A row keeps its place while nothing changes it, and what changes it is an event.
+// See search_load.hpp. A row keeps its place while nothing changes it, and what changes it is an event. A
+// table whose rebuild is pending has search texts of an earlier definition: it is not read.
 #include "projections/search_load.hpp"
+#include "core/chain.hpp"
 #include "core/clock.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include "projections/layout.hpp"
@@ -58,14 +60,17 @@ table_stretches::table_stretches(const core::entity& definition, const core::col
             " WHERE ctid >= $1::tid AND ctid < $2::tid AND search_text IS NOT NULL";
   look_ = "SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint, "
           "c.oid::text || '/' || pg_relation_filenode(c.oid)::text FROM pg_class AS c WHERE c.oid = "
-          "to_regclass($1)";
+          "to_regclass($1) AND EXISTS (SELECT FROM synclog.read_tables AS t WHERE t.entity = " +
+          quote_literal(definition.name) + " AND t.fingerprint = '\\x" +
+          core::to_hex(table_fingerprint(definition)) + "'::bytea)";
 }
 
 asio::awaitable<void> table_stretches::open(pg::pool& from, pg::deadline until) {
   pg::params name;
   name.text(table_);
   const pg::rows found = co_await read(from, look_, std::move(name), until);
-  if (found.size() == 0) throw pg::unavailable("the read table " + table_ + " is not there");
+  if (found.size() == 0)
+    throw pg::unavailable("the read table " + table_ + " is not there, or being rebuilt");
   blocks_ = found.int8(0, 0);
   identity_ = found.text(0, 1);
   next_block_ = 0;

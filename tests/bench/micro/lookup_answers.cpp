@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <libpq-fe.h>
+#include <optional>
 
 namespace synclog::tests::bench {
 
@@ -41,7 +42,9 @@ std::vector<std::string> read_text_array(const char* at, int bytes) {
   return texts;
 }
 
-pg::rows make_rows(int columns, const std::vector<std::vector<std::string>>& cells) {
+using row_cells = std::vector<std::optional<std::string>>; // nullopt = SQL NULL
+
+pg::rows make_rows(int columns, const std::vector<row_cells>& cells) {
   auto* const made = PQmakeEmptyPGresult(nullptr, PGRES_TUPLES_OK);
   if (made == nullptr) core::invariant_broken("out of memory");
   pg::rows owner(made);
@@ -54,9 +57,10 @@ pg::rows make_rows(int columns, const std::vector<std::vector<std::string>>& cel
   bool good = PQsetResultAttrs(made, columns, described.data()) != 0;
   for (std::size_t row = 0; row < cells.size(); ++row)
     for (std::size_t column = 0; column < cells[row].size(); ++column) {
-      auto bytes = cells[row][column];
-      good = good && PQsetvalue(made, static_cast<int>(row), static_cast<int>(column), bytes.data(),
-                                static_cast<int>(bytes.size())) != 0;
+      auto bytes = cells[row][column].value_or("");
+      const int length = cells[row][column] ? static_cast<int>(bytes.size()) : -1;
+      good = good &&
+             PQsetvalue(made, static_cast<int>(row), static_cast<int>(column), bytes.data(), length) != 0;
     }
   if (!good) core::invariant_broken("libpq makes no result");
   return owner;
@@ -71,14 +75,15 @@ void lookup_answers::keep(const std::vector<core::event>& committed) {
 }
 
 pg::rows lookup_answers::head() const {
-  if (!last_) return make_rows(3, {});
+  const std::string revisions = wire(0);
+  if (!last_) return make_rows(4, {{std::nullopt, std::nullopt, std::nullopt, revisions}});
   const std::string hash(reinterpret_cast<const char*>(last_->hash.data()), last_->hash.size());
-  return make_rows(
-      3, {{wire(last_->position.value), hash, wire(last_->recorded_at.micros - epoch_shift_micros)}});
+  return make_rows(4, {{wire(last_->position.value), hash,
+                        wire(last_->recorded_at.micros - epoch_shift_micros), revisions}});
 }
 
 pg::rows lookup_answers::latest(const pg::params& wanted) const {
-  std::vector<std::vector<std::string>> cells;
+  std::vector<row_cells> cells;
   std::int64_t ordinal = 0;
   for (const auto& id : read_text_array(wanted.value(1), wanted.lengths()[1])) {
     ++ordinal;
@@ -94,7 +99,7 @@ pg::rows lookup_answers::latest(const pg::params& wanted) const {
 pg::segment_result lookup_answers::answer(const pg::segment& asked) const {
   pg::segment_result made;
   for (const auto& query : asked.queries()) {
-    if (query.prepared == eventstore::statements::read_head)
+    if (query.prepared == eventstore::statements::read_batch_head)
       made.results.push_back(head());
     else if (query.prepared == eventstore::statements::latest_of_records)
       made.results.push_back(latest(query.values));
