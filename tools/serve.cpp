@@ -21,6 +21,7 @@
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/log_access.hpp"
+#include "tools/pending_rebuilds.hpp"
 #include "tools/run_context.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -36,6 +37,7 @@
 #include <memory>
 #include <spdlog/spdlog.h>
 #include <thread>
+#include <vector>
 
 namespace synclog::tools {
 
@@ -245,11 +247,17 @@ int run_serve(serve_options options) {
   if (!entities) {
     return report_problem(entities.error());
   }
+  projections::rebuild_options rebuilding;
+  rebuilding.conninfo = access->service_conninfo;
+  rebuilding.role = access->service_role;
+  rebuilding.jobs = 1; // requests come first
+  std::vector<const core::entity*> pending;
   try {
-    for (const auto& sentence :
-         projections::prepare_read_tables(access->service_conninfo, access->service_role, *entities)) {
+    auto prepared = projections::prepare_serving(access->service_conninfo, access->service_role, *entities);
+    for (const auto& sentence : prepared.done) {
       spdlog::info("{}", sentence);
     }
+    pending = std::move(prepared.pending);
   } catch (const pg::unavailable& failed) {
     return report_problem(core::make_problem(core::problem_code::database_unavailable, failed.what()));
   }
@@ -281,6 +289,8 @@ int run_serve(serve_options options) {
       on_lanes.emplace_back(lane);
     }
     http::server server(context.get_executor(), options.server, app.services, counters);
+    pending_rebuilds rebuilds(rebuilding, pending);
+    rebuilds.start();
     code = run_context(context, serve_until_signal(app, server, context, options.demo), shared_threads);
   }
   if (access->cluster) {
