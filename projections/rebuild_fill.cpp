@@ -5,6 +5,7 @@
 #include "projections/jobs.hpp"
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <thread>
 
 namespace synclog::projections {
@@ -101,10 +102,14 @@ class shadow_writer {
   void count(const misfit& one) {
     field_misfits::counted& counted = misfits_.by_field[definition_.fields[one.field_index].name];
     ++counted.count;
-    if (counted.examples.size() >= field_misfits::most_examples) return;
-    const std::string_view value = *block_.fields()[one.field_index][one.row];
-    counted.examples.push_back(
-        fmt::format("{}: {}", block_.ids()[one.row], value.substr(0, most_example_bytes)));
+    std::string_view value = *block_.fields()[one.field_index][one.row];
+    if (value.size() > most_example_bytes) {
+      std::size_t end = most_example_bytes;
+      while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U)
+        --end; // not inside a character
+      value = value.substr(0, end);
+    }
+    counted.add_example(fmt::format("{}: {}", block_.ids()[one.row], value));
   }
 
   const core::entity& definition_;
@@ -146,12 +151,18 @@ std::size_t jobs_of(const rebuild_options& options) {
   return std::clamp(std::thread::hardware_concurrency(), 1U, most_default_jobs);
 }
 
+// The same ones whatever the order in which connections meet them.
+void field_misfits::counted::add_example(std::string one) {
+  examples.insert(std::move(one));
+  if (examples.size() > most_examples) examples.erase(std::prev(examples.end()));
+}
+
 void field_misfits::add(const field_misfits& other) {
   for (const auto& [field, more] : other.by_field) {
     counted& into = by_field[field];
     into.count += more.count;
     for (const std::string& example : more.examples)
-      if (into.examples.size() < most_examples) into.examples.push_back(example);
+      into.add_example(example);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "projections/layout.hpp"
 #include "projections/rebuild.hpp"
 #include <map>
+#include <set>
 
 namespace synclog::projections {
 
@@ -31,7 +32,8 @@ struct field_misfits {
   static constexpr std::size_t most_examples = 3;
   struct counted {
     std::int64_t count = 0;
-    std::vector<std::string> examples; // "CLT-1: \"abc\""
+    std::set<std::string> examples; // "CLT-1: abc", the first by id
+    void add_example(std::string one);
   };
   std::map<std::string, counted> by_field;
   void add(const field_misfits& other);

@@ -1,6 +1,8 @@
 // Tables are made, filled, rebuilt and refused at the start.
 #include "lab.hpp"
 #include "projections/layout.hpp"
+#include "projections/rebuild.hpp"
+#include "projections/verify_tables.hpp"
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -130,6 +132,70 @@ TEST_CASE("prepare: a changed definition rebuilds its table and carries the name
   CHECK(refusal(log.conninfo(), rival).find("another definition of the same revision 4") !=
         std::string::npos);
   CHECK(log.sql("SELECT revision FROM synclog.definitions") == "4");
+}
+
+TEST_CASE(
+    "prepare: a table serves a definition with other fields at once, and the rebuild finds nothing to mend") {
+  const core::catalog before = only(parsed_entity("exotic", exotic_json));
+  lab log(before);
+  std::mt19937_64 random(17);
+  std::vector<lab_change> changes;
+  for (int i = 0; i < 40; ++i)
+    changes.push_back(
+        {before.find("exotic"), fmt::format("r{:02}", i), random_fields(*before.find("exotic"), random)});
+  REQUIRE(!log.append(changes));
+  const std::string oid = log.sql("SELECT 'public.\"select\"'::regclass::oid");
+
+  std::string text = replaced(exotic_json, "\"x-revision\": 3", "\"x-revision\": 4");
+  text = replaced(text, "\"ratio\": {\"type\": \"number\"},", "\"added\": {\"type\": \"integer\"},");
+  text = replaced(text, "\"x-unique\": [\"user\", \"table\"]", "\"x-unique\": [\"user\"]");
+  text = replaced(text, "\"x-indexes\": [", "\"x-indexes\": [[\"added\"], ");
+  const core::catalog after = only(parsed_entity("exotic", text));
+  // Twice: a server that is killed before the rebuild finds it pending again.
+  for (int start = 0; start < 2; ++start) {
+    const auto prepared = projections::prepare_serving(log.conninfo(), "synclog_app", after);
+    CHECK(prepared.done.size() == (start == 0 ? 1 : 0));
+    REQUIRE(prepared.pending.size() == 1);
+    CHECK(prepared.pending.front() == after.find("exotic"));
+  }
+  CHECK(log.sql("SELECT 'public.\"select\"'::regclass::oid") == oid);
+  CHECK(log.sql("SELECT revision FROM synclog.definitions") == "4");
+
+  // Written by the new definition on the old table: the added field, and a value that may repeat now.
+  const core::entity& next = *after.find("exotic");
+  const projections::read_tables tables(after);
+  std::vector<std::string> docs;
+  for (int i = 0; i < 2; ++i) {
+    auto fields = random_fields(next, random);
+    fields.set(next.field_index("added").value(), "7");
+    fields.set(next.field_index("table").value(), "\"twice\"");
+    docs.push_back(
+        core::encode_record(next, {fmt::format("s{}", i), 1, {41 + i}, {1'000'000}, {1'000'000}}, fields));
+    log.sql(fmt::format(
+        "INSERT INTO synclog.events (position, version, recorded_at, action, entity, record_id, hash, "
+        "salt, meta, data) VALUES ({}, 1, now(), 'created', 'exotic', 's{}', sha256('x'), "
+        "'\\x00112233445566778899aabbccddeeff', '{{}}', {})",
+        41 + i, i, projections::quote_literal(docs.back())));
+  }
+  eventstore::pg::segment work;
+  const std::vector<eventstore::record_change> written = {{&next, "s0", docs[0]}, {&next, "s1", docs[1]}};
+  tables.add_writes(work, written);
+  const auto saved = log.threads.run(log.pool.run(std::move(work), log.soon()));
+  REQUIRE_MESSAGE(saved.ok(), (saved.failed ? saved.failed->message : ""));
+  eventstore::verify_report report;
+  projections::verify_tables(log.conninfo(), after, report, {});
+  CHECK_MESSAGE(!report.difference, (report.difference ? report.difference->detail : ""));
+
+  projections::rebuild_options options;
+  options.conninfo = log.conninfo();
+  options.role = "synclog_app";
+  const auto differs = projections::rebuild_when::when_layout_differs;
+  CHECK(projections::rebuild_table(options, next, differs).rows == 42);
+  CHECK_FALSE(projections::rebuild_table(options, next, differs).rebuilt);
+  CHECK(log.sql("SELECT count(*) FROM \"select\" WHERE added = 7") == "2");
+  CHECK(log.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = '\"select\"'::regclass AND attname = "
+                "'ratio'") == "0");
+  CHECK(projections::prepare_serving(log.conninfo(), "synclog_app", after).pending.empty());
 }
 
 TEST_CASE("prepare: a new title adopts the definition and keeps the table") {

@@ -302,6 +302,31 @@ TEST_CASE(
   CHECK(projections::rebuild_table(over(log), exotic).left_overs == 1);
 }
 
+TEST_CASE("rebuild: a disk that is full ends it, what was built is dropped, and the old table serves on") {
+  lab log;
+  std::mt19937_64 random(14);
+  const core::entity& exotic = *log.entities.find("exotic");
+  fill(log, exotic, 300, random);
+  const std::string oid = oid_of(log, exotic);
+  log.sql("CREATE FUNCTION no_room() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no "
+          "space left' "
+          "USING ERRCODE = 'disk_full'; END $$; CREATE EVENT TRIGGER full_disk ON ddl_command_end WHEN TAG "
+          "IN ('CREATE "
+          "INDEX') EXECUTE FUNCTION no_room()");
+  std::string state;
+  try {
+    projections::rebuild_table(over(log), exotic);
+  } catch (const pg::query_failed& failed) {
+    state = failed.info().sqlstate;
+  }
+  CHECK(state == "53100");
+  CHECK(shadows_of(log) == "0");
+  CHECK(oid_of(log, exotic) == oid);
+  log.check_table(exotic);
+  log.sql("DROP EVENT TRIGGER full_disk");
+  CHECK(projections::rebuild_table(over(log), exotic).rows == 300);
+}
+
 TEST_CASE("rebuild: one at a time, a stop ends it at once, and both leave nothing behind") {
   lab log;
   std::mt19937_64 random(8);
