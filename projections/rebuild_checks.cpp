@@ -19,7 +19,6 @@ namespace {
 // "sync" in ASCII: the first half of the advisory locks of rebuilds, the second one is the entity's.
 constexpr std::int32_t rebuild_lock_class = 0x73796e63;
 constexpr int most_examples = 3;
-constexpr const char* duplicates_timeout = "60s";
 
 std::string lock_half(const std::string& entity) {
   const core::sha256_digest digest = core::sha256(entity);
@@ -119,7 +118,7 @@ std::vector<std::string> obstacles_of(pg::plain_connection& db, const core::enti
     if (!field.unique || !has_column(db, standing.name, field.name) ||
         is_unique_column(db, standing.name, field.name))
       continue;
-    db.run("SELECT set_config('statement_timeout', $1, false)", {std::string(duplicates_timeout)});
+    db.run("SELECT set_config('statement_timeout', $1, false)", {std::string(page_timeout)});
     std::string twice;
     try {
       twice = duplicates_of(db, standing.name, field.name);
