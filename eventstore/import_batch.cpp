@@ -113,7 +113,8 @@ void record_histories::load(pg::plain_connection& db, std::span<const numbered_e
   const auto rows = db.run(query_of(statements::versions_of_records, std::move(values)));
   for (int row = 0; row < rows.size(); ++row) {
     auto& progress = known_[fresh.at(static_cast<std::size_t>(rows.int8(row, 0)) - 1)];
-    progress = {rows.int8(row, 1), rows.text(row, 2) == core::to_string(core::event_action::deleted)};
+    progress = {rows.int8(row, 1), rows.text(row, 2) == core::to_string(core::event_action::deleted),
+                rows.int8(row, 3) != 0};
   }
 }
 
@@ -123,7 +124,7 @@ std::optional<core::problem> record_histories::follow(std::span<const numbered_e
     auto& progress = known_[key_of(event)];
     if (const auto wrong = refuse_version(progress, event); !wrong.empty())
       return refuse_line(each.line, wrong);
-    progress = {event.version, event.action == core::event_action::deleted};
+    progress = {event.version, event.action == core::event_action::deleted, each.read.data_hash.has_value()};
   }
   return std::nullopt;
 }

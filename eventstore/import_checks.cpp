@@ -108,7 +108,8 @@ std::string refuse_version(const record_progress& before, const core::event& nex
                        before.version);
   const bool starts = before.version == 0 || before.deleted;
   const bool creates = next.action == core::event_action::created;
-  if (creates != starts && next.action != core::event_action::reverted)
+  const bool may_be_either = before.erased && !before.deleted;
+  if (creates != starts && !may_be_either && next.action != core::event_action::reverted)
     return fmt::format("{} {} is {}, but {}", next.entity, next.record_id, core::to_string(next.action),
                        starts ? "does not exist then" : "exists then");
   return {};

@@ -35,10 +35,11 @@ class import_checks {
 struct record_progress {
   std::int64_t version = 0; // 0: it never existed
   bool deleted = false;
+  bool erased = false; // its latest event; since when nobody knows
 };
 
 // "" or why `next` cannot follow: versions are consecutive, and a record is created first and after a delete
-// only.
+// only; after an event whose data was erased it may be either, because it was there until then.
 std::string refuse_version(const record_progress& before, const core::event& next);
 
 } // namespace synclog::eventstore

@@ -18,10 +18,10 @@ constexpr std::size_t most_looked_up = 512;
 // One descent of the unique index for each. LATERAL with LIMIT, because a join could be made by reading the
 // whole log.
 const std::string predecessors_sql = R"(
-  SELECT before.position, before.action
+  SELECT before.position, before.action, before.erased
   FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS asked(entity, id, version, place)
   LEFT JOIN LATERAL (
-    SELECT e.position, e.action FROM synclog.events AS e
+    SELECT e.position, e.action, (e.data IS NULL)::int::bigint AS erased FROM synclog.events AS e
     WHERE e.entity = asked.entity AND e.record_id = asked.id AND e.version = asked.version
     LIMIT 1) AS before ON true
   ORDER BY asked.place)";
@@ -64,7 +64,8 @@ void version_check::see(const core::event_view& event) {
     fails(event, "version", "is no version", std::to_string(event.version), "1");
   } else if (event.version == 1) {
     follows(event, true); // as after a delete: nothing is there
-  } else if (slot.version == event.version - 1 && slot.holds(event)) {
+  } else if (slot.version == event.version - 1 && slot.holds(event) &&
+             (slot.deleted || !is(event.action, core::event_action::created))) {
     follows(event, slot.deleted);
   } else {
     keep_open(event);
@@ -141,9 +142,9 @@ void version_check::look_up(std::span<const open_event> asked) {
             fmt::format("comes before version {}, which is at position {}", seen.version - 1,
                         found.int8(row, 0)),
             std::to_string(seen.version), {});
-    } else {
+    } else if (found.int8(row, 2) == 0 || !is(seen.action, core::event_action::created)) {
       follows(seen, is(found.text(row, 1), core::event_action::deleted));
-    }
+    } // else its data was erased, the record was gone with it, and saving it again creates it
   }
 }
 

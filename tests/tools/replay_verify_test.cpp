@@ -351,3 +351,36 @@ TEST_CASE("docs/audit.md: every command works as it is printed") {
   tamper(server, "DELETE FROM synclog.events WHERE position = 5");
   CHECK(contains(audit("-v first=1 -v last=10"), "\n6|gap before it|"));
 }
+
+TEST_CASE(
+    "replay verify: a record whose latest event was erased may be created anew, and the log is still good") {
+  const server_fixture server;
+  const auto save = [&server](const std::string& fields) {
+    return server.post("/api/clients", R"({"id":"C-1",)" + fields + "}").status;
+  };
+  REQUIRE(save(R"("full_name":"A")") == 201);
+  REQUIRE(save(R"("full_name":"B")") == 200);
+  server.sql(
+      "ALTER TABLE synclog.events DISABLE TRIGGER append_only; UPDATE synclog.events e SET data_hash = "
+      "synclog.data_hash(e), data = NULL, salt = NULL WHERE version = 2; ALTER TABLE synclog.events ENABLE "
+      "ALWAYS TRIGGER append_only; DELETE FROM public.clients");
+  REQUIRE(save(R"("full_name":"C")") == 201);
+  REQUIRE(save(R"("full_name":"D")") == 200);
+  const std::string database = server.database_url();
+  const auto verified = run({"replay", "verify", "--database-url", database});
+  CHECK_MESSAGE(verified.code == 0, verified.out);
+  const temporary_folder folder;
+  const auto file = folder.file("log.ndjson");
+  CHECK(run({"replay", "export", file, "--database-url", database}).code == 0);
+  server_options other;
+  const server_fixture empty(other);
+  const auto imported = run({"replay", "import", file, "--database-url", empty.database_url()});
+  CHECK_MESSAGE(imported.code == 0, imported.err);
+  // What was never erased is changed, not created.
+  REQUIRE(server.post("/api/clients", R"({"id":"C-2","full_name":"A"})").status == 201);
+  REQUIRE(server.post("/api/clients", R"({"id":"C-2","full_name":"B"})").status == 200);
+  server.sql(
+      "ALTER TABLE synclog.events DISABLE TRIGGER append_only; UPDATE synclog.events SET action = 'created' "
+      "WHERE record_id = 'C-2'; ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only");
+  CHECK(run({"replay", "verify", "--database-url", database}).code == 4);
+}

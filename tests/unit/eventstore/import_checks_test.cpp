@@ -119,6 +119,8 @@ TEST_CASE(
   CHECK(refuse_version({1, false}, next(2, updated)) == "");
   CHECK(refuse_version({2, false}, next(3, deleted)) == "");
   CHECK(refuse_version({3, true}, next(4, created)) == "");
+  CHECK(refuse_version({3, false, true}, next(4, created)) == "");
+  CHECK(refuse_version({3, false, true}, next(4, updated)) == "");
   CHECK(refuse_version({3, true}, next(4, reverted)) == "");
   CHECK(refuse_version({}, next(2, updated)) == "version 2 of clients C follows version 0");
   CHECK(refuse_version({1, false}, next(3, updated)) == "version 3 of clients C follows version 1");
