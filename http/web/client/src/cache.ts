@@ -1,0 +1,230 @@
+// The backend's records as far as they are known here: in memory for the page, and in the browser's storage for the next
+// one. A record only ever becomes newer: whatever comes late, from a list, a stream or an answer, it is the position that
+// counts. Losing all of it loses nothing that was not acknowledged.
+import type { Database, Handle, StoredCursor, StoredRecord } from './database.js';
+import type { StoredRow } from './entity.js';
+import type { Limits } from './limits.js';
+import { positionOf, type SyncEvent } from './stream.js';
+
+export type RecordChange = StoredRecord;
+
+const tombstoneMs = 600_000; // longer than any list is under way
+
+// After this position and before the next one.
+const behind = (position: number) => Math.floor(position) + 0.5;
+const isNewer = (one: RecordChange, than: RecordChange | undefined) => !than || one.position > than.position;
+
+/** A record as an answer or a list brought it. */
+export function fromAnswer(entity: string, row: StoredRow, nowMs: number): RecordChange {
+  return { entity, id: row.id, row, position: row.position, atMs: nowMs };
+}
+
+export function gone(entity: string, id: string, position: number, nowMs: number): RecordChange {
+  return { entity, id, row: null, position, atMs: nowMs };
+}
+
+export function fromEvent(event: SyncEvent, nowMs: number): RecordChange {
+  const row = event.action === 'deleted' ? null : event.data;
+  return { entity: event.resource, id: event.id, row, position: event.position, atMs: nowMs };
+}
+
+/** Puts what is newer than what is there, within the caller's transaction. */
+export async function putRecords(
+  records: { get(key: [string, string]): Promise<RecordChange | undefined>; put(value: RecordChange): Promise<unknown> },
+  changes: readonly RecordChange[],
+): Promise<void> {
+  await Promise.all(
+    changes.map(async (change) => {
+      if (isNewer(change, await records.get([change.entity, change.id]))) await records.put(change);
+    }),
+  );
+}
+
+export class Cache {
+  #entities = new Map<string, Map<string, RecordChange>>();
+  #hydrated = new Map<string, Promise<void>>();
+  #cursors = new Map<string, string>();
+  #asOf = new Map<string, number>(); // query → when the backend answered it
+
+  constructor(private readonly database: Database, private readonly limits: Limits) {}
+
+  /** Reads what the storage has of an entity, once. */
+  hydrate(entity: string): Promise<void> {
+    let reading = this.#hydrated.get(entity);
+    if (!reading) this.#hydrated.set(entity, (reading = this.#read(entity)));
+    return reading;
+  }
+
+  /** What other tabs wrote while this one was frozen. */
+  async rehydrate(): Promise<string[]> {
+    const entities = [...this.#hydrated.keys()];
+    for (const entity of entities) this.#hydrated.set(entity, this.#read(entity));
+    await Promise.all(this.#hydrated.values());
+    return entities;
+  }
+
+  rows(entity: string): Map<string, RecordChange> {
+    let rows = this.#entities.get(entity);
+    if (!rows) this.#entities.set(entity, (rows = new Map()));
+    return rows;
+  }
+
+  row(entity: string, id: string): StoredRow | null {
+    return (this.#entities.get(entity)?.get(id)?.row as StoredRow | undefined) ?? null;
+  }
+
+  /** The cursor up to which an entity's rows hold every change; undefined before its first load. */
+  cursor(entity: string): string | undefined {
+    return this.#cursors.get(entity);
+  }
+
+  asOf(entity: string, query: string): number | undefined {
+    return this.#asOf.get(`${entity}?${query}`);
+  }
+
+  /** Into memory only; answers those that were news. */
+  absorb(changes: readonly RecordChange[]): RecordChange[] {
+    return changes.filter((change) => {
+      const rows = this.rows(change.entity);
+      if (!isNewer(change, rows.get(change.id))) return false;
+      rows.set(change.id, change);
+      return true;
+    });
+  }
+
+  noteCursor(entity: string, cursor: string): void {
+    this.#cursors.set(entity, cursor);
+  }
+
+  /** Into memory and the storage, with the cursor of the entities named. Answers the news. */
+  async apply(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): Promise<RecordChange[]> {
+    const news = this.absorb(changes);
+    const moved = entities.filter((entity) => positionOf(cursor) > positionOf(this.#cursors.get(entity) ?? ''));
+    for (const entity of moved) this.#cursors.set(entity, cursor);
+    if (news.length > 0 || moved.length > 0) await this.store(news, moved.map((entity) => ({ entity, cursor })));
+    return news;
+  }
+
+  /** Into the storage only. */
+  async store(changes: readonly RecordChange[], cursors: readonly StoredCursor[] = []): Promise<void> {
+    await this.database.run(async (handle) => {
+      const work = handle.transaction(['records', 'cursors'], 'readwrite');
+      const store = work.objectStore('cursors');
+      await Promise.all([
+        putRecords(work.objectStore('records'), changes),
+        ...cursors.map((one) => store.put(one)),
+        work.done,
+      ]);
+    });
+  }
+
+  /**
+   * The answer to a query at `cursor`. With `matches` it is the whole answer: rows that matched here and are not in it have
+   * moved away or are gone, at a position that is not known but behind the one they have. An entity that is far behind is
+   * begun anew from it. Answers the news.
+   */
+  async applyList(
+    entity: string,
+    query: string,
+    rows: readonly StoredRow[],
+    cursor: string,
+    matches: ((row: StoredRow) => boolean) | null,
+    nowMs: number,
+  ): Promise<RecordChange[]> {
+    const position = positionOf(cursor);
+    const dropped = this.#isFarBehind(entity, position) ? await this.#beginAnew(entity) : [];
+    const changes = rows.map((row) => fromAnswer(entity, row, nowMs));
+    const listed = new Set(rows.map(({ id }) => id));
+    for (const { id, row, position: held } of this.rows(entity).values()) {
+      if (row === null || listed.has(id) || held > position || !matches?.(row as StoredRow)) continue;
+      changes.push(gone(entity, id, behind(held), nowMs));
+    }
+    this.#asOf.set(`${entity}?${query}`, nowMs);
+    const news = await this.apply(changes, this.#cursors.has(entity) ? [] : [entity], cursor);
+    await this.database.run((handle) => this.#noteQuery(handle, entity, query, nowMs));
+    return [...dropped, ...news];
+  }
+
+  /** A record of which only this is known: it is not what it was. */
+  goneSince(entity: string, id: string, nowMs: number): RecordChange {
+    return gone(entity, id, behind(this.rows(entity).get(id)?.position ?? 0), nowMs);
+  }
+
+  /** Everything that was known is void: the backend has another history. */
+  async clear(): Promise<void> {
+    this.#entities.clear();
+    this.#cursors.clear();
+    this.#asOf.clear();
+    for (const entity of this.#hydrated.keys()) this.#hydrated.set(entity, Promise.resolve());
+    await this.clearStored();
+  }
+
+  /** Makes room; memory keeps what it has. */
+  async clearStored(): Promise<void> {
+    await this.database.run(async (handle) => {
+      const work = handle.transaction(['records', 'cursors', 'queries'], 'readwrite');
+      await Promise.all([
+        work.objectStore('records').clear(),
+        work.objectStore('cursors').clear(),
+        work.objectStore('queries').clear(),
+        work.done,
+      ]);
+    });
+  }
+
+  /** After the storage came back empty. */
+  async writeAgain(): Promise<void> {
+    const changes = [...this.#entities.values()].flatMap((rows) => [...rows.values()]);
+    await this.store(changes, [...this.#cursors].map(([entity, cursor]) => ({ entity, cursor })));
+  }
+
+  // Nobody followed the entity for long: its rows are dropped, and come again with the next answers.
+  async #beginAnew(entity: string): Promise<RecordChange[]> {
+    const dropped = [...this.rows(entity).values()];
+    this.#entities.delete(entity);
+    this.#cursors.delete(entity);
+    for (const key of this.#asOf.keys()) if (key.startsWith(`${entity}?`)) this.#asOf.delete(key);
+    await this.database.run((handle) => this.#drop(handle, dropped));
+    return dropped.map((change) => ({ ...change, row: null }));
+  }
+
+  #isFarBehind(entity: string, position: number): boolean {
+    const held = this.#cursors.get(entity);
+    return held !== undefined && position - positionOf(held) > this.limits.maxCatchUpEvents;
+  }
+
+  async #read(entity: string): Promise<void> {
+    const old = Date.now() - tombstoneMs;
+    await this.database.run(async (handle) => {
+      const work = handle.transaction(['records', 'cursors', 'queries']);
+      const [records, cursor, queries] = await Promise.all([
+        work.objectStore('records').index('entity').getAll(entity),
+        work.objectStore('cursors').get(entity),
+        work.objectStore('queries').getAll(IDBKeyRange.bound([entity, ''], [entity, '\uffff'])),
+      ]);
+      this.absorb(records);
+      if (cursor && positionOf(cursor.cursor) > positionOf(this.#cursors.get(entity) ?? '')) {
+        this.#cursors.set(entity, cursor.cursor);
+      }
+      for (const { query, atMs } of queries) this.#asOf.set(`${entity}?${query}`, atMs);
+      const dead = records.filter(({ row, atMs }) => row === null && atMs < old);
+      if (dead.length > 0) await this.#drop(handle, dead);
+    });
+  }
+
+  async #drop(handle: Handle, dead: readonly RecordChange[]): Promise<void> {
+    const work = handle.transaction('records', 'readwrite');
+    await Promise.all([...dead.map(({ entity, id }) => work.store.delete([entity, id])), work.done]);
+  }
+
+  async #noteQuery(handle: Handle, entity: string, query: string, atMs: number): Promise<void> {
+    const work = handle.transaction('queries', 'readwrite');
+    await work.store.put({ entity, query, atMs });
+    const keys = await work.store.getAllKeys();
+    if (keys.length > this.limits.maxQueries) {
+      const oldest = (await work.store.getAll()).sort((left, right) => left.atMs - right.atMs).slice(0, -this.limits.maxQueries);
+      await Promise.all(oldest.map((one) => work.store.delete([one.entity, one.query])));
+    }
+    await work.done;
+  }
+}

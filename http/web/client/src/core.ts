@@ -1,0 +1,339 @@
+// The parts of a client put together: who hears of what. One for each page and user.
+import { Cache, type RecordChange } from './cache.js';
+import { Database } from './database.js';
+import type { EntityInfo, Row } from './entity.js';
+import type { Limits } from './limits.js';
+import { laneOf, overlaid } from './operation.js';
+import { Outbox } from './outbox.js';
+import { fullJitter } from './retry.js';
+import { Sender } from './sender.js';
+import { Signal } from './signal.js';
+import { warningsOf, type Status } from './status.js';
+import { Followed } from './followed.js';
+import { positionOf } from './stream.js';
+import { Tabs, type TabMessage, type TabPlatform } from './tabs.js';
+import type { Outcome, Transport } from './transport.js';
+
+export interface Change {
+  /** Records that are in the result, or were, and differ. */
+  ids: readonly string[];
+  /** Where the newest of it comes from: a change made on this page, the backend, or what was kept here. */
+  source: 'local' | 'backend' | 'cache';
+}
+export type RecordListener = (ids: readonly string[], source: Change['source']) => void;
+
+export class Core {
+  readonly database: Database;
+  readonly cache: Cache;
+  readonly outbox: Outbox;
+  readonly sender: Sender;
+  readonly tabs: Tabs;
+  readonly status: Signal<Status>;
+  /** Called when the backend can be reached again. */
+  readonly onReturn = new Set<() => void>();
+  /** Called when everything in the cache was void. */
+  readonly onVoid = new Set<() => void>();
+  #followed: Followed;
+  #listeners = new Map<string, Set<RecordListener>>();
+  #probes = 0;
+  #probeTimer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  #unlisten: (() => void)[] = [];
+
+  constructor(
+    name: string,
+    readonly transport: Transport,
+    readonly limits: Limits,
+    readonly entities: Readonly<Record<string, EntityInfo>>,
+    platform: TabPlatform,
+  ) {
+    const tab = name + Math.random().toString(36).slice(2);
+    this.database = new Database(name);
+    this.cache = new Cache(this.database, limits);
+    this.outbox = new Outbox(this.database, this.cache, limits, tab);
+    this.sender = new Sender(this.outbox, this.cache, transport, limits, {
+      nowMs: () => Date.now(),
+      onOutcome: (outcome) => this.noteOutcome(outcome),
+      onSettled: ({ records }) => {
+        this.publish(records, 'backend');
+        this.tabs.send({ kind: 'outbox' });
+      },
+    });
+    this.tabs = new Tabs(name, platform, limits, {
+      onMessage: (message) => void this.#take(message),
+      onLead: (leads) => this.#lead(leads),
+    });
+    this.#followed = new Followed(this, {
+      onChanges: (changes, entities, cursor) => this.publish(changes, 'backend', entities, cursor),
+      onConnection: (connection) => this.#setConnection(connection),
+      onSignedOut: () => this.#set({ signedOut: true }),
+      onVoid: () => this.#forget(),
+    });
+    const start = {
+      connection: 'catching up',
+      unsent: 0,
+      oldestUnsent: null,
+      attention: 0,
+      signedOut: false,
+      storage: 'opening',
+      stream: this.tabs.shares ? 'shared' : 'own',
+      clockSkewMs: null,
+    } as const;
+    this.status = new Signal<Status>({ ...start, warnings: warningsOf(start) });
+    this.database.state.subscribe((storage) => this.#set({ storage }));
+    this.database.onOpen = (lost) => void this.#opened(lost);
+    this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
+    transport.onSkew = (skewMs) => this.#noteSkew(skewMs);
+  }
+
+  async start(): Promise<void> {
+    await this.database.open(this.limits.openMs);
+    await this.outbox.refresh();
+    this.#listen();
+    this.tabs.start();
+    this.tabs.send({ kind: 'follow', entities: {} }); // the leading tab answers how things stand
+    this.#probeSoon(0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#probeTimer);
+    for (const unlisten of this.#unlisten) unlisten();
+    this.sender.stop();
+    this.tabs.close();
+    await this.#followed.stop();
+    await this.sender.settled();
+    this.database.close();
+  }
+
+  info(entity: string): EntityInfo {
+    return (Object.hasOwn(this.entities, entity) && this.entities[entity]) || {};
+  }
+
+  /** A record with what waits for it; the same object as long as nothing has changed. */
+  shown(entity: string, id: string): Row | null {
+    const stored = this.cache.row(entity, id);
+    const waiting = this.outbox.ofLane(laneOf(entity, id));
+    return waiting.length === 0 ? stored : overlaid(entity, id, stored, waiting);
+  }
+
+  /** Ids of every record of an entity of which something is known. */
+  ids(entity: string): Set<string> {
+    const ids = new Set(this.cache.rows(entity).keys());
+    for (const operation of this.outbox.operations) {
+      if (operation.entity === entity) for (const { id } of operation.items) ids.add(id);
+    }
+    return ids;
+  }
+
+  listen(entity: string, listener: RecordListener): () => void {
+    let listeners = this.#listeners.get(entity);
+    if (!listeners) this.#listeners.set(entity, (listeners = new Set()));
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** From here on the stream keeps an entity's records; `cursor`: of the list that was loaded. */
+  follow(entity: string, cursor: string): void {
+    this.#followed.add(entity, cursor);
+    if (!this.tabs.leads) this.tabs.send({ kind: 'follow', entities: { [entity]: cursor } });
+  }
+
+  /** Tells this page and the other tabs what is new. */
+  publish(changes: readonly RecordChange[], source: Change['source'], entities: string[] = [], cursor = ''): void {
+    if (this.#closed) return;
+    this.#tell(changes, source);
+    if (changes.length > 0 || entities.length > 0) {
+      this.tabs.send({ kind: 'records', changes: [...changes], entities, cursor });
+    }
+  }
+
+  noteOutcome(outcome: Outcome<unknown>): void {
+    if (outcome.kind === 'later') {
+      if (outcome.offline) this.#setConnection('offline');
+      return;
+    }
+    this.#set({ signedOut: outcome.kind === 'unauthorized' ? true : this.sender.held && this.status.value.signedOut });
+    if (this.status.value.connection !== 'online') this.#reached();
+    if (outcome.kind === 'answer' && outcome.status === 201 && !outcome.headers.has('Idempotency-Replayed')) {
+      const savedMs = Date.parse((outcome.body as { updated_at?: string } | null)?.updated_at ?? '');
+      if (!Number.isNaN(savedMs)) this.#noteSkew(savedMs - Date.now());
+    }
+  }
+
+  /** The user has signed in: what was held goes on, in all tabs. */
+  resume(tellOthers = true): void {
+    this.#set({ signedOut: false });
+    this.sender.resume();
+    this.#followed.hurry();
+    if (tellOthers) this.tabs.send({ kind: 'signed in' });
+  }
+
+  noteOutbox(): void {
+    this.tabs.send({ kind: 'outbox' });
+  }
+
+  #reached(): void {
+    if (this.#followed.isRunning) this.#followed.hurry();
+    else if (this.tabs.leads || this.status.value.connection === 'offline') this.#setConnection('online');
+  }
+
+  #setConnection(connection: Status['connection']): void {
+    if (this.#closed) return;
+    const before = this.status.value.connection;
+    this.sender.offline = connection === 'offline';
+    this.#set({ connection });
+    if (connection === 'offline') this.#probeSoon();
+    if (connection === 'online' && before !== 'online') {
+      this.sender.hurry();
+      for (const call of [...this.onReturn]) call();
+    }
+    if (this.tabs.leads) this.#tellConnection();
+  }
+
+  #tellConnection(): void {
+    this.tabs.send({ kind: 'connection', connection: this.status.value.connection, held: this.sender.held });
+  }
+
+  // Without a stream nothing would notice that the backend is back.
+  #probeSoon(afterMs = fullJitter(this.#probes++, this.limits.retryBaseMs * 2, this.limits.retryCapMs)): void {
+    clearTimeout(this.#probeTimer);
+    if (this.#closed || this.#followed.isRunning) return;
+    this.#probeTimer = setTimeout(async () => {
+      const outcome = await this.transport.request('/version', { timeoutMs: this.limits.requestMs });
+      if (this.#closed || this.#followed.isRunning) return;
+      if (outcome.kind === 'later') this.#setConnection('offline');
+      else {
+        this.#probes = 0;
+        this.#setConnection('online');
+      }
+    }, afterMs);
+  }
+
+  #tell(changes: readonly RecordChange[], source: Change['source']): void {
+    const byEntity = new Map<string, string[]>();
+    for (const { entity, id } of changes) {
+      const ids = byEntity.get(entity);
+      if (ids) ids.push(id);
+      else byEntity.set(entity, [id]);
+    }
+    for (const [entity, ids] of byEntity) this.#tellListeners(entity, ids, source);
+  }
+
+  #tellListeners(entity: string, ids: readonly string[], source: Change['source']): void {
+    for (const listener of [...(this.#listeners.get(entity) ?? [])]) listener(ids, source);
+  }
+
+  #outboxChanged(lanes: ReadonlySet<string>): void {
+    const waiting = this.outbox.operations.filter(({ state }) => state === 'waiting');
+    const oldestMs = waiting.reduce((oldest, { createdMs }) => Math.min(oldest, createdMs), Infinity);
+    const oldest = this.status.value.oldestUnsent;
+    this.#set({
+      unsent: waiting.reduce((sum, { items }) => sum + items.length, 0),
+      oldestUnsent: waiting.length === 0 ? null : oldest?.getTime() === oldestMs ? oldest : new Date(oldestMs),
+      attention: this.outbox.operations.length - waiting.length,
+    });
+    const changes = [...lanes].map((lane) => {
+      const slash = lane.indexOf('/');
+      return { entity: lane.slice(0, slash), id: lane.slice(slash + 1) } as RecordChange;
+    });
+    this.#tell(changes, 'local');
+    this.sender.noteElsewhere();
+  }
+
+  #lead(leads: boolean): void {
+    this.sender.drains = leads;
+    if (leads) {
+      void this.#followed.start();
+      void this.outbox.refresh().then(() => this.sender.kick());
+      this.#tellConnection();
+    } else void this.#followed.stop();
+  }
+
+  async #take(message: TabMessage): Promise<void> {
+    switch (message.kind) {
+      case 'records':
+        this.#tell(this.cache.absorb(message.changes), 'backend');
+        for (const entity of message.entities) {
+          if (positionOf(message.cursor) > positionOf(this.cache.cursor(entity) ?? '')) this.cache.noteCursor(entity, message.cursor);
+          this.#followed.noteCursor(entity, message.cursor);
+        }
+        return;
+      case 'outbox':
+        await this.outbox.refresh();
+        return this.sender.kick();
+      case 'follow':
+        if (!this.tabs.leads) return;
+        for (const [entity, cursor] of Object.entries(message.entities)) this.#followed.add(entity, cursor);
+        return this.#tellConnection();
+      case 'connection':
+        if (!this.tabs.leads) this.#setConnection(message.connection as Status['connection']);
+        return;
+      case 'signed in':
+        return this.resume(false);
+      case 'cleared':
+        return this.#forgetHere();
+      case 'leads':
+        this.tabs.send({ kind: 'follow', entities: this.#followed.wanted() });
+        return this.#reread();
+      case 'reread':
+        return this.#reread();
+    }
+  }
+
+  // What other tabs wrote is in the storage; this one may not have heard of it.
+  async #reread(): Promise<void> {
+    const entities = await this.cache.rehydrate();
+    await this.outbox.refresh();
+    for (const entity of entities) this.#tellListeners(entity, [...this.ids(entity)], 'backend');
+  }
+
+  async #forget(): Promise<void> {
+    await this.cache.clear();
+    this.tabs.send({ kind: 'cleared' });
+    await this.#forgetHere();
+  }
+
+  async #forgetHere(): Promise<void> {
+    await this.cache.clear();
+    this.#followed.forget();
+    for (const call of [...this.onVoid]) call();
+    this.#probeSoon(0);
+  }
+
+  async #opened(lost: boolean): Promise<void> {
+    if (lost) await this.cache.writeAgain();
+    await this.outbox.promote(lost);
+    if (!lost) await this.#reread();
+    this.sender.kick();
+  }
+
+  #noteSkew(skewMs: number): void {
+    const far = Math.abs(skewMs) > this.limits.maxSkewMs;
+    const shown = this.status.value.clockSkewMs;
+    if (far !== (shown !== null)) this.#set({ clockSkewMs: far ? skewMs : null });
+  }
+
+  #set(changes: Partial<Status>): void {
+    const now = { ...this.status.value, ...changes };
+    const names = Object.keys(changes) as (keyof Status)[];
+    if (names.every((name) => Object.is(now[name], this.status.value[name]))) return;
+    this.status.set({ ...now, warnings: warningsOf(now) });
+  }
+
+  #listen(): void {
+    if (typeof globalThis.addEventListener !== 'function') return;
+    const on = (target: EventTarget, name: string, call: (event: Event) => void) => {
+      target.addEventListener(name, call);
+      this.#unlisten.push(() => target.removeEventListener(name, call));
+    };
+    on(globalThis, 'online', () => {
+      this.#followed.hurry();
+      this.sender.hurry();
+      this.#probeSoon(0);
+    });
+    on(globalThis, 'offline', () => this.#setConnection('offline'));
+    on(globalThis, 'pageshow', (event) => void ((event as PageTransitionEvent).persisted && this.#reread()));
+    if (typeof document !== 'undefined') on(document, 'resume', () => void this.#reread());
+  }
+}

@@ -1,0 +1,49 @@
+// What the client must know of an entity, and the record that a page gives, in the names of the definition.
+export type Row = Record<string, unknown>;
+/** A record as the backend answers it. */
+export type StoredRow = Row & { id: string; version: number; position: number; created_at: string; updated_at: string };
+
+export interface EntityInfo {
+  prefix?: string;
+  /** Another name for a field → the field. */
+  aliases?: Record<string, string>;
+  /** Query parameter → field, where they differ. */
+  filters?: Record<string, string>;
+  search?: readonly string[];
+  order?: readonly string[];
+  /** The natural key: a record without an id is the one with the same key. */
+  key?: string;
+  /** Fields that hold an object: pages may give it as JSON text. */
+  objects?: readonly string[];
+}
+
+export const bookkeeping: ReadonlySet<string> = new Set(['version', 'position', 'created_at', 'updated_at']);
+
+/** The fields of a page's record under the definition's names, without bookkeeping; objects parsed. */
+export function canonicalFields(info: EntityInfo, given: Row): Row {
+  const fields: Row = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || name === 'id' || bookkeeping.has(name)) continue;
+    const field = Object.hasOwn(info.aliases ?? {}, name) ? info.aliases![name]! : name;
+    if (field !== name && given[field] !== undefined) continue; // the field's own name wins
+    fields[field] = typeof value === 'string' && info.objects?.includes(field) ? parsedObject(value) : value;
+  }
+  return fields;
+}
+
+// Text that is no JSON goes to the server as it is, which says what is wrong with it.
+function parsedObject(text: string): unknown {
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** `clients` → `Client`, `stock-requests` → `StockRequest`; plural: `Clients`, `StockRequests`. */
+export function entityName(entity: string, form: 'singular' | 'plural'): string {
+  const words = entity.split(/[-_]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  const plural = words.join('');
+  return form === 'plural' ? plural : plural.replace(/ies$/, 'y').replace(/s$/, '');
+}

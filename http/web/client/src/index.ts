@@ -1,0 +1,17 @@
+// What a page imports.
+export { adapters, type Adapters } from './adapters.js';
+export type { AttentionItem, Choice } from './attention.js';
+export { Collection } from './collection.js';
+export type { Got, LiveCallback, Loaded, Saved, SavedAll, SaveOptions, Version } from './collection.js';
+export type { Change } from './core.js';
+export type { EntityInfo, Row } from './entity.js';
+export type * from './generated/entities.js';
+export type { Limits } from './limits.js';
+export type { FieldMerge } from './merge.js';
+export { OutboxFullError, RefusedError, UnreachableError } from './problem.js';
+export type { FieldError, Problem } from './problem.js';
+export type { Query, Scalar } from './query.js';
+export type { Verdict } from './sender.js';
+export { Signal } from './signal.js';
+export type { Status } from './status.js';
+export { connect, Sync, type ConnectOptions } from './sync.js';

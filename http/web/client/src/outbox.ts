@@ -1,0 +1,219 @@
+// What was changed here and is not acknowledged. Written down before it is sent, so that a crash loses nothing; in the
+// browser's storage where there is one, else in memory. `operations` is this tab's copy: the storage is the truth, and
+// every step that counts looks there.
+import { putRecords, type Cache, type RecordChange } from './cache.js';
+import type { Database } from './database.js';
+import type { Limits } from './limits.js';
+import { requestOf, type Draft, type Operation } from './operation.js';
+import { OutboxFullError } from './problem.js';
+
+/** What becomes of an operation that has been answered. */
+export interface Settlement {
+  /** Takes its place; [] when it is done. Each has its seq. */
+  replace: Operation[];
+  records: RecordChange[];
+  /** Changes an operation that comes later for the same record; the same object when there is nothing to change. */
+  adjust: (later: Operation) => Operation;
+}
+
+const memoryStart = 2 ** 40; // behind everything that the storage numbers
+
+export class Outbox {
+  operations: readonly Operation[] = [];
+  /** Called when `operations` is another list, with the records that it is another one for. */
+  onChange: (lanes: ReadonlySet<string>) => void = () => {};
+  #byLane = new Map<string, Operation[]>();
+  #memory: Operation[] = [];
+  #stored: Operation[] = [];
+  #nextInMemory = memoryStart;
+  #sending = new Set<string>(); // keys of those in memory
+
+  constructor(
+    private readonly database: Database,
+    private readonly cache: Cache,
+    private readonly limits: Limits,
+    private readonly tab: string,
+  ) {}
+
+  /** Reads the storage again. */
+  async refresh(): Promise<void> {
+    const stored = await this.database.run((handle) => handle.getAll('operations'));
+    if (stored) this.#stored = stored;
+    this.#publish();
+  }
+
+  /** Keeps them, all or none. Answers them as they are kept. */
+  async add(drafts: readonly Draft[]): Promise<Operation[]> {
+    if (this.operations.length + drafts.length > this.limits.maxUnsent) throw new OutboxFullError(this.limits.maxUnsent);
+    const lanes = new Set(drafts.flatMap((draft) => draft.lanes));
+    const behindMemory = this.#memory.some((operation) => operation.lanes.some((lane) => lanes.has(lane)));
+    let kept = behindMemory ? undefined : await this.#store(drafts);
+    if (!kept && this.database.state.value === 'full') {
+      await this.cache.clearStored(); // the backend has all that
+      kept = await this.#store(drafts);
+    }
+    if (kept) this.#stored = [...this.#stored, ...kept];
+    else {
+      kept = drafts.map((draft) => ({ ...draft, seq: this.#nextInMemory++ }));
+      this.#memory = [...this.#memory, ...kept];
+    }
+    this.#publish();
+    return kept;
+  }
+
+  /** Those in memory go to the storage when it is there (again); `lost`: it is empty, and so do the others. */
+  async promote(lost = false): Promise<void> {
+    const waiting = lost ? [...this.#stored, ...this.#memory] : this.#memory.filter(({ key }) => !this.#sending.has(key));
+    if (waiting.length === 0 || !this.database.isOpen) return;
+    const kept = await this.#store(waiting.map(({ seq: _seq, lease: _lease, ...draft }) => draft));
+    if (!kept) return;
+    const moved = new Set(kept.map(({ key }) => key));
+    this.#memory = this.#memory.filter(({ key }) => !moved.has(key));
+    await this.refresh();
+  }
+
+  /** The first operation of each record, as far as this tab knows, that nobody is sending. */
+  ready(nowMs: number): Operation[] {
+    const taken = new Set<string>();
+    return this.operations.filter((operation) => {
+      const first = operation.lanes.every((lane) => !taken.has(lane));
+      for (const lane of operation.lanes) taken.add(lane);
+      return first && operation.state === 'waiting' && !this.#isLeased(operation, nowMs);
+    });
+  }
+
+  /** Marks it as being sent by this tab. Null when it is not its turn, or another tab has it. */
+  async claim(operation: Operation, nowMs: number): Promise<Operation | null> {
+    if (operation.seq >= memoryStart) return this.#claimInMemory(operation);
+    const lease = { tab: this.tab, untilMs: nowMs + this.limits.leaseMs };
+    const claimed = await this.database.run(async (handle) => {
+      const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
+      const stored = await work.store.get(operation.seq);
+      const free = stored?.state === 'waiting' && !this.#isLeased(stored, nowMs);
+      const firsts = free ? await Promise.all(stored.lanes.map((lane) => work.store.index('lanes').getKey(lane))) : [null];
+      const mine = firsts.every((seq) => seq === operation.seq) ? { ...stored!, lease } : null;
+      if (mine) await work.store.put(mine);
+      await work.done;
+      return mine;
+    });
+    if (claimed) this.#replaceHere(operation, [claimed]);
+    if (claimed !== undefined) return claimed;
+    // The storage cannot take the mark. Sending goes on: if another tab does the same, it is the same request.
+    return this.#claimInMemory(operation);
+  }
+
+  /** It was not answered: it waits again. */
+  async release(operation: Operation, changes: Partial<Operation> = {}): Promise<void> {
+    const { lease: _lease, ...free } = operation;
+    await this.settle(operation, { replace: [{ ...free, ...changes }], records: [], adjust: (later) => later });
+  }
+
+  /** All of the settlement at once, if the operation is still there as it was; the records in any case. */
+  async settle(operation: Operation, { replace, records, adjust }: Settlement): Promise<void> {
+    this.#sending.delete(operation.key);
+    if (operation.seq >= memoryStart) {
+      const lanes = new Set(operation.lanes);
+      this.cache.absorb(records); // before the operation goes: what it showed must not flicker
+      this.#memory = this.#memory.map((one) =>
+        one.seq > operation.seq && one.lanes.some((lane) => lanes.has(lane)) ? adjust(one) : one,
+      );
+      this.#replaceHere(operation, replace);
+      await this.cache.store(records);
+      return;
+    }
+    const swapped = await this.database.run(async (handle) => {
+      const work = handle.transaction(['operations', 'records'], 'readwrite', { durability: 'strict' });
+      const changed = new Map<number, Operation[]>();
+      const operations = work.objectStore('operations');
+      const now = await operations.get(operation.seq);
+      if (now?.key === operation.key && now.generation === operation.generation && now.state === operation.state) {
+        for (const lane of operation.lanes) {
+          for (const later of await operations.index('lanes').getAll(lane)) {
+            const adjusted = later.seq > operation.seq ? adjust(later) : later;
+            if (adjusted === later) continue;
+            await operations.put(adjusted);
+            changed.set(later.seq, [adjusted]);
+          }
+        }
+        await operations.delete(operation.seq);
+        for (const one of replace) await operations.put(one);
+      }
+      await putRecords(work.objectStore('records'), records);
+      await work.done;
+      return changed;
+    });
+    this.cache.absorb(records);
+    // When the storage failed, what is acknowledged stays so while this page lives, and its repetition does no harm.
+    this.#stored = this.#stored.flatMap((one) => (one.seq === operation.seq ? replace : (swapped?.get(one.seq) ?? [one])));
+    this.#publish();
+  }
+
+  #isLeased(operation: Operation, nowMs: number): boolean {
+    if (this.#sending.has(operation.key)) return true;
+    const left = (operation.lease?.untilMs ?? 0) - nowMs;
+    return left > 0 && left <= this.limits.leaseMs; // longer: the clock was set back
+  }
+
+  #claimInMemory(operation: Operation): Operation | null {
+    if (this.#sending.has(operation.key)) return null;
+    const stored = this.find(operation.key);
+    if (!stored || stored.state !== 'waiting') return null;
+    const before = this.operations.slice(0, this.operations.indexOf(stored));
+    if (before.some((one) => one.lanes.some((lane) => stored.lanes.includes(lane)))) return null;
+    this.#sending.add(stored.key);
+    return stored;
+  }
+
+  #store(drafts: readonly Draft[]): Promise<Operation[] | undefined> {
+    return this.database.run(async (handle) => {
+      const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
+      const kept: Operation[] = [];
+      for (const draft of drafts) {
+        const there = await work.store.index('key').get(draft.key);
+        const seq = there?.seq ?? (await work.store.add(draft as Operation));
+        kept.push({ ...draft, seq });
+      }
+      await work.done;
+      return kept;
+    });
+  }
+
+  #replaceHere(operation: Operation, replace: readonly Operation[]): void {
+    const swap = (list: Operation[]) => list.flatMap((one) => (one.seq === operation.seq ? replace : [one]));
+    this.#stored = swap(this.#stored);
+    this.#memory = swap(this.#memory);
+    this.#publish();
+  }
+
+  #publish(): void {
+    const before = new Set(this.operations);
+    this.operations = [...this.#stored, ...this.#memory];
+    const changed = new Set<string>();
+    this.#byLane.clear();
+    for (const operation of this.operations) {
+      const known = before.delete(operation);
+      for (const lane of operation.lanes) {
+        if (!known) changed.add(lane);
+        const lined = this.#byLane.get(lane);
+        if (lined) lined.push(operation);
+        else this.#byLane.set(lane, [operation]);
+      }
+    }
+    for (const operation of before) for (const lane of operation.lanes) changed.add(lane);
+    if (changed.size > 0) this.onChange(changed);
+  }
+
+  /** What waits for a record, in order. */
+  ofLane(lane: string): readonly Operation[] {
+    return this.#byLane.get(lane) ?? [];
+  }
+
+  find(key: string): Operation | undefined {
+    return this.operations.find((operation) => operation.key === key);
+  }
+
+  /** Everything that is not acknowledged, for a file: with the request that would have been sent. */
+  export(): { operations: (Operation & { request: ReturnType<typeof requestOf> })[] } {
+    return { operations: this.operations.map((operation) => ({ ...operation, request: requestOf(operation) })) };
+  }
+}

@@ -1,0 +1,248 @@
+// Sends what waits: the oldest operation of each record, a few records at once. A save is tried at once in the tab where it
+// was made; what could not be sent then is the leading tab's, with back-off. Refused sign-ins hold everything.
+import type { Cache } from './cache.js';
+import type { StoredRow } from './entity.js';
+import type { Limits } from './limits.js';
+import { requestOf, type Item, type Operation } from './operation.js';
+import type { Outbox, Settlement } from './outbox.js';
+import type { Problem } from './problem.js';
+import { fullJitter } from './retry.js';
+import { accepted, acceptedBulk, alreadyGone, refused } from './settlement.js';
+import type { Outcome, Transport } from './transport.js';
+
+export type Verdict =
+  | { stored: 'backend'; records: StoredRow[] }
+  | { stored: 'outbox'; reason: string }
+  | { stored: 'attention'; problems: { key: string; problem: Problem }[] };
+
+export interface SenderHandlers {
+  onOutcome(outcome: Outcome<unknown>): void;
+  /** Told to the other tabs. */
+  onSettled(settlement: Settlement): void;
+  nowMs(): number;
+}
+
+const tokenLookMs = 2_000;
+
+export class Sender {
+  #waiters = new Map<string, (verdict: Verdict) => void>();
+  #own = new Set<string>(); // what this tab was asked to save and has not tried
+  #underWay = new Map<string, Promise<void>>();
+  #attempts = 0;
+  #notBeforeMs = 0; // the backend asked to be left alone until then
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  #heldToken: string | null | undefined; // the token that was refused
+  #stopped = false;
+  /** Whether this tab sends what others left. */
+  drains = false;
+  offline = false;
+
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly cache: Cache,
+    private readonly transport: Transport,
+    private readonly limits: Limits,
+    private readonly handlers: SenderHandlers,
+  ) {}
+
+  get held(): boolean {
+    return this.#heldToken !== undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#again);
+    for (const key of [...this.#waiters.keys()]) this.#tell(key, { stored: 'outbox', reason: 'closed' });
+  }
+
+  /** Tries an operation that was just added; answers what became of it in this attempt. */
+  send(operation: Operation): Promise<Verdict> {
+    return new Promise((resolve) => {
+      const patienceMs = this.limits.requestMs * (2 + this.#own.size); // those before it may take as long
+      const late = setTimeout(() => this.#tell(operation.key, { stored: 'outbox', reason: 'timeout' }), patienceMs);
+      this.#waiters.set(operation.key, (verdict) => {
+        clearTimeout(late);
+        resolve(verdict);
+      });
+      this.#own.add(operation.key);
+      this.kick();
+    });
+  }
+
+  /** The backend answers again, or something new waits: goes on now. */
+  hurry(): void {
+    if (performance.now() < this.#notBeforeMs) return;
+    this.#attempts = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.kick();
+  }
+
+  /** The user has signed in again. */
+  resume(): void {
+    this.#heldToken = undefined;
+    this.hurry();
+  }
+
+  kick(): void {
+    if (this.#stopped) return;
+    if (this.held) {
+      for (const key of [...this.#own]) this.#tell(key, { stored: 'outbox', reason: 'sign in' });
+      return;
+    }
+    for (const operation of this.outbox.ready(this.handlers.nowMs())) {
+      if (this.#underWay.size >= this.limits.lanesAtOnce) break;
+      if (this.#underWay.has(operation.key)) continue;
+      const mayWait = !this.#own.has(operation.key);
+      if (mayWait && (!this.drains || this.#timer !== undefined)) continue;
+      this.#start(operation);
+    }
+    for (const key of this.#own) this.#giveUpIfBlocked(key);
+    this.#lookAgain();
+  }
+
+  // What a tab that is gone was sending is free after its lease.
+  #lookAgain(): void {
+    clearTimeout(this.#again);
+    if (!this.drains || this.#underWay.size > 0 || !this.outbox.operations.some(({ state }) => state === 'waiting')) return;
+    this.#again = setTimeout(() => void this.outbox.refresh().then(() => this.kick()), this.limits.leaseMs / 3);
+  }
+
+  /** Another tab may have settled what a caller here waits for. */
+  noteElsewhere(): void {
+    for (const key of [...this.#waiters.keys()]) {
+      if (this.#underWay.has(key)) continue;
+      const operation = this.outbox.find(key);
+      if (operation?.state === 'attention') this.#tell(key, verdictOf([operation]));
+      else if (!operation) this.#tell(key, { stored: 'backend', records: [] });
+    }
+  }
+
+  /** Returns when nothing is on the wire. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  // Behind something that this tab does not send, it is the leading tab's.
+  #giveUpIfBlocked(key: string): void {
+    const operation = this.outbox.find(key);
+    if (!operation || this.#underWay.has(key)) return;
+    for (const lane of operation.lanes) {
+      const before = this.outbox.ofLane(lane).find((one) => one.seq < operation.seq);
+      if (!before || this.#own.has(before.key) || this.#underWay.has(before.key)) continue;
+      return this.#tell(key, { stored: 'outbox', reason: 'an earlier change waits' });
+    }
+  }
+
+  #start(operation: Operation): void {
+    const work = this.#process(operation)
+      .catch(() => this.#tell(operation.key, { stored: 'outbox', reason: 'storage' }))
+      .finally(() => {
+        this.#underWay.delete(operation.key);
+        this.kick();
+      });
+    this.#underWay.set(operation.key, work);
+  }
+
+  async #process(operation: Operation): Promise<void> {
+    const claimed = await this.outbox.claim(operation, this.handlers.nowMs());
+    if (!claimed) {
+      await this.outbox.refresh(); // another tab was first
+      this.#tell(operation.key, { stored: 'outbox', reason: 'another tab sends it' }, this.outbox.find(operation.key) !== undefined);
+      return;
+    }
+    const { method, path, body, headers } = requestOf(claimed);
+    const timeoutMs = this.offline ? this.limits.requestWhileOfflineMs : this.limits.requestMs;
+    const outcome = await this.transport.request<unknown>(path, { method, body, headers, timeoutMs });
+    this.handlers.onOutcome(outcome);
+    if (outcome.kind === 'later') return this.#later(claimed, outcome);
+    if (outcome.kind === 'unauthorized') {
+      this.#heldToken = outcome.token;
+      await this.outbox.release(claimed);
+      this.#tell(claimed.key, { stored: 'outbox', reason: 'sign in' });
+      return this.#wait(tokenLookMs);
+    }
+    this.#attempts = 0;
+    const settlement = await this.#settlementOf(claimed, outcome);
+    await this.outbox.settle(claimed, settlement);
+    this.handlers.onSettled(settlement);
+    const goesOn = settlement.replace.some(({ state, key }) => state === 'waiting' && key === claimed.key);
+    if (!goesOn) this.#tell(claimed.key, verdictOf(settlement.replace, settlement));
+  }
+
+  async #settlementOf(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'answer' | 'refused' }>): Promise<Settlement> {
+    const now = this.handlers.nowMs();
+    if (outcome.kind === 'answer') {
+      return operation.kind === 'bulk'
+        ? acceptedBulk(operation, outcome.body, this.limits, now)
+        : accepted(operation, outcome.body, now);
+    }
+    if (operation.kind === 'bulk' && isBulkResult(outcome.problem)) {
+      return acceptedBulk(operation, outcome.problem, this.limits, now);
+    }
+    if (operation.kind === 'remove' && outcome.status === 404) return alreadyGone(operation, this.cache, now);
+    return refused(await this.#withBase(operation, outcome.problem), outcome.problem, this.limits);
+  }
+
+  // A merge needs the version that the change started from. The cache may have lost it; the history has it.
+  async #withBase(operation: Operation, problem: Problem): Promise<Operation> {
+    const [item] = operation.items as [Item];
+    if (!problem.current || operation.kind === 'bulk' || item.version === null) return operation;
+    if (item.base) return operation;
+    const path = `/api/${operation.entity}/${encodeURIComponent(item.id)}?version=${item.version}`;
+    const then = await this.transport.request<StoredRow>(path, { timeoutMs: this.limits.requestMs });
+    return then.kind === 'answer' ? { ...operation, items: [{ ...item, base: then.body }] } : operation;
+  }
+
+  async #later(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'later' }>): Promise<void> {
+    const serverErrors = operation.serverErrors + (outcome.reason === 'status 500' || outcome.reason.includes('not the backend') ? 1 : 0);
+    if (serverErrors >= this.limits.maxServerErrors) {
+      const problem: Problem = { status: 500, code: 'unknown', title: 'No useful answer', detail: `${outcome.reason}, ${serverErrors} times` };
+      const settlement = refused({ ...operation, serverErrors: 0 }, problem, this.limits);
+      await this.outbox.settle(operation, settlement);
+      this.handlers.onSettled(settlement);
+      this.#tell(operation.key, verdictOf(settlement.replace));
+    } else await this.outbox.release(operation, { serverErrors });
+    for (const key of [...this.#own]) if (!this.#underWay.has(key)) this.#tell(key, { stored: 'outbox', reason: outcome.reason });
+    this.#tell(operation.key, { stored: 'outbox', reason: outcome.reason });
+    const jitter = fullJitter(this.#attempts++, this.limits.retryBaseMs, this.limits.retryCapMs);
+    this.#notBeforeMs = performance.now() + outcome.retryAfterMs;
+    this.#wait(Math.max(jitter, outcome.retryAfterMs));
+  }
+
+  #wait(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#next();
+    }, ms);
+  }
+
+  async #next(): Promise<void> {
+    if (this.held) {
+      const token = await this.transport.token().catch(() => null);
+      if (token === this.#heldToken) return this.#wait(tokenLookMs);
+      this.#heldToken = undefined;
+    }
+    await this.outbox.promote();
+    this.kick();
+  }
+
+  #tell(key: string, verdict: Verdict, when = true): void {
+    if (!when) return;
+    this.#own.delete(key);
+    const waiter = this.#waiters.get(key);
+    this.#waiters.delete(key);
+    waiter?.(verdict);
+  }
+}
+
+const isBulkResult = (body: object): boolean => Array.isArray((body as { results?: unknown }).results);
+
+function verdictOf(replace: readonly Operation[], settlement?: Settlement): Verdict {
+  const problems = replace.flatMap(({ key, state, problem }) => (state === 'attention' && problem ? [{ key, problem }] : []));
+  if (problems.length > 0) return { stored: 'attention', problems };
+  return { stored: 'backend', records: (settlement?.records ?? []).flatMap(({ row }) => (row ? [row as StoredRow] : [])) };
+}

@@ -1,0 +1,127 @@
+// connect(), and what it gives a page.
+import { attentionItem, resolved, type AttentionItem, type Choice } from './attention.js';
+import { Collection } from './collection.js';
+import { Core } from './core.js';
+import type { EntityInfo, Row } from './entity.js';
+import { entityInfos, type EntityTypes } from './generated/entities.js';
+import { fingerprint } from './ids.js';
+import { defaultLimits, type Limits } from './limits.js';
+import type { Operation } from './operation.js';
+import type { Verdict } from './sender.js';
+import { Signal } from './signal.js';
+import type { Status } from './status.js';
+import type { TabPlatform } from './tabs.js';
+import { Transport, type Fetch, type Token } from './transport.js';
+
+export interface ConnectOptions {
+  /** The server, with the path prefix that a proxy gives it. Unless told, where the page came from. */
+  url?: string;
+  /** Asked before each request; none: no sign-in. */
+  token?: Token;
+  /** Whose changes and cache these are. Needed when the same person's token changes; unless told, the token tells. */
+  user?: string;
+  /** Definitions that this server has beside the built-in ones. */
+  entities?: Record<string, EntityInfo>;
+  limits?: Partial<Limits>;
+  /** Replaces what the browser gives, for tests. */
+  platform?: Partial<TabPlatform> & { fetch?: Fetch };
+}
+
+export class Sync {
+  readonly #core: Core;
+  #collections = new Map<string, Collection>();
+  /** Changes that the backend refused, for a person to decide. */
+  readonly attention = new Signal<readonly AttentionItem[]>([]);
+
+  /** Use connect(). */
+  constructor(core: Core) {
+    this.#core = core;
+    const note = core.outbox.onChange;
+    core.outbox.onChange = (lanes) => {
+      note(lanes);
+      const refused = core.outbox.operations.filter(({ state }) => state === 'attention');
+      if (refused.length > 0 || this.attention.value.length > 0) this.attention.set(refused.map(attentionItem));
+    };
+  }
+
+  get status(): Signal<Status> {
+    return this.#core.status;
+  }
+
+  get entities(): string[] {
+    return Object.keys(this.#core.entities);
+  }
+
+  collection<K extends keyof EntityTypes>(name: K): Collection<EntityTypes[K] & Row>;
+  collection<R extends Row = Row>(name: string): Collection<R>;
+  collection(name: string): Collection {
+    let made = this.#collections.get(name);
+    if (!made) this.#collections.set(name, (made = new Collection(this.#core, name)));
+    return made;
+  }
+
+  /** Decides a refused change and sends what is decided. */
+  async resolve(key: string, choice: Choice): Promise<Verdict> {
+    const operation = this.#refused(key);
+    const next = resolved(operation, choice);
+    await this.#core.outbox.settle(operation, { replace: next ? [next] : [], records: [], adjust: (later) => later });
+    this.#core.noteOutbox();
+    const kept = this.#core.outbox.find(key);
+    this.#core.sender.kick(); // what waited behind it
+    return next && kept ? this.#core.sender.send(kept) : { stored: 'backend', records: [] };
+  }
+
+  /** Sends a refused change again, with corrections. */
+  retry(key: string, corrections: Row = {}): Promise<Verdict> {
+    return this.resolve(key, { ...this.#refused(key).items[0]!.fields, ...corrections });
+  }
+
+  /** Gives a refused change up. */
+  async discard(key: string): Promise<void> {
+    await this.resolve(key, 'theirs');
+  }
+
+  /** All that is not acknowledged, as JSON text for a file. */
+  exportUnsent(): string {
+    return JSON.stringify(this.#core.outbox.export(), null, 2);
+  }
+
+  /** After signing in: what was held is sent. Notices a new token by itself within seconds. */
+  resume(): void {
+    this.#core.resume();
+  }
+
+  /** Ends streams and timers. What is unsent stays where it is. */
+  close(): Promise<void> {
+    return this.#core.close();
+  }
+
+  #refused(key: string): Operation {
+    const operation = this.#core.outbox.find(key);
+    if (operation?.state !== 'attention') throw new Error('there is no refused change with this key');
+    return operation;
+  }
+}
+
+/** Opens the storage and joins the other tabs. Works without a backend: `status` says how things stand. */
+export async function connect(options: ConnectOptions = {}): Promise<Sync> {
+  const url = options.url ?? globalThis.location?.origin;
+  if (!url) throw new Error('connect() needs the url of the server');
+  const base = new URL(url, globalThis.location?.href).href.replace(/\/+$/, '');
+  const { fetch = globalThis.fetch.bind(globalThis), ...platform } = options.platform ?? {};
+  const limits = { ...defaultLimits, ...options.limits };
+  const transport = new Transport(base, options.token, fetch, limits);
+  const user = options.user ?? (await namelessUser(transport));
+  const core = new Core(`synclog ${base} ${user}`, transport, limits, { ...entityInfos, ...options.entities }, {
+    locks: 'locks' in platform ? platform.locks : globalThis.navigator?.locks,
+    BroadcastChannel: 'BroadcastChannel' in platform ? platform.BroadcastChannel : globalThis.BroadcastChannel,
+  });
+  const sync = new Sync(core);
+  await core.start();
+  return sync;
+}
+
+async function namelessUser(transport: Transport): Promise<string> {
+  const token = await transport.token().catch(() => null);
+  return token ? `token ${fingerprint(token)}` : 'anonymous';
+}

@@ -1,0 +1,111 @@
+// One request with a deadline, and what its answer means: done, refused, sign in, or later.
+import type { Limits } from './limits.js';
+import type { Problem } from './problem.js';
+
+export type Token = () => string | null | undefined | Promise<string | null | undefined>;
+export type Fetch = typeof globalThis.fetch;
+
+export type Outcome<T> =
+  | { kind: 'answer'; status: number; body: T; headers: Headers }
+  | { kind: 'refused'; status: number; problem: Problem }
+  | { kind: 'unauthorized'; problem: Problem; token: string | null }
+  /** No answer of the backend, so that what became of a write is not known; or it said to come again. */
+  | { kind: 'later'; reason: string; offline: boolean; retryAfterMs: number };
+
+export interface RequestOptions {
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  timeoutMs: number;
+}
+
+const retryStatuses = new Set([408, 425, 429]);
+const offlineStatuses = new Set([502, 503, 504]);
+const maxRetryAfterMs = 60_000;
+
+export class Transport {
+  readonly #base: string;
+  readonly #token: Token | undefined;
+  readonly #fetch: Fetch;
+  /** Called with the difference to the server's clock whenever an answer tells it. */
+  onSkew: (skewMs: number) => void = () => {};
+
+  constructor(base: string, token: Token | undefined, fetch: Fetch, readonly limits: Limits) {
+    this.#base = base.replace(/\/+$/, '');
+    this.#token = token;
+    this.#fetch = fetch;
+  }
+
+  url(path: string): string {
+    return this.#base + path;
+  }
+
+  async token(): Promise<string | null> {
+    return (await this.#token?.()) ?? null;
+  }
+
+  /** Never throws: whatever happens is one of the outcomes. */
+  async request<T>(path: string, options: RequestOptions): Promise<Outcome<T>> {
+    const { method = 'GET', body, headers = {}, timeoutMs } = options;
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), timeoutMs);
+    try {
+      const token = await this.token();
+      const sent: Record<string, string> = { Accept: 'application/json', ...headers };
+      if (token) sent['Authorization'] = `Bearer ${token}`;
+      const init: RequestInit = { method, headers: sent, signal: deadline.signal };
+      if (body !== undefined) {
+        sent['Content-Type'] = 'application/json';
+        init.body = JSON.stringify(body);
+      }
+      const answer = await this.#fetch(this.url(path), init);
+      const text = await answer.text(); // an answer that is cut off throws here
+      this.#noteClock(answer.headers);
+      return outcomeOf<T>(answer.status, answer.headers, text, token);
+    } catch (error) {
+      const reason = deadline.signal.aborted ? 'timeout' : error instanceof Error ? error.message : 'network';
+      return { kind: 'later', reason, offline: true, retryAfterMs: 0 };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The answer's head; the body is the caller's. Throws when there is none. */
+  async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<{ answer: Response; token: string | null }> {
+    const token = await this.token();
+    if (token) headers = { ...headers, Authorization: `Bearer ${token}` };
+    return { answer: await this.#fetch(this.url(path), { headers, signal, cache: 'no-store' }), token };
+  }
+
+  #noteClock(headers: Headers): void {
+    const server = Date.parse(headers.get('Date') ?? ''); // other origins do not show it
+    if (!Number.isNaN(server)) this.onSkew(server - Date.now());
+  }
+}
+
+function outcomeOf<T>(status: number, headers: Headers, text: string, token: string | null): Outcome<T> {
+  const type = headers.get('Content-Type') ?? '';
+  const parsed = /\bjson\b/.test(type) ? parse(text) : undefined;
+  if (status >= 200 && status < 300 && parsed !== undefined) {
+    return { kind: 'answer', status, body: parsed as T, headers };
+  }
+  const retryAfterMs = Math.min(maxRetryAfterMs, (Number(headers.get('Retry-After')) || 0) * 1000);
+  if (status >= 500 || retryStatuses.has(status)) {
+    return { kind: 'later', reason: `status ${status}`, offline: offlineStatuses.has(status), retryAfterMs };
+  }
+  // A sign-in page of the network, or a proxy's own refusal: not the backend's word.
+  const isBulk = status === 422 && Array.isArray((parsed as { results?: unknown } | null | undefined)?.results);
+  if (!isBulk && (!type.startsWith('application/problem+json') || parsed === undefined)) {
+    return { kind: 'later', reason: `status ${status} from something that is not the backend`, offline: true, retryAfterMs };
+  }
+  const problem = { code: 'unknown', title: 'Refused', ...(parsed as object), status };
+  return status === 401 ? { kind: 'unauthorized', problem, token } : { kind: 'refused', status, problem };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

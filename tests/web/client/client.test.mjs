@@ -1,0 +1,10 @@
+// The browser client without a browser: its parts, what it promises against a scripted backend, tabs, storage, and random
+// histories. Then the real server.
+import { describe } from 'node:test';
+import { behaviourTests } from './behaviour.mjs';
+import { pureTests } from './pure.mjs';
+
+describe('client', { concurrency: 2 }, () => {
+  pureTests();
+  behaviourTests();
+});

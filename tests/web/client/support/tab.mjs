@@ -1,0 +1,93 @@
+// A tab: a client over a backend, in a browser (the storage, Web Locks and channels that tabs share). It can be closed, crash
+// and freeze.
+import 'fake-indexeddb/auto';
+import { Core } from '../../../../http/web/client/dist/modules/core.js';
+import { entityInfos } from '../../../../http/web/client/dist/modules/generated/entities.js';
+import { defaultLimits } from '../../../../http/web/client/dist/modules/limits.js';
+import { Sync } from '../../../../http/web/client/dist/modules/sync.js';
+import { Transport } from '../../../../http/web/client/dist/modules/transport.js';
+import { until } from '../../support/wait.mjs';
+import { FakeLocks } from './fake_locks.mjs';
+
+export const quick = { ...defaultLimits, retryBaseMs: 2, retryCapMs: 20, pingMs: 60, leaseMs: 3_000, requestMs: 2_000 };
+
+let browsers = 0;
+// What the tabs of one person's browser share.
+export class Browser {
+  name = `browser-${++browsers}-${Math.random().toString(36).slice(2)}`;
+  locks = new FakeLocks();
+  tabs = new Set();
+
+  async tab(backend, options = {}) {
+    const { limits = {}, token, sharing = true, url = 'http://backend.test', fetch = backend.fetch, user = '' } = options;
+    const tab = new Tab();
+    const given = async (...request) => {
+      await tab.thawed;
+      if (tab.isDead) return new Promise(() => {});
+      const answer = await fetch(...request);
+      await tab.thawed;
+      return tab.isDead ? new Promise(() => {}) : answer;
+    };
+    const transport = new Transport(url, token, given, { ...quick, ...limits });
+    const channels = class extends BroadcastChannel {
+      constructor(name) {
+        super(name);
+        tab.channel = this;
+      }
+    };
+    const platform = { locks: sharing ? this.locks : undefined, BroadcastChannel: channels };
+    tab.core = new Core(this.name + user, transport, transport.limits, entityInfos, platform);
+    tab.sync = new Sync(tab.core);
+    this.tabs.add(tab);
+    await tab.core.start();
+    return tab;
+  }
+
+  async close() {
+    for (const tab of this.tabs) await tab.close();
+  }
+}
+
+class Tab {
+  isDead = false;
+  thawed = Promise.resolve();
+  #thaw = () => {};
+
+  collection(name) {
+    return this.sync.collection(name);
+  }
+  get status() {
+    return this.sync.status.value;
+  }
+  until(what, condition) {
+    return until(what, () => condition(this.status), { everyMs: 2, timeoutMs: 10_000, describe: () => JSON.stringify(this.status) });
+  }
+
+  // As a killed process: nothing of it goes on, and what it held is free.
+  crash() {
+    if (this.isDead) return;
+    this.isDead = true;
+    this.core.database.close();
+    void this.core.close();
+  }
+
+  // As a page that the browser freezes: it answers nothing and keeps its locks.
+  freeze() {
+    this.thawed = new Promise((resolve) => (this.#thaw = resolve));
+    this.handler = this.channel.onmessage;
+    this.missed = [];
+    this.channel.onmessage = (message) => this.missed.push(message);
+  }
+  thaw() {
+    this.#thaw();
+    this.channel.onmessage = this.handler;
+    for (const message of this.missed) this.handler(message);
+  }
+
+  async close() {
+    if (this.isDead) return;
+    this.#thaw();
+    await this.core.close();
+    this.isDead = true;
+  }
+}
