@@ -7,10 +7,10 @@ import { until } from '../support/wait.mjs';
 import { ScriptedBackend } from './support/scripted_backend.mjs';
 import { Browser } from './support/tab.mjs';
 
-const soon = (what, condition) => until(what, condition, { everyMs: 2, timeoutMs: 10_000 });
-const idle = (tab) => tab.until('nothing unsent', ({ unsent, connection }) => unsent === 0 && connection === 'online');
+export const soon = (what, condition) => until(what, condition, { everyMs: 2, timeoutMs: 10_000 });
+export const idle = (tab) => tab.until('nothing unsent', ({ unsent, connection }) => unsent === 0 && connection === 'online');
 
-const following = (backend, page) =>
+export const following = (backend, page) =>
   page.until('following', ({ connection }) => connection === 'online' && backend.openStreams.size > 0);
 
 // A test with a backend and a browser; every tab it opens is closed with it.

@@ -115,7 +115,7 @@ export class Cache {
         ...cursors.map((one) => store.put(one)),
         work.done,
       ]);
-    });
+    }, changes.length > 0 ? 'grows' : 'other');
   }
 
   /**

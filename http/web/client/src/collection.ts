@@ -32,8 +32,8 @@ export interface Saved<R> {
   stored: 'backend' | 'outbox' | 'attention';
   warning?: string;
   problem?: Problem;
-  /** The operation's name in `sync.attention`, `retry`, `resolve`, `discard`. */
-  key?: string;
+  /** The change's name in `sync.attention`, `retry`, `resolve`, `discard`; '' when nothing had to be sent. */
+  key: string;
 }
 
 export interface SavedAll {
@@ -118,7 +118,7 @@ export class Collection<R extends Row = Row> {
     await this.core.cache.hydrate(this.name);
     const item = this.#itemOf(record);
     const stands = this.#unsaid(item);
-    if (stands) return { record: stands as R, stored: 'backend' };
+    if (stands) return { record: stands as R, stored: 'backend', key: '' };
     return this.#submit('save', item, options);
   }
 
@@ -290,10 +290,9 @@ export class Collection<R extends Row = Row> {
     this.core.noteOutbox();
     const verdict = await this.core.sender.send(operation!);
     const shown = () => (this.core.shown(this.name, item.id) ?? { ...item.base, id: item.id, ...item.fields }) as R;
-    if (verdict.stored === 'backend') return { record: (verdict.records[0] as Row | undefined as R | undefined) ?? shown(), stored: 'backend' };
-    if (verdict.stored === 'outbox') {
-      return { record: shown(), stored: 'outbox', warning: warningFor(verdict.reason), key: operation!.key };
-    }
+    const own = operation!.key;
+    if (verdict.stored === 'backend') return { record: (verdict.records[0] as Row | undefined as R) ?? shown(), stored: 'backend', key: own };
+    if (verdict.stored === 'outbox') return { record: shown(), stored: 'outbox', warning: warningFor(verdict.reason), key: own };
     const { key, problem } = verdict.problems[0]!;
     if (options.refused === 'throw') {
       const refused = this.core.outbox.find(key);

@@ -46,9 +46,10 @@ export class Core {
     readonly limits: Limits,
     readonly entities: Readonly<Record<string, EntityInfo>>,
     platform: TabPlatform,
+    storageVersion?: number,
   ) {
     const tab = name + Math.random().toString(36).slice(2);
-    this.database = new Database(name);
+    this.database = new Database(name, storageVersion);
     this.cache = new Cache(this.database, limits);
     this.outbox = new Outbox(this.database, this.cache, limits, tab);
     this.sender = new Sender(this.outbox, this.cache, transport, limits, {
@@ -101,6 +102,7 @@ export class Core {
     for (const unlisten of this.#unlisten) unlisten();
     this.sender.stop();
     this.tabs.close();
+    this.transport.close();
     await this.#followed.stop();
     await this.sender.settled();
     this.database.close();

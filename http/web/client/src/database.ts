@@ -40,7 +40,7 @@ export type Handle = IDBPDatabase<Schema>;
  */
 export type StorageState = 'opening' | 'durable' | 'memory' | 'full' | 'blocked' | 'outdated';
 
-const version = 1;
+const currentVersion = 1; // of the form that upgrade() makes
 const reopenMs = 1_000;
 
 export class Database {
@@ -51,7 +51,7 @@ export class Database {
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly name: string) {}
+  constructor(readonly name: string, private readonly version = currentVersion) {}
 
   /** Returns when it is open, or has failed, or after `patienceMs`; goes on trying behind that. */
   async open(patienceMs: number): Promise<void> {
@@ -70,12 +70,12 @@ export class Database {
     this.#handle = null;
   }
 
-  /** The answer of `use`, or undefined when there is no storage or it failed. */
-  async run<T>(use: (handle: Handle) => Promise<T>): Promise<T | undefined> {
+  /** The answer of `use`, or undefined when there is no storage or it failed. `grows`: that it worked shows that there is room. */
+  async run<T>(use: (handle: Handle) => Promise<T>, effect: 'grows' | 'other' = 'other'): Promise<T | undefined> {
     if (!this.#handle) return undefined;
     try {
       const answer = await use(this.#handle);
-      if (this.state.value === 'full') this.state.set('durable');
+      if (effect === 'grows' && this.state.value === 'full') this.state.set('durable');
       return answer;
     } catch (error) {
       this.#note(error);
@@ -89,10 +89,10 @@ export class Database {
 
   async #try(lost: boolean): Promise<void> {
     try {
-      const handle = await openDB<Schema>(this.name, version, {
+      const handle = await openDB<Schema>(this.name, this.version, {
         upgrade,
         blocked: () => this.state.set('blocked'),
-        blocking: () => this.#giveWay(),
+        blocking: (_, wanted) => this.#giveWay(wanted),
         terminated: () => this.#takenAway(),
       });
       if (this.#closed) return handle.close();
@@ -105,9 +105,10 @@ export class Database {
     }
   }
 
-  // A newer page wants to change the storage's form: it must not wait for us.
-  #giveWay(): void {
+  // A newer page wants to change the storage's form, or somebody deletes it: nobody must wait for us.
+  #giveWay(wanted: number | null): void {
     this.#handle?.close();
+    if (wanted === null) return this.#takenAway();
     this.#handle = null;
     this.state.set('outdated');
   }

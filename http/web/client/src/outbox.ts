@@ -26,6 +26,8 @@ export class Outbox {
   #memory: Operation[] = [];
   #stored: Operation[] = [];
   #nextInMemory = memoryStart;
+  #overrides = new Map<number, { was: Operation; replace: Operation[] }>(); // settled, but the storage could not be told
+  #last: Promise<void> = Promise.resolve();
   #sending = new Set<string>(); // keys of those in memory
 
   constructor(
@@ -35,15 +37,34 @@ export class Outbox {
     private readonly tab: string,
   ) {}
 
+  // One step after the other: a list that was read before a step must not replace what the step made of it.
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(step);
+    this.#last = done.then(
+      () => {},
+      () => {},
+    );
+    return done;
+  }
+
   /** Reads the storage again. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    return this.#inTurn(() => this.#read());
+  }
+
+  async #read(): Promise<void> {
+    await this.#tellStorage();
     const stored = await this.database.run((handle) => handle.getAll('operations'));
-    if (stored) this.#stored = stored;
+    if (stored) this.#stored = stored.flatMap((one) => this.#overrides.get(one.seq)?.replace ?? [one]);
     this.#publish();
   }
 
   /** Keeps them, all or none. Answers them as they are kept. */
-  async add(drafts: readonly Draft[]): Promise<Operation[]> {
+  add(drafts: readonly Draft[]): Promise<Operation[]> {
+    return this.#inTurn(() => this.#add(drafts));
+  }
+
+  async #add(drafts: readonly Draft[]): Promise<Operation[]> {
     if (this.operations.length + drafts.length > this.limits.maxUnsent) throw new OutboxFullError(this.limits.maxUnsent);
     const lanes = new Set(drafts.flatMap((draft) => draft.lanes));
     const behindMemory = this.#memory.some((operation) => operation.lanes.some((lane) => lanes.has(lane)));
@@ -62,14 +83,19 @@ export class Outbox {
   }
 
   /** Those in memory go to the storage when it is there (again); `lost`: it is empty, and so do the others. */
-  async promote(lost = false): Promise<void> {
+  promote(lost = false): Promise<void> {
+    return this.#inTurn(() => this.#promote(lost));
+  }
+
+  async #promote(lost: boolean): Promise<void> {
     const waiting = lost ? [...this.#stored, ...this.#memory] : this.#memory.filter(({ key }) => !this.#sending.has(key));
     if (waiting.length === 0 || !this.database.isOpen) return;
     const kept = await this.#store(waiting.map(({ seq: _seq, lease: _lease, ...draft }) => draft));
     if (!kept) return;
+    if (lost) this.#overrides.clear(); // the numbers are given anew
     const moved = new Set(kept.map(({ key }) => key));
     this.#memory = this.#memory.filter(({ key }) => !moved.has(key));
-    await this.refresh();
+    await this.#read();
   }
 
   /** The first operation of each record, as far as this tab knows, that nobody is sending. */
@@ -83,7 +109,11 @@ export class Outbox {
   }
 
   /** Marks it as being sent by this tab. Null when it is not its turn, or another tab has it. */
-  async claim(operation: Operation, nowMs: number): Promise<Operation | null> {
+  claim(operation: Operation, nowMs: number): Promise<Operation | null> {
+    return this.#inTurn(() => this.#claim(operation, nowMs));
+  }
+
+  async #claim(operation: Operation, nowMs: number): Promise<Operation | null> {
     if (operation.seq >= memoryStart) return this.#claimInMemory(operation);
     const lease = { tab: this.tab, untilMs: nowMs + this.limits.leaseMs };
     const claimed = await this.database.run(async (handle) => {
@@ -109,7 +139,11 @@ export class Outbox {
   }
 
   /** All of the settlement at once, if the operation is still there as it was; the records in any case. */
-  async settle(operation: Operation, { replace, records, adjust }: Settlement): Promise<void> {
+  settle(operation: Operation, settlement: Settlement): Promise<void> {
+    return this.#inTurn(() => this.#settle(operation, settlement));
+  }
+
+  async #settle(operation: Operation, { replace, records, adjust }: Settlement): Promise<void> {
     this.#sending.delete(operation.key);
     if (operation.seq >= memoryStart) {
       const lanes = new Set(operation.lanes);
@@ -121,7 +155,18 @@ export class Outbox {
       await this.cache.store(records);
       return;
     }
-    const swapped = await this.database.run(async (handle) => {
+    await this.#tellStorage();
+    const swapped = this.#overrides.has(operation.seq) ? undefined : await this.#settleInStorage(operation, { replace, records, adjust });
+    if (!swapped) this.#overrides.set(operation.seq, { was: operation, replace });
+    this.cache.absorb(records);
+    // When the storage failed, what is settled stays so while this page lives, and its repetition does no harm.
+    this.#stored = this.#stored.flatMap((one) => (one.seq === operation.seq ? replace : (swapped?.get(one.seq) ?? [one])));
+    this.#publish();
+  }
+
+  // What later operations of the same records have become; undefined: the storage failed.
+  #settleInStorage(operation: Operation, { replace, records, adjust }: Settlement): Promise<Map<number, Operation[]> | undefined> {
+    return this.database.run(async (handle) => {
       const work = handle.transaction(['operations', 'records'], 'readwrite', { durability: 'strict' });
       const changed = new Map<number, Operation[]>();
       const operations = work.objectStore('operations');
@@ -142,10 +187,22 @@ export class Outbox {
       await work.done;
       return changed;
     });
-    this.cache.absorb(records);
-    // When the storage failed, what is acknowledged stays so while this page lives, and its repetition does no harm.
-    this.#stored = this.#stored.flatMap((one) => (one.seq === operation.seq ? replace : (swapped?.get(one.seq) ?? [one])));
-    this.#publish();
+  }
+
+  async #tellStorage(): Promise<void> {
+    for (const [seq, { was, replace }] of this.#overrides) {
+      const told = await this.database.run(async (handle) => {
+        const work = handle.transaction('operations', 'readwrite');
+        const now = await work.store.get(seq);
+        if (now?.key === was.key && now.generation === was.generation) {
+          await work.store.delete(seq);
+          for (const one of replace) await work.store.put(one);
+        }
+        await work.done;
+        return true;
+      });
+      if (told) this.#overrides.delete(seq);
+    }
   }
 
   #isLeased(operation: Operation, nowMs: number): boolean {
@@ -175,7 +232,7 @@ export class Outbox {
       }
       await work.done;
       return kept;
-    });
+    }, 'grows');
   }
 
   #replaceHere(operation: Operation, replace: readonly Operation[]): void {

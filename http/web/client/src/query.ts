@@ -59,11 +59,12 @@ function fieldTest(info: EntityInfo, name: string, values: string[]): (row: Row)
 
 const compareText = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0);
 
-// Empty values are last when ascending.
+const isNothing = (value: unknown) => value === null || value === undefined;
+
+// No value is last when ascending; an empty text is a text.
 function compareValues(left: unknown, right: unknown): number {
-  const [a, b] = [text(left), text(right)];
-  if (a === '' || b === '') return a === b ? 0 : a === '' ? 1 : -1;
-  return typeof left === 'number' && typeof right === 'number' ? left - right : compareText(a, b);
+  if (isNothing(left) || isNothing(right)) return isNothing(left) === isNothing(right) ? 0 : isNothing(left) ? 1 : -1;
+  return typeof left === 'number' && typeof right === 'number' ? left - right : compareText(text(left), text(right));
 }
 
 /** The server's order: the keys, then id in the direction of the last. */

@@ -103,11 +103,13 @@ export class Sender {
     this.#lookAgain();
   }
 
-  // What a tab that is gone was sending is free after its lease.
+  // What a tab that is gone was sending is free after its lease; what it wrote down as it died, nobody was told of.
   #lookAgain(): void {
     clearTimeout(this.#again);
-    if (!this.drains || this.#underWay.size > 0 || !this.outbox.operations.some(({ state }) => state === 'waiting')) return;
-    this.#again = setTimeout(() => void this.outbox.refresh().then(() => this.kick()), this.limits.leaseMs / 3);
+    if (!this.drains || this.#underWay.size > 0) return;
+    const waits = this.outbox.operations.some(({ state }) => state === 'waiting');
+    const afterMs = waits ? this.limits.leaseMs / 3 : this.limits.leaseMs;
+    this.#again = setTimeout(() => void this.outbox.refresh().then(() => this.kick()), afterMs);
   }
 
   /** Another tab may have settled what a caller here waits for. */

@@ -27,6 +27,8 @@ export class Transport {
   readonly #base: string;
   readonly #token: Token | undefined;
   readonly #fetch: Fetch;
+  #underWay = new Set<AbortController>();
+  #closed = false;
   /** Called with the difference to the server's clock whenever an answer tells it. */
   onSkew: (skewMs: number) => void = () => {};
 
@@ -49,6 +51,8 @@ export class Transport {
     const { method = 'GET', body, headers = {}, timeoutMs } = options;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
+    if (this.#closed) deadline.abort();
+    this.#underWay.add(deadline);
     try {
       const token = await this.token();
       const sent: Record<string, string> = { Accept: 'application/json', ...headers };
@@ -67,7 +71,14 @@ export class Transport {
       return { kind: 'later', reason, offline: true, retryAfterMs: 0 };
     } finally {
       clearTimeout(timer);
+      this.#underWay.delete(deadline);
     }
+  }
+
+  /** Gives up what is under way. */
+  close(): void {
+    this.#closed = true;
+    for (const deadline of this.#underWay) deadline.abort();
   }
 
   /** The answer's head; the body is the caller's. Throws when there is none. */

@@ -34,6 +34,10 @@ export class ScriptedBackend {
     this.#script.push({ pattern, treatment });
   }
 
+  forget() {
+    this.#script = [];
+  }
+
   stop() {
     this.isUp = false;
     this.dropStreams();
@@ -99,10 +103,10 @@ export class ScriptedBackend {
     return this.#respond(answer);
   };
 
-  #respond({ status, body, replayed }) {
+  #respond({ status, body, replayed, head = this.head }) {
     const headers = {
       'Content-Type': status >= 400 && !body.results ? 'application/problem+json' : 'application/json',
-      'Sync-Position': this.head,
+      'Sync-Position': head,
       Date: new Date(Date.now() + this.clockOffMs).toUTCString(),
     };
     if (replayed) headers['Idempotency-Replayed'] = 'true';
@@ -110,7 +114,7 @@ export class ScriptedBackend {
   }
 
   #keyed(key, request, handle) {
-    if (!key) return handle();
+    if (!key) return { ...handle(), head: this.head };
     const before = this.#answers.get(key);
     if (before && before.request !== request) return refusal(422, 'idempotency_mismatch');
     if (before) return { ...before.answer, replayed: true };

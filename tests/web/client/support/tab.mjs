@@ -19,14 +19,14 @@ export class Browser {
   tabs = new Set();
 
   async tab(backend, options = {}) {
-    const { limits = {}, token, sharing = true, url = 'http://backend.test', fetch = backend.fetch, user = '' } = options;
+    const { limits = {}, token, sharing = true, url = 'http://backend.test', storageVersion, fetch = backend.fetch, user = '' } = options;
     const tab = new Tab();
     const given = async (...request) => {
       await tab.thawed;
-      if (tab.isDead) return new Promise(() => {});
+      if (tab.isDead) return never(request[1]?.signal);
       const answer = await fetch(...request);
       await tab.thawed;
-      return tab.isDead ? new Promise(() => {}) : answer;
+      return tab.isDead ? never(request[1]?.signal) : answer;
     };
     const transport = new Transport(url, token, given, { ...quick, ...limits });
     const channels = class extends BroadcastChannel {
@@ -36,11 +36,16 @@ export class Browser {
       }
     };
     const platform = { locks: sharing ? this.locks : undefined, BroadcastChannel: channels };
-    tab.core = new Core(this.name + user, transport, transport.limits, entityInfos, platform);
+    tab.core = new Core(this.name + user, transport, transport.limits, entityInfos, platform, storageVersion);
     tab.sync = new Sync(tab.core);
     this.tabs.add(tab);
     await tab.core.start();
     return tab;
+  }
+
+  // The storage's name, as a tab without a user has it.
+  get storage() {
+    return this.name;
   }
 
   async close() {
@@ -48,8 +53,16 @@ export class Browser {
   }
 }
 
+// What a dead page asks is not answered.
+const never = (signal) =>
+  new Promise((_, reject) => {
+    if (signal?.aborted) reject(signal.reason);
+    signal?.addEventListener('abort', () => reject(signal.reason));
+  });
+
 class Tab {
   isDead = false;
+  died = new Promise((resolve) => (this.die = resolve));
   thawed = Promise.resolve();
   #thaw = () => {};
 
@@ -67,6 +80,7 @@ class Tab {
   crash() {
     if (this.isDead) return;
     this.isDead = true;
+    this.die();
     this.core.database.close();
     void this.core.close();
   }

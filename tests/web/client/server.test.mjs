@@ -1,0 +1,126 @@
+// The client against the real server: what the scripted backend stands for is what the server does. A wrapper around fetch
+// takes the network away and loses answers.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Server } from '../support/server.mjs';
+import { until } from '../support/wait.mjs';
+import { runHistory } from './support/history.mjs';
+import { Browser } from './support/tab.mjs';
+
+const histories = process.env.SYNCLOG_TEST_LONG ? 600 : 40;
+const seed = Number(process.env.SYNCLOG_TEST_SEED ?? Math.floor(Math.random() * 2 ** 30));
+let server;
+before(async () => (server = await Server.start()));
+after(() => server.close());
+
+// The server behind a network of its own.
+function world(prefix) {
+  const script = [];
+  const streams = new Set();
+  let isUp = true;
+  const dropStreams = () => streams.forEach((stream) => stream.abort());
+  return {
+    tabOptions: { url: server.origin, limits: { leaseMs: 500 } },
+    fetch: async (url, init = {}) => {
+      const at = script.findIndex(({ pattern }) => `${init.method ?? 'GET'} ${url}`.match(pattern));
+      const treatment = at < 0 ? undefined : script.splice(at, 1)[0].treatment;
+      if (!isUp || treatment === 'fail') throw new TypeError('fetch failed');
+      const network = new AbortController();
+      init.signal?.addEventListener('abort', () => network.abort());
+      if (init.signal?.aborted) network.abort();
+      if (url.includes('/api/events')) streams.add(network);
+      const answer = await fetch(url, { ...init, signal: network.signal });
+      if (treatment === 'lose') throw new TypeError('fetch failed');
+      return answer;
+    },
+    next: (pattern, treatment) => script.push({ pattern, treatment }),
+    dropStreams,
+    stop: () => {
+      isUp = false;
+      dropStreams();
+    },
+    start: () => (isUp = true),
+    heal: () => {
+      script.length = 0;
+      isUp = true;
+    },
+    change: (id, fields) => server.save('clients', { id, ...fields }),
+    remove: async (id) => (await server.request('DELETE', `/api/clients/${id}`)).arrayBuffer(),
+    rows: async () => (await server.request('GET', '/api/clients')).json(),
+    log: () => server.log(),
+    prefix,
+  };
+}
+
+describe('real server', () => {
+  test(`random histories: backend = cache, each change once (${histories} from seed ${seed})`, { timeout: 600_000 }, async () => {
+    for (let index = 0; index < histories; ++index) {
+      const prefix = `h${index}-`;
+      await runHistory(world(prefix), seed + index, { prefix });
+    }
+  });
+
+  test('killed and restarted while a page keeps adding: every record is there once, nothing asks for a reload', { timeout: 300_000 }, async () => {
+    const browser = new Browser();
+    const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
+    try {
+      const seen = { rows: [] };
+      tab.collection('visits').live({}, (rows) => (seen.rows = rows));
+      const ids = [];
+      let adding = true;
+      const adder = (async () => {
+        while (adding) {
+          const { record } = await tab.collection('visits').add({ visit_date: '2026-11-26', notes: `n${ids.length}` });
+          ids.push(record.id);
+        }
+      })();
+      for (let round = 0; round < 3; ++round) {
+        const wanted = ids.length + 20;
+        await until('records', () => ids.length >= wanted);
+        await server.kill9();
+        await until('offline', () => tab.status.connection === 'offline');
+        await server.start();
+        await until('online', () => tab.status.connection === 'online');
+      }
+      adding = false;
+      await adder;
+      await until('all sent', () => tab.status.unsent === 0);
+      const created = (await server.log()).filter(({ resource }) => resource === 'visits').map(({ id }) => id);
+      assert.deepEqual([...created].sort(), [...ids].sort());
+      await until('all shown', () => seen.rows.length === ids.length);
+      assert.equal(tab.status.attention, 0);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  test('what clients read, the server answers: filters, order, refusals, bulk, natural keys', { timeout: 120_000 }, async () => {
+    const browser = new Browser();
+    const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
+    try {
+      const distributors = tab.collection('distributors');
+      const list = Array.from({ length: 60 }, (_, n) => ({
+        code: `D${n}`, name: `Näme ${n % 7}`, branch: n % 2 ? 'north' : 'south', commissionRate: n % 5, status: n % 3 ? 'active' : '',
+      }));
+      const all = await distributors.saveAll(list);
+      assert.deepEqual([all.stored, all.problems], ['backend', []]);
+      for (const query of [{}, { branch: 'north' }, { 'commission_rate[gte]': 3 }, { search: 'name 3' }, { sort: '-status,commission_rate' }, { code: ['D1', 'D2'] }]) {
+        const { rows } = await distributors.load(query);
+        const live = await new Promise((resolve) => {
+          const stop = distributors.live(query, (got, { source }) => source === 'backend' && setTimeout(() => (stop(), resolve(got))));
+        });
+        assert.deepEqual(live.map(({ id }) => id), rows.map(({ id }) => id), JSON.stringify(query));
+        assert.ok(rows.length > 0);
+      }
+      const again = await distributors.saveAll(list.map((one) => ({ ...one })));
+      assert.equal(again.problems.length, 0);
+      assert.equal((await server.log()).filter(({ resource }) => resource === 'distributors').length, 60, 'no event for what is the same');
+      const refused = await distributors.add({ code: 'D99' });
+      assert.deepEqual([refused.stored, refused.problem.errors[0].pointer], ['attention', '/distributor_name']);
+      const none = await distributors.saveAll([{ code: 'D98' }, { code: 'D97' }]);
+      assert.equal(none.problems.length, 2);
+    } finally {
+      await browser.close();
+    }
+  });
+});

@@ -1,0 +1,241 @@
+// A random history: a person with one or two tabs, others who change the same records, a network that fails in every way,
+// and pages that die. At the end everything heals, and what must hold is checked.
+//
+// `world`: where it happens: fetch, stop(), start(), dropStreams(), next(pattern, 'lose' | 'fail'), change(id, fields),
+// remove(id), rows(), log(): the backend's, the last four maybe asynchronous.
+import assert from 'node:assert/strict';
+import { pause, until } from '../../support/wait.mjs';
+import { seeded } from '../pure.mjs';
+import { Browser } from './tab.mjs';
+
+const fields = ['phone', 'city', 'address'];
+const maxResolutions = 200;
+
+export async function runHistory(world, seed, { steps = 14, prefix = '' } = {}) {
+  const history = new History(world, seed, prefix);
+  try {
+    await history.run(steps);
+  } finally {
+    await history.browser.close();
+  }
+  return history;
+}
+
+class History {
+  browser = new Browser();
+  told = []; // what happened, for the message of a failure
+  #tabs = [];
+  #marks = 0;
+  #promised = new Map(); // mark → the key of its operation, for saves that were answered
+  #discarded = new Set(); // keys
+  #saving = new Set();
+  #others = 0;
+
+  constructor(world, seed, prefix) {
+    this.world = world;
+    this.seed = seed;
+    this.prefix = prefix;
+    this.random = seeded(seed);
+  }
+
+  #pick(list) {
+    return list[Math.floor(this.random() * list.length)];
+  }
+  #note(text) {
+    this.told.push(text);
+  }
+
+  async run(steps) {
+    try {
+      await this.#open();
+      for (let step = 0; step < steps; ++step) {
+        await this.#step();
+        if (this.random() < 0.4) await pause(Math.floor(this.random() * 8));
+      }
+      await this.#heal();
+      await this.#check();
+    } catch (error) {
+      throw new Error(`seed ${this.seed}: ${error.message}\n${this.told.join('\n')}`, { cause: error });
+    }
+  }
+
+  async #open() {
+    const tab = await this.browser.tab(this.world, this.world.tabOptions);
+    tab.collection('clients').live({}, () => {});
+    this.#tabs.push(tab);
+    return tab;
+  }
+
+  async #step() {
+    const kinds = ['add', 'add', 'update', 'update', 'update', 'remove', 'saveAll', 'save', 'other', 'other', 'otherRemoves',
+      'stop', 'start', 'start', 'lose', 'lose', 'fail', 'drop', 'crash', 'second', 'resolve'];
+    const kind = this.#pick(kinds);
+    const tab = this.#pick(this.#tabs);
+    const ids = [...tab.core.ids('clients')].filter((id) => id.startsWith(this.prefix) && tab.core.shown('clients', id));
+    const id = this.#pick(ids);
+    const clients = tab.collection('clients');
+    switch (kind) {
+      case 'add':
+        return this.#save(tab, kind, (change) => clients.add({ id: `${this.prefix}c${++this.#others}`, full_name: 'New', ...change }));
+      case 'update':
+        return id && this.#save(tab, `update ${id}`, (change) => clients.update(id, change));
+      case 'save':
+        return id && this.#save(tab, `save ${id}`, (change) => clients.save({ ...tab.core.shown('clients', id), ...change }));
+      case 'saveAll':
+        return this.#saveAll(clients, ids.slice(0, 4), tab);
+      case 'remove':
+        this.#note(`remove ${id}`);
+        return id && this.#track(tab, clients.remove(id));
+      case 'other':
+        this.#note(`others change ${id ?? 'one'}`);
+        return this.world.change(id ?? `${this.prefix}o${++this.#others}`, { full_name: 'Other', [this.#pick(fields)]: `o${this.#others++}` });
+      case 'otherRemoves':
+        this.#note(`others remove ${id}`);
+        return id && this.world.remove(id);
+      case 'resolve':
+        return this.#resolveOne(tab);
+      case 'second':
+        return this.#tabs.length < 2 && void (await this.#open(), this.#note('second tab'));
+      case 'crash':
+        this.#note('crash');
+        tab.crash();
+        this.#tabs = this.#tabs.filter((one) => one !== tab);
+        return this.#tabs.length === 0 && void (await this.#open());
+      case 'drop':
+        return this.world.dropStreams();
+      case 'lose':
+      case 'fail':
+        this.#note(kind);
+        return this.world.next(/^(POST|PATCH|DELETE)/, kind);
+      default:
+        this.#note(kind);
+        return this.world[kind]();
+    }
+  }
+
+  // A change with a mark that no other has, so that it can be found in the log, and a field that others may change too.
+  #change() {
+    const mark = `m${++this.#marks}`;
+    return { mark, change: { [this.#pick(fields)]: `v${this.#marks}`, data: { [mark]: 1 } } };
+  }
+
+  async #save(tab, what, save) {
+    const { mark, change } = this.#change();
+    this.#note(`${what} ${mark} ${JSON.stringify(change)}`);
+    const saved = this.#track(tab, save(change).then(({ key, stored }) => {
+      this.#promised.set(mark, key);
+      this.#note(`  ${mark}: ${stored}`);
+    }));
+    if (this.random() < 0.6) await saved;
+  }
+
+  async #saveAll(clients, ids, tab) {
+    const marks = [];
+    const list = ids.map((id) => {
+      const { mark, change } = this.#change();
+      marks.push(mark);
+      const row = tab.core.shown('clients', id);
+      return { ...row, ...change };
+    });
+    this.#note(`saveAll ${ids} ${marks}`);
+    const before = new Set(tab.core.outbox.operations.map(({ key }) => key));
+    const saved = this.#track(tab, clients.saveAll(list));
+    // Which operation it became is not told; the children of a bulk are named after it.
+    await until('written down', () => list.length === 0 || tab.isDead || tab.core.outbox.operations.some(({ key }) => !before.has(key)) || saved.isDone, { everyMs: 1 });
+    if (this.random() < 0.6) await saved;
+  }
+
+  // Waits for an answer, not for one that a dead page will never get.
+  #track(tab, promise) {
+    const tracked = Promise.race([promise, tab.died]).then(() => (tracked.isDone = true), (error) => {
+      tracked.isDone = true;
+      this.#note(`  threw ${error.message}`);
+    });
+    this.#saving.add(tracked);
+    return tracked;
+  }
+
+  async #resolveOne(tab) {
+    const item = this.#pick(tab.sync.attention.value);
+    if (!item) return false;
+    const choice = item.problem.code === 'invalid' ? { ...item.mine, full_name: 'Corrected' } : this.#pick(['mine', 'theirs', 'mine']);
+    this.#note(`resolve ${item.id} ${item.problem.code}: ${JSON.stringify(choice)}`);
+    if (choice === 'theirs') this.#discarded.add(item.key);
+    await Promise.race([tab.sync.resolve(item.key, choice).catch(() => {}), tab.died]);
+    return true;
+  }
+
+  async #heal() {
+    this.#note('heal');
+    this.world.heal();
+    await Promise.all(this.#saving);
+    const [tab] = this.#tabs;
+    for (let count = 0; ; ++count) {
+      assert.ok(count < maxResolutions, 'conflicts come to an end');
+      await until('all sent', async () => (await this.#unsent(tab)) === 0 || tab.status.attention > 0, {
+        everyMs: 1, timeoutMs: 20_000, describe: () => JSON.stringify([tab.status, tab.core.outbox.operations]),
+      });
+      if (!(await this.#resolveOne(tab)) && (await this.#unsent(tab)) === 0) break;
+    }
+  }
+
+  // What no tab has sent, whether this one has heard of it or not.
+  async #unsent(tab) {
+    const stored = await tab.core.database.run((handle) => handle.getAll('operations'));
+    return tab.status.unsent + stored.filter(({ state }) => state === 'waiting').length;
+  }
+
+  async #check() {
+    const rows = (await this.world.rows()).filter(({ id }) => id.startsWith(this.prefix));
+    rows.sort((left, right) => (left.id < right.id ? -1 : 1));
+    const known = (tab) =>
+      [...tab.core.ids('clients')].map((id) => tab.core.shown('clients', id))
+        .filter((row) => row?.id.startsWith(this.prefix)).sort((left, right) => (left.id < right.id ? -1 : 1));
+    const same = (tab) => JSON.stringify(known(tab)) === JSON.stringify(rows);
+    for (const tab of this.#tabs) await until('every tab equals the backend', () => same(tab), { everyMs: 1, timeoutMs: 15_000, describe: () => difference(known(tab), rows) });
+    for (const tab of this.#tabs) await tab.close();
+    const next = await this.browser.tab(this.world, this.world.tabOptions);
+    await next.core.cache.hydrate('clients');
+    assert.deepEqual(known(next), rows, 'what the storage has equals the backend');
+    this.#checkOnce(await this.world.log());
+  }
+
+  #checkOnce(log) {
+    const gained = new Map();
+    const states = new Map();
+    const ever = new Set();
+    for (const { resource, id, action, data } of log) {
+      if (resource !== 'clients' || !id.startsWith(this.prefix)) continue;
+      const before = states.get(id) ?? {};
+      const marks = action === 'deleted' ? {} : (data.data ?? {});
+      for (const mark of Object.keys(marks)) {
+        if (mark in before || (Object.keys(before).length === 0 && ever.has(mark))) continue; // a record that came back
+        gained.set(mark, (gained.get(mark) ?? 0) + 1);
+        ever.add(mark);
+      }
+      states.set(id, marks);
+    }
+    for (const [mark, count] of gained) assert.equal(count, 1, `${mark} was applied once`);
+    for (const [mark, key] of this.#promised) {
+      if (!this.#discarded.has(key)) assert.ok(gained.has(mark), `${mark}, which was promised, is in the log`);
+    }
+    for (const [key, count] of this.world.applied ?? []) assert.equal(count, 1, `${key} was carried out once`);
+    this.#checkGenerations();
+  }
+
+  // A change that was sent again under a new key must not have been carried out under the old one.
+  #checkGenerations() {
+    const generations = new Map();
+    for (const key of this.world.applied?.keys() ?? []) {
+      const name = key.slice(0, key.lastIndexOf('.'));
+      generations.set(name, (generations.get(name) ?? 0) + 1);
+    }
+    for (const [name, count] of generations) assert.equal(count, 1, `${name} was carried out in one form`);
+  }
+}
+
+function difference(got, wanted) {
+  const ids = new Set([...got, ...wanted].map(({ id }) => id));
+  const of = (rows, id) => JSON.stringify(rows.find((row) => row.id === id));
+  return [...ids].filter((id) => of(got, id) !== of(wanted, id)).map((id) => `\n  here ${of(got, id)}\n  there ${of(wanted, id)}`).join('');
+}

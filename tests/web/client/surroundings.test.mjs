@@ -1,0 +1,268 @@
+// Several tabs of one browser, and a browser whose storage or clock is not as it should be. One after the other: they change
+// what all tests of a process share.
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { clientTest, following, idle, soon } from './behaviour.mjs';
+
+const names = (rows) => rows.map(({ full_name }) => full_name).sort().join();
+
+// The rows of a live query in a tab.
+function watch(tab) {
+  const seen = { rows: [] };
+  tab.collection('clients').live({}, (rows) => (seen.rows = rows));
+  return seen;
+}
+
+describe('tabs', () => {
+  clientTest('eight tabs have one stream, and a change in any of them is in all', async ({ backend, tab }) => {
+    const tabs = [];
+    for (let n = 0; n < 8; ++n) tabs.push(await tab());
+    const seen = tabs.map(watch);
+    for (const one of tabs) await following(backend, one);
+    await tabs[7].collection('clients').add({ full_name: 'From the eighth' });
+    backend.change('clients', 'x', { full_name: 'From elsewhere' });
+    for (const one of seen) await soon('both', () => names(one.rows) === 'From elsewhere,From the eighth');
+    assert.equal(backend.openStreams.size, 1);
+    assert.equal(tabs.filter(({ core }) => core.tabs.leads).length, 1);
+    assert.ok(tabs.every(({ status }) => status.stream === 'shared'));
+  });
+
+  for (const end of ['close', 'crash']) {
+    clientTest(`the leading tab ends (${end}): another takes over at once and nothing is missed`, async ({ backend, tab }) => {
+      const [first, second] = [await tab(), await tab()];
+      watch(first);
+      const seen = watch(second);
+      await following(backend, second);
+      await first[end]();
+      backend.change('clients', 'a', { full_name: 'A' });
+      await soon('taken over', () => seen.rows.length === 1 && second.core.tabs.leads);
+      backend.change('clients', 'b', { full_name: 'B' });
+      await soon('live', () => seen.rows.length === 2);
+    });
+  }
+
+  clientTest('the leading tab is frozen: another takes its place, and it follows when it wakes', async ({ backend, tab }) => {
+    const [first, second, third] = [await tab(), await tab(), await tab()];
+    const seen = [first, second, third].map(watch);
+    await following(backend, third);
+    assert.ok(first.core.tabs.leads);
+    first.freeze();
+    backend.change('clients', 'a', { full_name: 'A' });
+    await soon('taken over', () => second.core.tabs.leads !== third.core.tabs.leads);
+    backend.change('clients', 'b', { full_name: 'B' });
+    for (const one of seen.slice(1)) await soon('live', () => one.rows.length === 2);
+    first.thaw();
+    backend.change('clients', 'c', { full_name: 'C' });
+    for (const one of seen) await soon('all of it', () => one.rows.length === 3);
+    await soon('one leads', () => [first, second, third].filter(({ core }) => core.tabs.leads).length === 1);
+    assert.ok(!first.core.tabs.leads);
+    await soon('one stream', () => backend.openStreams.size === 1);
+  });
+
+  clientTest('what a tab left unsent is sent by the leading tab', async ({ backend, tab }) => {
+    const [first, second] = [await tab(), await tab()];
+    backend.stop();
+    await second.collection('clients').add({ full_name: 'A' });
+    await first.until('known', ({ unsent }) => unsent === 1);
+    second.crash();
+    backend.start();
+    await idle(first);
+    assert.equal(names(backend.rows('clients')), 'A');
+    assert.deepEqual([...backend.applied.values()], [1]);
+  });
+
+  clientTest('a tab that dies while it sends: another sends the same, once its time is over', async ({ backend, tab }) => {
+    const [first, second] = [await tab({ limits: { leaseMs: 200 } }), await tab()];
+    backend.next(/^POST/, () => new Promise(() => {}));
+    void second.collection('clients').add({ full_name: 'A' });
+    await first.until('known', ({ unsent }) => unsent === 1);
+    second.crash();
+    await idle(first);
+    assert.deepEqual([...backend.applied.values()], [1]);
+  });
+
+  clientTest('without Web Locks each tab has its own stream, says so, and nothing is sent twice', async ({ backend, tab }) => {
+    const [first, second] = [await tab({ sharing: false }), await tab({ sharing: false })];
+    const seen = [first, second].map(watch);
+    await soon('two streams', () => backend.openStreams.size === 2);
+    assert.equal(first.status.stream, 'own');
+    assert.match(first.status.warnings.join(), /own connection/);
+    backend.stop();
+    for (const one of [first, second]) await one.collection('clients').add({ full_name: 'A' });
+    backend.start();
+    for (const one of [first, second]) await idle(one);
+    assert.equal(backend.log.length, 2);
+    assert.deepEqual([...backend.applied.values()], [1, 1]);
+    for (const one of seen) await soon('both', () => one.rows.length === 2);
+  });
+
+  clientTest('signing in in one tab goes on in all', async ({ backend, tab }) => {
+    let token = 'old';
+    const options = { token: () => token, user: 'eva' };
+    const [first, second] = [await tab(options), await tab(options)];
+    backend.token = 'new';
+    await second.collection('clients').add({ full_name: 'A' });
+    await first.until('held', ({ signedOut }) => signedOut);
+    token = 'new';
+    second.sync.resume();
+    await idle(first);
+    await second.until('signed in', ({ signedOut, unsent }) => !signedOut && unsent === 0);
+    assert.equal(backend.log.length, 1);
+  });
+});
+
+describe('storage', () => {
+  clientTest('none, as in a private window: said, and what is unsent is kept while the page lives', async ({ backend, tab }) => {
+    const { indexedDB } = globalThis;
+    globalThis.indexedDB = { open: () => { throw new DOMException('not here', 'SecurityError'); } };
+    try {
+      const page = await tab();
+      assert.equal(page.status.storage, 'memory');
+      assert.match(page.status.warnings.join(), /private window/);
+      backend.stop();
+      await page.collection('clients').add({ id: 'a', full_name: 'A' });
+      await page.collection('clients').update('a', { phone: '1' });
+      await page.collection('clients').update('a', { phone: '2' });
+      assert.equal(page.status.unsent, 3);
+      assert.equal(JSON.parse(page.sync.exportUnsent()).operations.length, 3);
+      backend.start();
+      await idle(page);
+      assert.deepEqual(backend.rows('clients').map(({ phone }) => phone), ['2']);
+      assert.equal(backend.log.length, 3);
+    } finally {
+      globalThis.indexedDB = indexedDB;
+    }
+  });
+
+  clientTest('full: said, the cache gives way, and what is unsent is kept and sent', async ({ backend, tab }) => {
+    const page = await tab();
+    backend.change('clients', 'a', { full_name: 'A' });
+    await page.collection('clients').load();
+    const { add, put } = IDBObjectStore.prototype;
+    const full = () => { throw new DOMException('full', 'QuotaExceededError'); };
+    Object.assign(IDBObjectStore.prototype, { add: full, put: full });
+    try {
+      backend.stop();
+      assert.equal((await page.collection('clients').add({ full_name: 'B' })).stored, 'outbox');
+      assert.equal(page.status.storage, 'full');
+      assert.match(page.status.warnings.join(), /storage is full/);
+      assert.equal(page.status.unsent, 1);
+      assert.equal(names((await page.collection('clients').load()).rows), 'A,B');
+      backend.start();
+      await page.until('sent', ({ unsent }) => unsent === 0);
+      assert.equal(names(backend.rows('clients')), 'A,B');
+    } finally {
+      Object.assign(IDBObjectStore.prototype, { add, put });
+    }
+    await page.collection('clients').add({ full_name: 'C' });
+    await page.until('there is room again', ({ storage }) => storage === 'durable');
+    assert.equal(backend.log.length, 3);
+  });
+
+  clientTest('full while unsent changes are in it: they are sent all the same, each once', async ({ backend, tab }) => {
+    const page = await tab();
+    backend.stop();
+    await page.collection('clients').add({ id: 'a', full_name: 'A' });
+    await page.collection('clients').update('a', { phone: '1' });
+    const { add, put } = IDBObjectStore.prototype;
+    const full = () => { throw new DOMException('full', 'QuotaExceededError'); };
+    Object.assign(IDBObjectStore.prototype, { add: full, put: full });
+    try {
+      backend.start();
+      await page.until('sent', ({ unsent }) => unsent === 0);
+    } finally {
+      Object.assign(IDBObjectStore.prototype, { add, put });
+    }
+    assert.equal(backend.log.length, 2);
+    assert.equal(page.status.attention, 0);
+  });
+
+  clientTest('cleared by the user while changes wait: they are written again, and nothing is lost', async ({ backend, browser, tab }) => {
+    const page = await tab();
+    backend.change('clients', 'a', { full_name: 'A' });
+    await page.collection('clients').load();
+    backend.stop();
+    await page.collection('clients').add({ full_name: 'B' });
+    await new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(browser.storage);
+      request.onsuccess = resolve;
+      request.onerror = reject;
+    });
+    await page.until('written again', ({ storage, unsent }) => storage === 'durable' && unsent === 1);
+    page.crash();
+    const next = await browser.tab(backend);
+    assert.equal(next.status.unsent, 1);
+    assert.equal(names((await next.collection('clients').load()).rows), 'A,B');
+    backend.start();
+    await idle(next);
+    assert.equal(backend.log.length, 2);
+  });
+
+  clientTest('an old tab holds the storage in its old form: said, kept in memory, and moved when it is gone', async ({ backend, browser, tab }) => {
+    const old = await new Promise((resolve) => {
+      const request = indexedDB.open(browser.storage, 1);
+      request.onsuccess = () => resolve(request.result);
+    });
+    const page = await tab({ storageVersion: 2, limits: { openMs: 50 } });
+    assert.equal(page.status.storage, 'blocked');
+    assert.match(page.status.warnings.join(), /old tab/);
+    backend.stop();
+    await page.collection('clients').add({ full_name: 'A' });
+    assert.equal(page.status.unsent, 1);
+    old.close();
+    await page.until('moved', ({ storage }) => storage === 'durable');
+    await soon('stored', async () => (await page.core.database.run((handle) => handle.count('operations'))) === 1);
+    backend.start();
+    await idle(page);
+    assert.equal(backend.log.length, 1);
+  });
+
+  clientTest('a newer page changes the form of the storage: this tab gives way, says so, and still sends', async ({ backend, browser, tab }) => {
+    const page = await tab();
+    await new Promise((resolve, reject) => {
+      const request = indexedDB.open(browser.storage, 9);
+      request.onsuccess = () => resolve(request.result.close());
+      request.onblocked = reject;
+    });
+    await page.until('outdated', ({ storage }) => storage === 'outdated');
+    assert.match(page.status.warnings.join(), /reload/);
+    backend.stop();
+    await page.collection('clients').add({ full_name: 'A' });
+    assert.equal(page.status.unsent, 1);
+    backend.start();
+    await idle(page);
+    assert.equal(backend.log.length, 1);
+    const late = await browser.tab(backend);
+    assert.equal(late.status.storage, 'outdated');
+  });
+});
+
+describe('clock', () => {
+  clientTest('a clock a year off is said, and nothing depends on it', async ({ backend, tab }) => {
+    backend.clockOffMs = 365 * 24 * 3_600_000;
+    const page = await tab();
+    const seen = watch(page);
+    await following(backend, page);
+    await page.collection('clients').add({ full_name: 'A' });
+    assert.match(page.status.warnings.join(), /clock is off by 365 days/);
+    await soon('shown', () => seen.rows.length === 1);
+    backend.clockOffMs = 0;
+    await page.collection('clients').load();
+    assert.equal(page.status.clockSkewMs, null);
+  });
+
+  clientTest('a mark of a tab that sent with a clock in the future holds nothing up', async ({ backend, browser, tab }) => {
+    const page = await tab();
+    backend.stop();
+    await page.collection('clients').add({ full_name: 'A' });
+    await page.core.database.run(async (handle) => {
+      const [operation] = await handle.getAll('operations');
+      await handle.put('operations', { ...operation, lease: { tab: 'x', untilMs: Date.now() + 365 * 24 * 3_600_000 } });
+    });
+    page.crash();
+    const next = await browser.tab(backend);
+    backend.start();
+    await idle(next);
+    assert.equal(backend.log.length, 1);
+  });
+});
