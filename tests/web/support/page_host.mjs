@@ -1,10 +1,11 @@
-// The other origin that existing pages live on: a static server for tests/web/pages, and nothing else.
+// The other origin that existing pages live on: a static server for tests/web/pages and the built client library.
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('../pages', import.meta.url));
+const client = fileURLToPath(new URL('../../../http/web/client/dist/client.js', import.meta.url));
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8' };
 
 export class PageHost {
@@ -17,7 +18,7 @@ export class PageHost {
       const type = types[path.extname(name)];
       try {
         if (!type) throw new Error('not one of ours');
-        const bytes = await readFile(path.join(folder, name));
+        const bytes = await readFile(name === 'client.js' ? client : path.join(folder, name));
         answer.writeHead(200, { 'Content-Type': type }).end(bytes);
       } catch {
         answer.writeHead(404).end();

@@ -46,6 +46,11 @@ class Scope {
     return page;
   }
 
+  // Another person's browser: shares nothing with the tabs above.
+  async otherBrowser() {
+    return this.keep(await newContext());
+  }
+
   explainAlso(server) {
     this.#servers.push(server);
   }

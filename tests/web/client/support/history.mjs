@@ -123,6 +123,7 @@ class History {
     const { mark, change } = this.#change();
     this.#note(`${what} ${mark} ${JSON.stringify(change)}`);
     const saved = this.#track(tab, save(change).then(({ key, stored }) => {
+      if (tab.isDead) return; // nobody is there to be promised anything
       this.#promised.set(mark, key);
       this.#note(`  ${mark}: ${stored}`);
     }));
