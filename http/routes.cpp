@@ -1,6 +1,7 @@
 // Every route of the server. What is not here does not exist; names under /api that are not listed are
 // entities.
 #include "http/routes.hpp"
+#include "http/handlers/assets.hpp"
 #include "http/handlers/events.hpp"
 #include "http/handlers/history.hpp"
 #include "http/handlers/meta.hpp"
@@ -23,6 +24,8 @@ constexpr std::array routes{
     route{get, "/version", handlers::version, access::none, pace::quick},
     route{get, "/asyncapi.json", handlers::asyncapi, access::none, pace::quick},
     route{get, "/openapi.json", handlers::openapi, access::none, pace::quick},
+    route{get, "/client.js", handlers::client_script, access::none, pace::quick},
+    route{get, "/assets/{name}", handlers::hashed_asset, access::none, pace::quick},
     route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},

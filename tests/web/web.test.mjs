@@ -1,5 +1,6 @@
 // All tests of this folder, in one process with one browser.
 import { describe } from 'node:test';
+import { clientDocsTests } from './client_docs.mjs';
 import { clientLibraryTests } from './client_library.mjs';
 import { eventSourceTests } from './event_source.mjs';
 import { pageSocketTests } from './page_socket.mjs';
@@ -8,6 +9,7 @@ import { wsClientTests } from './ws_client.mjs';
 const atOnce = 4; // they mostly wait for a server or a page to come back
 
 describe('web', { concurrency: atOnce }, () => {
+  clientDocsTests();
   clientLibraryTests();
   eventSourceTests();
   pageSocketTests();

@@ -1,6 +1,7 @@
 // The parts without surroundings.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import './support/globals.mjs';
 import { canonicalFields, entityName } from '../../../http/web/client/dist/modules/entity.js';
 import { fingerprint, uuid7 } from '../../../http/web/client/dist/modules/ids.js';
 import { LiveView } from '../../../http/web/client/dist/modules/live_view.js';

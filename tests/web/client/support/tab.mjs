@@ -1,6 +1,7 @@
 // A tab: a client over a backend, in a browser (the storage, Web Locks and channels that tabs share). It can be closed, crash
 // and freeze.
 import 'fake-indexeddb/auto';
+import './globals.mjs';
 import { Core } from '../../../../http/web/client/dist/modules/core.js';
 import { entityInfos } from '../../../../http/web/client/dist/modules/generated/entities.js';
 import { defaultLimits } from '../../../../http/web/client/dist/modules/limits.js';
