@@ -26,6 +26,20 @@ export function clientDocsTests() {
     assert.ok(lines.some((line) => line.startsWith('online')), lines.join('\n'));
   });
 
+  webTest('client library: a page of another origin loads it from the server and uses it', async (scope) => {
+    const host = await scope.pageHost();
+    const server = await scope.server({ arguments: ['--cors-origin', host.origin] });
+    const tab = await scope.tab(`${host.origin}/follow.html`);
+    const { stored, rows } = await tab.evaluate(async (url) => {
+      const { connect } = await import(`${url}/client.js`);
+      const visits = (await connect({ url })).collection('visits');
+      const { stored } = await visits.add({ visitDate: '2026-11-26' });
+      return { stored, rows: (await visits.load()).rows };
+    }, server.origin);
+    assert.equal(stored, 'backend');
+    assert.deepEqual(rows.map(({ visit_date }) => visit_date), ['2026-11-26']);
+  });
+
   webTest('client library: the server sends it compressed to a browser, and again only when it has changed', async (scope) => {
     const server = await scope.server();
     const tab = await scope.tab(`${server.origin}/version`);

@@ -591,6 +591,25 @@ function liveTests() {
     await soon('live again', () => seen.rows.length === 3);
   });
 
+  clientTest('a stream that is refused again and again is asked for more and more seldom', async ({ backend, tab }) => {
+    const page = await tab({ limits: { retryBaseMs: 40, retryCapMs: 400 } });
+    let refusals = 0;
+    const refuse = () => {
+      ++refusals;
+      backend.next(/api\/events/, refuse);
+      return new Response('{"code":"bad_request"}', { status: 400, headers: { 'Content-Type': 'application/problem+json' } });
+    };
+    backend.next(/api\/events/, refuse);
+    const seen = watch(page);
+    await soon('some refusals', () => refusals >= 4);
+    const loads = backend.requests.filter(({ path }) => path === '/api/clients').length;
+    assert.ok(loads <= refusals + 1, `${loads} loads`);
+    backend.forget();
+    await soon('it works', () => backend.openStreams.size > 0);
+    backend.change('clients', 'a', { full_name: 'A' });
+    await soon('live', () => seen.rows.length === 1);
+  });
+
   clientTest('a silent connection is given up and opened again', async ({ backend, tab }) => {
     const page = await tab({ limits: { silenceMs: 60 } });
     const seen = watch(page);

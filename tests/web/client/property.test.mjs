@@ -13,7 +13,7 @@ const first = fixed ? Number(fixed) : Math.floor(Math.random() * 2 ** 30);
 function world() {
   const backend = new ScriptedBackend();
   return Object.assign(Object.create(backend), {
-    tabOptions: { limits: { leaseMs: 200 } },
+    tabOptions: { limits: { leaseMs: 200, firstTryMs: 50 } },
     fetch: backend.fetch,
     stop: () => backend.stop(),
     start: () => backend.start(),

@@ -8,6 +8,7 @@ import { runHistory } from './support/history.mjs';
 import { Browser } from './support/tab.mjs';
 
 const histories = process.env.SYNCLOG_TEST_LONG ? 600 : 40;
+const restarts = process.env.SYNCLOG_TEST_LONG ? 20 : 4;
 const seed = Number(process.env.SYNCLOG_TEST_SEED ?? Math.floor(Math.random() * 2 ** 30));
 let server;
 before(async () => (server = await Server.start()));
@@ -20,7 +21,7 @@ function world(prefix) {
   let isUp = true;
   const dropStreams = () => streams.forEach((stream) => stream.abort());
   return {
-    tabOptions: { url: server.origin, limits: { leaseMs: 500 } },
+    tabOptions: { url: server.origin, limits: { leaseMs: 500, firstTryMs: 100 } },
     fetch: async (url, init = {}) => {
       const at = script.findIndex(({ pattern }) => `${init.method ?? 'GET'} ${url}`.match(pattern));
       const treatment = at < 0 ? undefined : script.splice(at, 1)[0].treatment;
@@ -74,7 +75,7 @@ describe('real server', () => {
           ids.push(record.id);
         }
       })();
-      for (let round = 0; round < 3; ++round) {
+      for (let round = 0; round < restarts; ++round) {
         const wanted = ids.length + 20;
         await until('records', () => ids.length >= wanted);
         await server.kill9();

@@ -59,6 +59,18 @@ describe('tabs', () => {
     await soon('one stream', () => backend.openStreams.size === 1);
   });
 
+  clientTest('a save in a tab that does not lead is answered there, not left to the leading one', async ({ backend, tab }) => {
+    const [, second] = [await tab(), await tab()];
+    const clients = second.collection('clients');
+    for (let n = 0; n < 30; ++n) {
+      const { stored, record } = await clients.add({ full_name: `C${n}` });
+      assert.equal(stored, 'backend', `save ${n}`);
+      assert.equal(record.version, 1);
+    }
+    assert.deepEqual([...new Set(backend.applied.values())], [1]);
+    assert.equal(backend.requests.filter(({ method }) => method === 'POST').length, 30);
+  });
+
   clientTest('what a tab left unsent is sent by the leading tab', async ({ backend, tab }) => {
     const [first, second] = [await tab(), await tab()];
     backend.stop();
@@ -72,8 +84,9 @@ describe('tabs', () => {
   });
 
   clientTest('a tab that dies while it sends: another sends the same, once its time is over', async ({ backend, tab }) => {
-    const [first, second] = [await tab({ limits: { leaseMs: 200 } }), await tab()];
-    backend.next(/^POST/, () => new Promise(() => {}));
+    const limits = { limits: { leaseMs: 400, firstTryMs: 200 } };
+    const [first, second] = [await tab(limits), await tab(limits)];
+    backend.next(/^POST/, ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)));
     void second.collection('clients').add({ full_name: 'A' });
     await first.until('known', ({ unsent }) => unsent === 1);
     second.crash();
@@ -189,6 +202,7 @@ describe('storage', () => {
       request.onerror = reject;
     });
     await page.until('written again', ({ storage, unsent }) => storage === 'durable' && unsent === 1);
+    await soon('stored', async () => (await page.core.database.run((handle) => handle.count('operations'))) === 1);
     page.crash();
     const next = await browser.tab(backend);
     assert.equal(next.status.unsent, 1);

@@ -112,7 +112,7 @@ export class Cache {
       const store = work.objectStore('cursors');
       await Promise.all([
         putRecords(work.objectStore('records'), changes),
-        ...cursors.map((one) => store.put(one)),
+        ...cursors.map(async (one) => store.put(one)),
         work.done,
       ]);
     }, changes.length > 0 ? 'grows' : 'other');

@@ -116,7 +116,7 @@ export class Collection<R extends Row = Row> {
    */
   async save(record: Partial<R> | Row, options: SaveOptions = {}): Promise<Saved<R>> {
     await this.core.cache.hydrate(this.name);
-    const item = this.#itemOf(record);
+    const item = this.#itemOf(record, this.#idsByKey());
     const stands = this.#unsaid(item);
     if (stands) return { record: stands as R, stored: 'backend', key: '' };
     return this.#submit('save', item, options);
@@ -148,9 +148,10 @@ export class Collection<R extends Row = Row> {
   async saveAll(records: readonly (Partial<R> | Row)[]): Promise<SavedAll> {
     await this.core.cache.hydrate(this.name);
     const items = new Map<string, Item>();
+    const byKey = this.#idsByKey();
     let unchanged = 0;
     for (const record of records) {
-      const item = this.#itemOf(record);
+      const item = this.#itemOf(record, byKey);
       const twin = items.get(item.id);
       if (twin) items.set(item.id, { ...twin, fields: { ...twin.fields, ...item.fields } });
       else if (this.#saysNothing(item)) ++unchanged;
@@ -236,10 +237,10 @@ export class Collection<R extends Row = Row> {
     return outcome;
   }
 
-  #itemOf(given: Row): Item {
+  #itemOf(given: Row, byKey: (key: unknown) => string | undefined): Item {
     const info = this.core.info(this.name);
     const fields = canonicalFields(info, given);
-    const id = typeof given['id'] === 'string' && given['id'] !== '' ? given['id'] : this.#idByKey(fields);
+    const id = typeof given['id'] === 'string' && given['id'] !== '' ? given['id'] : byKey(info.key === undefined ? undefined : fields[info.key]);
     const madeId = id === undefined;
     const item: Item = {
       id: id ?? `${info.prefix ? `${info.prefix}-` : ''}${uuid7()}`,
@@ -257,12 +258,19 @@ export class Collection<R extends Row = Row> {
     return { ...item, base, version, fields: base ? changesOf(base, fields) : fields };
   }
 
-  #idByKey(fields: Row): string | undefined {
-    const { key } = this.core.info(this.name);
-    const value = key === undefined ? undefined : fields[key];
-    if (key === undefined || typeof value !== 'string' || value === '') return undefined;
-    for (const id of this.core.ids(this.name)) if (this.core.shown(this.name, id)?.[key] === value) return id;
-    return undefined;
+  // Natural key → id, of what is known here. Looks at the rows when the first key is asked for.
+  #idsByKey(): (key: unknown) => string | undefined {
+    const { key: field } = this.core.info(this.name);
+    let ids: Map<unknown, string> | undefined;
+    const read = () => {
+      ids = new Map();
+      for (const id of this.core.ids(this.name)) {
+        const key = this.core.shown(this.name, id)?.[field!];
+        if (key) ids.set(key, id);
+      }
+      return ids;
+    };
+    return (key) => (field === undefined || !key ? undefined : (ids ?? read()).get(key));
   }
 
   // Nothing in it differs from what is shown here.

@@ -59,6 +59,7 @@ export class Core {
         this.publish(records, 'backend');
         this.tabs.send({ kind: 'outbox' });
       },
+      onReleased: () => this.tabs.send({ kind: 'outbox' }),
     });
     this.tabs = new Tabs(name, platform, limits, {
       onMessage: (message) => void this.#take(message),

@@ -2,6 +2,7 @@
 // every tab knows what it needs, to take over.
 import { fromEvent, type RecordChange } from './cache.js';
 import type { Core } from './core.js';
+import { fullJitter } from './retry.js';
 import type { Status } from './status.js';
 import { EventStream, positionOf, type SyncEvent } from './stream.js';
 
@@ -20,6 +21,7 @@ export class Followed {
   #stream: EventStream | undefined;
   #leads = false;
   #opened = false;
+  #voids = 0; // in a row
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly core: Core, private readonly handlers: FollowedHandlers) {}
@@ -99,7 +101,7 @@ export class Followed {
     const { transport, limits } = this.core;
     const stream: EventStream = new EventStream(transport, limits, entities, start!, {
       onEvents: (events, cursor) => this.#take(stream, entities, events, cursor),
-      onCaughtUp: () => this.#stream === stream && this.handlers.onConnection('online'),
+      onCaughtUp: () => this.#stream === stream && this.#caughtUp(),
       onResync: () => this.#void(stream),
       onState: (state) => this.#stream === stream && this.#noteState(state),
     });
@@ -119,7 +121,16 @@ export class Followed {
     if (this.#stream !== stream) return;
     stream.stop();
     this.#stream = undefined;
-    await this.handlers.onVoid();
+    // A cursor that is void again and again must not load the lists again and again.
+    const { limits } = this.core;
+    const pauseMs = this.#voids++ === 0 ? 0 : fullJitter(this.#voids, limits.retryBaseMs, limits.retryCapMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (this.#leads) await this.handlers.onVoid();
+  }
+
+  #caughtUp(): void {
+    this.#voids = 0;
+    this.handlers.onConnection('online');
   }
 
   #noteState(state: 'connecting' | 'catching up' | 'away' | 'signed out'): void {

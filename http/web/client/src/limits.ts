@@ -17,6 +17,8 @@ export interface Limits {
   pingMs: number;
   /** An operation that one tab is sending is left alone by the others for so long. */
   leaseMs: number;
+  /** A new operation is left for so long to the tab where it was made: its page waits for what becomes of it. */
+  firstTryMs: number;
   /** Records under way at once. */
   lanesAtOnce: number;
   /** Records that saveAll puts into one request. */
@@ -47,6 +49,7 @@ export const defaultLimits: Limits = {
   retryCapMs: 30_000,
   pingMs: 2_500,
   leaseMs: 15_000,
+  firstTryMs: 2_000,
   lanesAtOnce: 4,
   bulkItems: 200,
   maxUnsent: 10_000,

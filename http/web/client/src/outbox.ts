@@ -64,7 +64,9 @@ export class Outbox {
     return this.#inTurn(() => this.#add(drafts));
   }
 
-  async #add(drafts: readonly Draft[]): Promise<Operation[]> {
+  async #add(given: readonly Draft[]): Promise<Operation[]> {
+    const lease = { tab: this.tab, untilMs: Date.now() + this.limits.firstTryMs };
+    const drafts = given.map((draft): Draft => ({ ...draft, lease }));
     if (this.operations.length + drafts.length > this.limits.maxUnsent) throw new OutboxFullError(this.limits.maxUnsent);
     const lanes = new Set(drafts.flatMap((draft) => draft.lanes));
     const behindMemory = this.#memory.some((operation) => operation.lanes.some((lane) => lanes.has(lane)));
@@ -98,7 +100,7 @@ export class Outbox {
     await this.#read();
   }
 
-  /** The first operation of each record, as far as this tab knows, that nobody is sending. */
+  /** The first operation of each record, as far as this tab knows, that no other tab is sending. */
   ready(nowMs: number): Operation[] {
     const taken = new Set<string>();
     return this.operations.filter((operation) => {
@@ -207,7 +209,8 @@ export class Outbox {
 
   #isLeased(operation: Operation, nowMs: number): boolean {
     if (this.#sending.has(operation.key)) return true;
-    const left = (operation.lease?.untilMs ?? 0) - nowMs;
+    if (!operation.lease || operation.lease.tab === this.tab) return false;
+    const left = operation.lease.untilMs - nowMs;
     return left > 0 && left <= this.limits.leaseMs; // longer: the clock was set back
   }
 

@@ -19,6 +19,7 @@ export interface SenderHandlers {
   onOutcome(outcome: Outcome<unknown>): void;
   /** Told to the other tabs. */
   onSettled(settlement: Settlement): void;
+  onReleased(): void;
   nowMs(): number;
 }
 
@@ -143,6 +144,7 @@ export class Sender {
       .catch(() => this.#tell(operation.key, { stored: 'outbox', reason: 'storage' }))
       .finally(() => {
         this.#underWay.delete(operation.key);
+        this.noteElsewhere();
         this.kick();
       });
     this.#underWay.set(operation.key, work);
@@ -151,8 +153,7 @@ export class Sender {
   async #process(operation: Operation): Promise<void> {
     const claimed = await this.outbox.claim(operation, this.handlers.nowMs());
     if (!claimed) {
-      await this.outbox.refresh(); // another tab was first
-      this.#tell(operation.key, { stored: 'outbox', reason: 'another tab sends it' }, this.outbox.find(operation.key) !== undefined);
+      await this.outbox.refresh(); // another tab was first, and will say what became of it
       return;
     }
     const { method, path, body, headers } = requestOf(claimed);
@@ -163,6 +164,7 @@ export class Sender {
     if (outcome.kind === 'unauthorized') {
       this.#heldToken = outcome.token;
       await this.outbox.release(claimed);
+      this.handlers.onReleased();
       this.#tell(claimed.key, { stored: 'outbox', reason: 'sign in' });
       return this.#wait(tokenLookMs);
     }
@@ -206,7 +208,10 @@ export class Sender {
       await this.outbox.settle(operation, settlement);
       this.handlers.onSettled(settlement);
       this.#tell(operation.key, verdictOf(settlement.replace));
-    } else await this.outbox.release(operation, { serverErrors });
+    } else {
+      await this.outbox.release(operation, { serverErrors });
+      this.handlers.onReleased();
+    }
     for (const key of [...this.#own]) if (!this.#underWay.has(key)) this.#tell(key, { stored: 'outbox', reason: outcome.reason });
     this.#tell(operation.key, { stored: 'outbox', reason: outcome.reason });
     const jitter = fullJitter(this.#attempts++, this.limits.retryBaseMs, this.limits.retryCapMs);
@@ -232,8 +237,7 @@ export class Sender {
     this.kick();
   }
 
-  #tell(key: string, verdict: Verdict, when = true): void {
-    if (!when) return;
+  #tell(key: string, verdict: Verdict): void {
     this.#own.delete(key);
     const waiter = this.#waiters.get(key);
     this.#waiters.delete(key);
