@@ -82,6 +82,7 @@ function savingTests() {
     await idle(page);
     assert.equal(backend.log.length, 1);
     assert.equal(backend.requests.filter(({ method }) => method === 'POST').length, 2);
+    assert.deepEqual([...backend.applied.values()], [1], 'under one key');
   });
 
   clientTest('a crash between the answer and the cache: the repetition changes nothing', async ({ backend, browser, tab }) => {
@@ -672,15 +673,17 @@ function signInTests() {
     assert.equal(stored, 'outbox');
     assert.match(warning, /Signed out/);
     await clients.update('a', { phone: '2' });
+    await clients.add({ id: 'b', full_name: 'B' });
     assert.equal(page.status.signedOut, true);
-    assert.equal(page.status.unsent, 2);
+    assert.equal(backend.unauthorizedWrites, 1, 'what comes behind it is not even tried');
+    assert.equal(page.status.unsent, 3);
     assert.equal(page.status.attention, 0);
     await assert.rejects(clients.load(), (error) => error.problem.status === 401);
     token = 'new';
     page.sync.resume();
     await page.until('sent', ({ unsent, signedOut }) => unsent === 0 && !signedOut);
     assert.equal(backend.rows('clients')[0].phone, '2');
-    assert.equal(backend.log.length, 3);
+    assert.equal(backend.log.length, 4);
   });
 
   clientTest('a new token is noticed without being told', async ({ backend, tab }) => {

@@ -26,6 +26,7 @@ export class ScriptedBackend {
   clockOffMs = 0;
   openStreams = new Set();
   streamsOpened = 0;
+  unauthorizedWrites = 0;
   #answers = new Map();
   #script = []; // what happens to the next requests that match
 
@@ -92,7 +93,10 @@ export class ScriptedBackend {
       if (special) return special;
     }
     const headers = new Headers(init.headers);
-    if (this.token && headers.get('Authorization') !== `Bearer ${this.token}`) return this.#respond(refusal(401, 'unauthorized'));
+    if (this.token && headers.get('Authorization') !== `Bearer ${this.token}`) {
+      if (method !== 'GET') ++this.unauthorizedWrites;
+      return this.#respond(refusal(401, 'unauthorized'));
+    }
     if (url.pathname === '/api/events') return this.#stream(url, headers, init.signal);
     const key = headers.get('Idempotency-Key');
     const answer = this.#keyed(key, `${name} ${init.body ?? ''}`, () => this.#handle(method, url, init.body && JSON.parse(init.body), headers));

@@ -10,7 +10,7 @@ import { Transport } from '../../../../http/web/client/dist/modules/transport.js
 import { until } from '../../support/wait.mjs';
 import { FakeLocks } from './fake_locks.mjs';
 
-export const quick = { ...defaultLimits, retryBaseMs: 2, retryCapMs: 20, pingMs: 60, leaseMs: 3_000, firstTryMs: 500, requestMs: 2_000 };
+export const quick = { ...defaultLimits, retryBaseMs: 2, retryCapMs: 20, pingMs: 60, leaseMs: 3_000, firstTryMs: 500, requestMs: 10_000 };
 
 let browsers = 0;
 // What the tabs of one person's browser share.
