@@ -95,6 +95,24 @@ describe('real server', () => {
     }
   });
 
+  test('a record’s history is the server’s, and a version of it is the base of a merge', { timeout: 120_000 }, async () => {
+    const browser = new Browser();
+    const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
+    try {
+      const clients = tab.collection('clients');
+      const { record } = await clients.add({ full_name: 'A', phone: '1', city: 'x' });
+      await server.save('clients', { id: record.id, phone: 'theirs' });
+      await clients.get(record.id); // the version that the form was filled with is not in the cache any more
+      const saved = await clients.save({ ...record, city: 'mine' });
+      assert.deepEqual([saved.stored, saved.record.phone, saved.record.city], ['backend', 'theirs', 'mine']);
+      const history = await clients.history(record.id);
+      assert.deepEqual(history.map(({ version, action }) => [version, action]), [[1, 'created'], [2, 'updated'], [3, 'updated']]);
+      assert.deepEqual(history[1].changes, [{ path: '/phone', from: '1', to: 'theirs' }]);
+    } finally {
+      await browser.close();
+    }
+  });
+
   test('what clients read, the server answers: filters, order, refusals, bulk, natural keys', { timeout: 120_000 }, async () => {
     const browser = new Browser();
     const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
