@@ -83,6 +83,7 @@ export class Core {
     } as const;
     this.status = new Signal<Status>({ ...start, warnings: warningsOf(start) });
     this.database.state.subscribe((storage) => this.#set({ storage }));
+    this.database.onLost = () => this.outbox.storageLost();
     this.database.onOpen = (lost) => void this.#opened(lost);
     this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
     transport.onSkew = (skewMs) => this.#noteSkew(skewMs);
@@ -306,7 +307,7 @@ export class Core {
 
   async #opened(lost: boolean): Promise<void> {
     if (lost) await this.cache.writeAgain();
-    await this.outbox.promote(lost);
+    await this.outbox.promote();
     if (!lost) await this.#reread();
     this.sender.kick();
   }

@@ -47,6 +47,8 @@ export class Database {
   readonly state = new Signal<StorageState>('opening');
   /** Called when the storage is there, at first and again after it was taken away; `lost`: it came back empty. */
   onOpen: (lost: boolean) => void = () => {};
+  /** Called at once when it is taken away: what comes back is empty, and says nothing about what was in it. */
+  onLost: () => void = () => {};
   #handle: Handle | null = null;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -117,6 +119,7 @@ export class Database {
   #takenAway(): void {
     if (this.#closed || !this.#handle) return;
     this.#handle = null;
+    this.onLost();
     this.state.set('opening');
     this.#timer = setTimeout(() => void this.#try(true), reopenMs);
   }

@@ -29,6 +29,7 @@ export class Outbox {
   #overrides = new Map<number, { was: Operation; replace: Operation[] }>(); // settled, but the storage could not be told
   #last: Promise<void> = Promise.resolve();
   #sending = new Set<string>(); // keys of those in memory
+  #lost = false; // the storage was taken away, and has not been given again what it held
 
   constructor(
     private readonly database: Database,
@@ -53,6 +54,7 @@ export class Outbox {
   }
 
   async #read(): Promise<void> {
+    if (this.#lost) return; // empty, or not there: this tab's copy is all there is
     await this.#tellStorage();
     const stored = await this.database.run((handle) => handle.getAll('operations'));
     if (stored) this.#stored = stored.flatMap((one) => this.#overrides.get(one.seq)?.replace ?? [one]);
@@ -70,8 +72,9 @@ export class Outbox {
     if (this.operations.length + drafts.length > this.limits.maxUnsent) throw new OutboxFullError(this.limits.maxUnsent);
     const lanes = new Set(drafts.flatMap((draft) => draft.lanes));
     const behindMemory = this.#memory.some((operation) => operation.lanes.some((lane) => lanes.has(lane)));
-    let kept = behindMemory ? undefined : await this.#store(drafts);
-    if (!kept && this.database.state.value === 'full') {
+    const inMemory = behindMemory || this.#lost;
+    let kept = inMemory ? undefined : await this.#store(drafts);
+    if (!kept && !inMemory && this.database.state.value === 'full') {
       await this.cache.clearStored(); // the backend has all that
       kept = await this.#store(drafts);
     }
@@ -84,17 +87,26 @@ export class Outbox {
     return kept;
   }
 
-  /** Those in memory go to the storage when it is there (again); `lost`: it is empty, and so do the others. */
-  promote(lost = false): Promise<void> {
-    return this.#inTurn(() => this.#promote(lost));
+  /** Until promote() has written them again, the storage is not asked what waits. */
+  storageLost(): void {
+    this.#lost = true;
   }
 
-  async #promote(lost: boolean): Promise<void> {
+  /** Those in memory go to the storage when it is there (again); after a loss all of them. */
+  promote(): Promise<void> {
+    return this.#inTurn(() => this.#promote());
+  }
+
+  async #promote(): Promise<void> {
+    const lost = this.#lost;
     const waiting = lost ? [...this.#stored, ...this.#memory] : this.#memory.filter(({ key }) => !this.#sending.has(key));
-    if (waiting.length === 0 || !this.database.isOpen) return;
+    if (!this.database.isOpen || (waiting.length === 0 && !lost)) return;
     const kept = await this.#store(waiting.map(({ seq: _seq, lease: _lease, ...draft }) => draft));
     if (!kept) return;
-    if (lost) this.#overrides.clear(); // the numbers are given anew
+    if (lost) {
+      this.#overrides.clear(); // the numbers are given anew
+      this.#lost = false;
+    }
     const moved = new Set(kept.map(({ key }) => key));
     this.#memory = this.#memory.filter(({ key }) => !moved.has(key));
     await this.#read();
@@ -116,7 +128,7 @@ export class Outbox {
   }
 
   async #claim(operation: Operation, nowMs: number): Promise<Operation | null> {
-    if (operation.seq >= memoryStart) return this.#claimInMemory(operation);
+    if (operation.seq >= memoryStart || this.#lost) return this.#claimInMemory(operation);
     const lease = { tab: this.tab, untilMs: nowMs + this.limits.leaseMs };
     const claimed = await this.database.run(async (handle) => {
       const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
@@ -157,8 +169,8 @@ export class Outbox {
       await this.cache.store(records);
       return;
     }
-    await this.#tellStorage();
-    const swapped = this.#overrides.has(operation.seq) ? undefined : await this.#settleInStorage(operation, { replace, records, adjust });
+    if (!this.#lost) await this.#tellStorage();
+    const swapped = this.#lost || this.#overrides.has(operation.seq) ? undefined : await this.#settleInStorage(operation, { replace, records, adjust });
     if (!swapped) this.#overrides.set(operation.seq, { was: operation, replace });
     this.cache.absorb(records);
     // When the storage failed, what is settled stays so while this page lives, and its repetition does no harm.
