@@ -328,9 +328,11 @@ void batch::decide_commands(entry& current) {
 }
 
 void batch::keep_answer(const entry& current, const std::vector<core::item_outcome>& items) {
-  // A failure of ours is no answer to keep: the same key may succeed later.
+  // A failure of ours is no answer to keep, nor is that this server may not write the entity: the same key
+  // may succeed later, or elsewhere.
   const bool failed = std::any_of(items.begin(), items.end(), [](const core::item_outcome& item) {
-    return item.error && item.error->code == core::problem_code::internal;
+    return item.error && (item.error->code == core::problem_code::internal ||
+                          item.error->code == core::problem_code::database_unavailable);
   });
   if (failed) {
     return;

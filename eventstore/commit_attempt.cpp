@@ -146,12 +146,15 @@ void committer::impl::join(flight& joined, pending_list more) {
   }
 }
 
-asio::awaitable<void> committer::impl::load_definitions() {
+asio::awaitable<std::optional<pg::failure>> committer::impl::load_definitions() {
   pg::segment ask;
   ask.mark_explicit_transaction();
   ask.add(statements::read_definitions, {}, pg::result_format::binary);
-  const auto answer = co_await connection->run_ok(std::move(ask), call_deadline());
-  definitions.load(answer.results.at(0));
+  auto answer = co_await connection->run(std::move(ask), call_deadline());
+  if (answer.ok()) {
+    definitions.load(answer.results.at(0));
+  }
+  co_return std::move(answer.failed);
 }
 
 // The first failure, if there is one; the transaction is then to be rolled back.
@@ -209,9 +212,9 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(flig
   }
   if (!definitions.are_current(tried.work->revisions())) {
     // Another server has adopted a definition. Under the head lock nobody else can at this moment.
-    co_await load_definitions();
+    const auto failed = co_await load_definitions();
     co_await roll_back();
-    co_return attempt_end::again;
+    co_return failed ? end_of(*failed) : attempt_end::again;
   }
   tried.work->decide(core::now());
   if (!tried.work->writes_anything()) {

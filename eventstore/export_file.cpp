@@ -93,6 +93,13 @@ core::result<whole_file> whole_file::create(const std::string& path, existing_fi
   if (::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0)
     return core::make_problem(core::problem_code::bad_request,
                               fmt::format("{} is being written by another export", part));
+  // One that ended in between has renamed it: what was opened is its result.
+  struct stat opened {
+  }, named{};
+  if (::fstat(file.descriptor(), &opened) != 0 || ::lstat(part.c_str(), &named) != 0 ||
+      opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+    return core::make_problem(core::problem_code::bad_request,
+                              fmt::format("{} was written by another export just now: try again", part));
   if (::ftruncate(file.descriptor(), 0) != 0)
     return failed("write", part, errno, core::problem_code::bad_request);
   return with_encoder(whole_file(std::move(file), path, existing));

@@ -1,5 +1,6 @@
 // See import_batch.hpp.
 #include "eventstore/import_batch.hpp"
+#include "eventstore/definition_guard.hpp"
 
 #include "core/ids.hpp"
 #include "eventstore/head_lock.hpp"
@@ -149,6 +150,7 @@ std::optional<core::problem> import_batch::write(std::span<const numbered_event>
   const auto end = read_end(db_);
   if (end.position != before.position || (end.position.value > 0 && end.hash != before.hash))
     return grown_by_others(end.position);
+  if (auto why = refuse_outdated(events)) return why;
   if (events.front().read.event.recorded_at < end.recorded_at)
     return refuse_line(events.front().line, "is recorded before the last event of this log");
   if (adopt) db_.run("SELECT synclog.adopt_log_id($1::uuid)", {core::to_string(*adopt)});
@@ -159,6 +161,22 @@ std::optional<core::problem> import_batch::write(std::span<const numbered_event>
   project(events);
   db_.run(query_of(statements::notify_head));
   saving.commit();
+  return std::nullopt;
+}
+
+// A server beside may have adopted a newer definition since this import began: its read table is another one.
+std::optional<core::problem> import_batch::refuse_outdated(std::span<const numbered_event> events) {
+  definition_guard guard;
+  guard.load(db_.run(query_of(statements::read_definitions)));
+  for (const auto& each : events) {
+    const auto* definition = entities_.find(each.read.event.entity);
+    if (definition == nullptr) continue; // refused before
+    if (auto why = guard.refusal(*definition)) {
+      why->detail = fmt::format("the definition of {} has changed since this import began: run it again",
+                                definition->name);
+      return why;
+    }
+  }
   return std::nullopt;
 }
 

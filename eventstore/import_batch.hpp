@@ -63,6 +63,7 @@ class import_batch {
  private:
   std::optional<core::problem> write(std::span<const numbered_event> events, const log_end& before,
                                      const std::optional<core::uuid>& adopt);
+  std::optional<core::problem> refuse_outdated(std::span<const numbered_event> events);
   void insert(std::span<const numbered_event> events);
   void project(std::span<const numbered_event> events);
   core::problem refused_by_database(const numbered_event& culprit, const pg::failure& why) const;

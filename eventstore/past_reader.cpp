@@ -60,14 +60,14 @@ const statement_ptr fold_by_id = named("past_fold", R"(
     ORDER BY e.version DESC LIMIT 1) past ON true
   ORDER BY ids.record_id)");
 
-// The statements below give at most so many bytes of data, as stored, and at least one record: `found` tells
-// how many there would have been.
+// The statements below give at most so many bytes of data, and at least one record: `found` tells how many
+// there would have been. Not pg_column_size(): stored ones may be compressed a hundredfold.
 
 const statement_ptr overtaken_records = named("past_overtaken", R"(
   SELECT s.position, s.record_id, s.version, s.data, s.found
   FROM (
     SELECT e.position, p.record_id, p.version, p.data, count(*) OVER () AS found,
-           sum(pg_column_size(p.data)) OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+           sum(octet_length(p.data::text)) OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
              AS bytes_before
     FROM synclog.events e
     CROSS JOIN LATERAL (
@@ -86,7 +86,7 @@ const statement_ptr changed_records = named("past_changed", R"(
            CASE WHEN p.action <> 'deleted' THEN p.data END AS old_data, l.version AS new_version,
            l.action AS new_action, CASE WHEN l.action <> 'deleted' THEN l.data END AS new_data,
            count(*) OVER () AS found,
-           sum(coalesce(pg_column_size(p.data), 0) + coalesce(pg_column_size(l.data), 0))
+           sum(coalesce(octet_length(p.data::text), 0) + coalesce(octet_length(l.data::text), 0))
              OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM synclog.events e
     LEFT JOIN LATERAL (

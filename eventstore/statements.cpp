@@ -85,7 +85,7 @@ const statement_ptr record_history = named("record_history", R"(
 const statement_ptr page_within = named("page_within", R"(
   SELECT position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash
   FROM (
-    SELECT e.*, sum(coalesce(pg_column_size(e.data), 0) + pg_column_size(e.meta))
+    SELECT e.*, sum(coalesce(octet_length(e.data::text), 0) + octet_length(e.meta::text))
       OVER (ORDER BY e.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM (SELECT * FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint) e) p
   WHERE coalesce(p.bytes_before, 0) < $3::bigint

@@ -39,7 +39,7 @@ const statement_ptr plan_statement = std::make_shared<const pg::statement>(pg::s
                  AND ($2::text = '' OR coalesce(x.meta->>'request_id', '') = $2::text))) AS changed_again,
            count(*) OVER () AS found,
            row_number() OVER (ORDER BY e.position DESC) AS ordinal,
-           sum(coalesce(pg_column_size(p.data), 0) + coalesce(pg_column_size(l.data), 0))
+           sum(coalesce(octet_length(p.data::text), 0) + coalesce(octet_length(l.data::text), 0))
              OVER (ORDER BY e.position DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM synclog.events e
     LEFT JOIN LATERAL (

@@ -106,6 +106,7 @@ class preparation {
     db_.run("SELECT set_config('lock_timeout', $1, true)", {std::string(table_lock_timeout)});
     for (const std::string& statement : *statements)
       db_.run(statement);
+    record_fitted(db_, definition_);
     if (how == adoption::same) return left;
     store_definition(db_, definition_);
     left.done = adopted_sentence(definition_, stored ? stored->revision : 0);

@@ -52,6 +52,13 @@ void record_table(pg::plain_connection& db, const core::entity& definition) {
          {definition.name, definition.table, bytea_text(table_fingerprint(definition))});
 }
 
+void record_fitted(pg::plain_connection& db, const core::entity& definition) {
+  // No layout has this one.
+  const auto none = core::sha256("fitted to revision " + std::to_string(definition.revision));
+  db.run("UPDATE synclog.read_tables SET fingerprint = $2::bytea WHERE entity = $1",
+         {definition.name, bytea_text(none)});
+}
+
 std::string not_ours_sentence(const core::entity& definition) {
   return fmt::format(
       "Entity {}: there is a relation public.{} that this log has not made. Rename it, or give the "

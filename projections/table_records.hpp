@@ -26,6 +26,9 @@ struct standing_table {
 };
 std::optional<standing_table> find_table(eventstore::pg::plain_connection& db, const std::string& entity);
 // That the definition's table stands and was made of it.
+// Notes that the standing table has been fitted to a definition and not rebuilt: whichever definition comes
+// next, also the one that it was built for, finds that it differs.
+void record_fitted(eventstore::pg::plain_connection& db, const core::entity& definition);
 void record_table(eventstore::pg::plain_connection& db, const core::entity& definition);
 
 // A plain sentence for a relation of the wanted name that was not made by this log.

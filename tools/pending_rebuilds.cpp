@@ -1,6 +1,7 @@
 // See pending_rebuilds.hpp.
 #include "tools/pending_rebuilds.hpp"
 
+#include "eventstore/pg/sqlstate.hpp"
 #include "projections/read_table.hpp"
 #include <algorithm>
 #include <chrono>
@@ -9,11 +10,15 @@
 
 namespace synclog::tools {
 
+namespace pg = eventstore::pg;
 using namespace std::chrono_literals;
 
 namespace {
 
 constexpr std::chrono::milliseconds first_pause = 1s, longest_pause = 60s;
+// A rebuild takes the room of the whole table: on a full disk it is not repeated each minute, and in between
+// the log has what room there is.
+constexpr std::chrono::milliseconds after_full_disk = 1h;
 constexpr auto interrupt_again = 100ms;
 
 } // namespace
@@ -62,8 +67,9 @@ bool pending_rebuilds::wait(std::chrono::milliseconds time) {
 void pending_rebuilds::run() {
   auto pause = first_pause;
   while (!left_.empty()) {
+    disk_full_ = false;
     std::erase_if(left_, [this](const core::entity* definition) { return try_one(*definition); });
-    if (left_.empty() || !wait(pause)) {
+    if (left_.empty() || !wait(disk_full_ ? after_full_disk : pause)) {
       break;
     }
     pause = std::min(pause * 2, longest_pause);
@@ -92,6 +98,9 @@ bool pending_rebuilds::try_one(const core::entity& definition) {
   } catch (const projections::rebuild_busy&) {
     return false; // done, or another's turn has ended, when it is asked again
   } catch (const std::exception& failed) {
+    if (const auto* query = dynamic_cast<const pg::query_failed*>(&failed)) {
+      disk_full_ = disk_full_ || pg::classify(query->info().sqlstate) == pg::meaning::out_of_resources;
+    }
     spdlog::warn("read table {} serves on as it was, its rebuild is tried again: {}", definition.table,
                  failed.what());
     return false;

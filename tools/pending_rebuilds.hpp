@@ -31,6 +31,7 @@ class pending_rebuilds {
   projections::rebuild_options how_;
   std::vector<const core::entity*> left_;
   projections::rebuild_stop stop_;
+  bool disk_full_ = false; // the thread's own
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopped_ = false, ended_ = false; // under the mutex

@@ -38,8 +38,12 @@ void plain_connection::cancel_freer::operator()(pg_cancel* cancel) const noexcep
 
 plain_connection::plain_connection(const std::string& conninfo, const std::string& role,
                                    const std::string& application_name) {
-  const char* const keys[] = {"dbname", "fallback_application_name", "client_encoding", nullptr};
-  const char* const values[] = {conninfo.c_str(), application_name.c_str(), "UTF8", nullptr};
+  // A dead peer is noticed within half a minute, unless the conninfo, which comes behind, says otherwise.
+  const char* const keys[] = {"keepalives_idle",           "keepalives_interval", "keepalives_count",
+                              "tcp_user_timeout",          "connect_timeout",     "dbname",
+                              "fallback_application_name", "client_encoding",     nullptr};
+  const char* const values[] = {
+      "15", "5", "3", "20000", "20", conninfo.c_str(), application_name.c_str(), "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(keys, values, 1)); // 1: dbname may hold a whole conninfo
   if (!connection_) throw unavailable("out of memory for a database connection");
   if (PQstatus(connection_.get()) != CONNECTION_OK) throw unavailable(PQerrorMessage(connection_.get()));

@@ -457,3 +457,21 @@ TEST_CASE("import: an entity that is not defined here is named, with what to do"
     CHECK(core::parse_entity(each.name, each.definition).has_value());
   CHECK(header.definitions.size() == entities().all().size());
 }
+
+TEST_CASE("replay import: a definition that another server adopts meanwhile ends it before it writes by the "
+          "old one") {
+  two_logs logs;
+  {
+    io_threads threads;
+    log_server server(threads, logs.cluster, logs.source);
+    write_clients(server, 3);
+  }
+  export_to(logs.source, logs.file);
+  logs.cluster.sql(logs.target,
+                   "INSERT INTO synclog.definitions (name, revision, fingerprint, definition) VALUES "
+                   "('clients', 99, sha256('x'), '{}') ON CONFLICT (name) DO UPDATE SET revision = 99, "
+                   "fingerprint = excluded.fingerprint");
+  CHECK(refusal_of(import_from(logs.target, logs.file))
+            .find("the definition of clients has changed since this import began") != std::string::npos);
+  CHECK(logs.cluster.sql(logs.target, "SELECT count(*) FROM synclog.events") == "0");
+}

@@ -198,6 +198,34 @@ TEST_CASE(
   CHECK(projections::prepare_serving(log.conninfo(), "synclog_app", after).pending.empty());
 }
 
+TEST_CASE("prepare: back to the earlier fields before the rebuild has come is a change as well") {
+  const core::catalog before = only(parsed_entity("exotic", exotic_json));
+  lab log(before);
+  std::mt19937_64 random(18);
+  std::vector<lab_change> changes;
+  for (int i = 0; i < 20; ++i)
+    changes.push_back(
+        {before.find("exotic"), fmt::format("r{:02}", i), random_fields(*before.find("exotic"), random)});
+  REQUIRE(!log.append(changes));
+  std::string text = replaced(exotic_json, "\"x-revision\": 3", "\"x-revision\": 4");
+  text = replaced(text, "\"ratio\": {\"type\": \"number\"},", "");
+  const core::catalog without = only(parsed_entity("exotic", text));
+  REQUIRE(projections::prepare_serving(log.conninfo(), "synclog_app", without).pending.size() == 1);
+  // Nobody writes the column now; its old value stays in the table.
+  log.sql("UPDATE \"select\" SET ratio = 99 WHERE id = 'r00'");
+  const core::catalog again =
+      only(parsed_entity("exotic", replaced(exotic_json, "\"x-revision\": 3", "\"x-revision\": 5")));
+  CHECK(projections::prepare_serving(log.conninfo(), "synclog_app", again).pending.size() == 1);
+  projections::rebuild_options options;
+  options.conninfo = log.conninfo();
+  options.role = "synclog_app";
+  const auto differs = projections::rebuild_when::when_layout_differs;
+  CHECK(projections::rebuild_table(options, *again.find("exotic"), differs).rebuilt);
+  eventstore::verify_report report;
+  projections::verify_tables(log.conninfo(), again, report, {});
+  CHECK_MESSAGE(!report.difference, (report.difference ? report.difference->detail : ""));
+}
+
 TEST_CASE("prepare: a new title adopts the definition and keeps the table") {
   const core::catalog before = only(parsed_entity("exotic", exotic_json));
   lab log(before);
