@@ -23,7 +23,9 @@ namespace {
 
 // How long to wait for other servers and readers, and how often to come back.
 constexpr const char* lock_timeout = "10s";
-constexpr const char* table_lock_timeout = "1s"; // readers wait behind it, and writers behind the head lock
+// Readers wait behind it, and writers behind the head lock; longer than PostgreSQL lets an autovacuum stand
+// in the way (deadlock_timeout).
+constexpr const char* table_lock_timeout = "1500ms";
 constexpr int max_attempts = 5;
 // For another process that rebuilds the same table.
 constexpr auto rebuild_patience = 30min;

@@ -27,6 +27,10 @@ constexpr int most_catch_up_rounds = 1'000;
 constexpr const char* head_lock_timeout = "2s";
 // For the old table. Whoever comes meanwhile waits behind it, so the first tries are short.
 constexpr auto shortest_table_wait = 50ms, longest_table_wait = 500ms;
+// PostgreSQL ends an autovacuum that is in the way after deadlock_timeout, which is a second: now and then
+// one waits that long.
+constexpr auto autovacuum_wait = 1'500ms;
+constexpr int attempts_between = 10;
 constexpr int most_swap_attempts = 300;
 constexpr auto first_pause = 20ms, longest_pause = 2'000ms;
 constexpr const char* control_timeout = "10min"; // of a statement; pages and rests are far below it
@@ -207,7 +211,9 @@ class table_rebuild {
         apply(span);
         complete_to_ = span.until;
       }
-      change_places(std::min<std::chrono::milliseconds>(attempt * shortest_table_wait, longest_table_wait));
+      change_places(attempt % attempts_between == 0 ? autovacuum_wait
+                                                    : std::min<std::chrono::milliseconds>(
+                                                          attempt * shortest_table_wait, longest_table_wait));
       db_->run("COMMIT");
       return true;
     } catch (const pg::query_failed& failed) {

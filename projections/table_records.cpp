@@ -60,10 +60,12 @@ void record_fitted(pg::plain_connection& db, const core::entity& definition) {
 }
 
 std::string not_ours_sentence(const core::entity& definition) {
+  // Renaming it is not enough: its indexes would keep the names that the read table's need.
   return fmt::format(
-      "Entity {}: there is a relation public.{} that this log has not made. Rename it, or give the "
-      "entity another table; nothing was changed.",
-      definition.name, definition.table);
+      "Entity {}: there is a relation public.{} that this log has not made. Move it away (CREATE SCHEMA "
+      "before; ALTER TABLE public.\"{}\" SET SCHEMA before), or give the entity another table; nothing "
+      "was changed.",
+      definition.name, definition.table, definition.table);
 }
 
 adoption compare_definitions(const std::optional<stored_definition>& stored, const core::entity& own) {
