@@ -2,6 +2,7 @@
 #include "projections/rebuild_checks.hpp"
 #include "core/chain.hpp"
 #include "eventstore/pg/sqlstate.hpp"
+#include "projections/cut_tail.hpp"
 #include "projections/layout.hpp"
 #include "projections/read_table.hpp"
 #include "projections/shadow_table.hpp"
@@ -112,6 +113,9 @@ std::vector<std::string> obstacles_of(pg::plain_connection& db, const core::enti
                                       const standing_table_state& standing) {
   std::vector<std::string> found;
   if (!standing.exists) return found;
+  if (const auto cut = find_cut_tail(db, definition.name, standing.name))
+    found.push_back(fmt::format("Entity {}: {}. Nothing was changed: the table knows what the log has lost.",
+                                definition.name, cut_tail_sentence(*cut, standing.name)));
   if (!dependents_of(db, standing.name).empty())
     found.push_back(dependents_sentence(db, definition, standing));
   for (const core::field& field : definition.fields) {

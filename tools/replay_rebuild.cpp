@@ -1,6 +1,7 @@
 // synclog replay rebuild: makes read tables anew from the log beside a running server, or shows what would
 // change.
 #include "core/json.hpp"
+#include "eventstore/verify_log.hpp"
 #include "projections/read_table.hpp"
 #include "projections/rebuild.hpp"
 #include "tools/commands.hpp"
@@ -24,7 +25,7 @@ using projections::row_difference;
 struct options_of_rebuild {
   log_options log;
   std::vector<std::string> entities;
-  bool dry_run = false, json = false;
+  bool dry_run = false, json = false, unproven = false;
   unsigned jobs = 0;
   std::size_t limit = 20;
 };
@@ -191,6 +192,26 @@ int preview_all(const options_of_rebuild& options, const std::vector<const core:
   return any ? exit_difference_found : exit_ok;
 }
 
+// A table made from a log that somebody has changed would take over the change, and nothing would be left to
+// compare with.
+bool is_sound(const log_access& log, const options_of_rebuild& options, progress_line& line) {
+  eventstore::verify_report proof;
+  eventstore::verify_log(log.database.service_conninfo, proof, [&](const eventstore::verify_progress& at) {
+    if (!options.json) {
+      line.show(at.stage, at.done, at.total);
+    }
+  });
+  line.close();
+  if (proof.difference) {
+    fmt::print(stderr,
+               "synclog: {}\nThe log is not what was written, so nothing was rebuilt from it; the read "
+               "tables may still hold "
+               "what it said. --unproven rebuilds all the same.\n",
+               proof.difference->detail);
+  }
+  return !proof.difference;
+}
+
 int run_rebuild(const options_of_rebuild& options) {
   progress_line line;
   const auto work = [&options, &line](log_access& log) {
@@ -208,6 +229,9 @@ int run_rebuild(const options_of_rebuild& options) {
       };
     }
     try {
+      if (!options.dry_run && !options.unproven && !is_sound(log, options, line)) {
+        return static_cast<int>(exit_difference_found);
+      }
       return options.dry_run ? preview_all(options, chosen, how, line)
                              : rebuild_all(options, chosen, how, line);
     } catch (const eventstore::pg::unavailable&) {
@@ -239,6 +263,7 @@ void add_replay_rebuild(CLI::App& replay, run_command& chosen) {
   rebuild->add_option("--limit", options->limit, "rows to list with --dry-run")
       ->check(CLI::Range(0, static_cast<int>(projections::table_differences::most_kept)))
       ->capture_default_str();
+  rebuild->add_flag("--unproven", options->unproven, "do not verify the log first");
   rebuild->add_flag("--json", options->json, "one JSON object instead of sentences");
   rebuild->callback([options, &chosen] { chosen = [options] { return run_rebuild(*options); }; });
 }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <filesystem>
 #include <fstream>
 #include <libpq-fe.h>
@@ -342,4 +343,37 @@ TEST_CASE("replay rebuild: lists what would change, mends it beside the server, 
   CHECK(server.sql("SELECT city FROM clients WHERE id = 'C-7'") == "Graz");
   CHECK(run_replay(server, {"rebuild", "--dry-run"}, folder, &output) == 0);
   CHECK(run_replay(server, {"verify"}, folder) == 0);
+}
+
+TEST_CASE("replay rebuild: takes nothing over from a log that was changed, or whose tail is missing") {
+  const definitions_folder folder;
+  server_fixture server({.arguments = {"--entities", folder.path()}});
+  for (const char* name : {"A", "B", "C"})
+    REQUIRE(server.post("/api/clients", fmt::format(R"({{"id":"C-{0}","full_name":"{0}"}})", name)).status ==
+            201);
+  const auto as_owner = [&server](const std::string& change) {
+    server.sql("ALTER TABLE synclog.events DISABLE TRIGGER append_only; " + change +
+               "; ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only");
+  };
+  std::string output, errors;
+  as_owner("UPDATE synclog.events SET data = replace(data::text, '\"B\"', '\"X\"')::json WHERE position = 2");
+  CHECK(run_replay(server, {"rebuild", "clients"}, folder, &output, &errors) == 4);
+  CHECK_MESSAGE(errors.find("position 2: stored hash ") != std::string::npos, errors);
+  CHECK(server.sql("SELECT full_name FROM clients WHERE id = 'C-B'") == "B");
+  CHECK(run_replay(server, {"rebuild", "clients", "--unproven"}, folder, &output) == 0);
+  CHECK(server.sql("SELECT full_name FROM clients WHERE id = 'C-B'") == "X");
+  as_owner("UPDATE synclog.events SET data = replace(data::text, '\"X\"', '\"B\"')::json WHERE position = 2");
+  CHECK(run_replay(server, {"rebuild", "clients"}, folder, &output) == 0);
+
+  as_owner("DELETE FROM synclog.events WHERE position = 3");
+  CHECK(run_replay(server, {"verify"}, folder, &output) == 4);
+  CHECK_MESSAGE(
+      output.find(
+          "position 3: missing: the log ends at 2, but read table clients has record C-C of position 3: "
+          "the log's tail is missing") == 0,
+      output);
+  CHECK(output.find("replay rebuild") == std::string::npos);
+  CHECK(run_replay(server, {"rebuild", "clients"}, folder, &output, &errors) == 1);
+  CHECK_MESSAGE(errors.find("the log's tail is missing") != std::string::npos, errors);
+  CHECK(server.sql("SELECT count(*) FROM clients") == "3");
 }

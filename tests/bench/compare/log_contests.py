@@ -137,7 +137,7 @@ class Append(Side):
 def whole_log(run):
     """Both on one log: making it takes longest."""
     verify = WholeLog(run, "verify", ["replay", "verify", "--log-only"])
-    rebuild = WholeLog(run, "rebuild", ["replay", "rebuild", "clients"])
+    rebuild = WholeLog(run, "rebuild", ["replay", "rebuild", "clients", "--unproven"])
     race(run, verify, {"verify_vs_copy": CopyLog(run, verify)})
     if not run.wants("verify_vs_copy") or rebuild.missing() is not None:
         race(run, rebuild, {"rebuild_vs_sql": SqlRebuild(run, rebuild)})
