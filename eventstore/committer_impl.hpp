@@ -3,9 +3,9 @@
 // refuses).
 #pragma once
 #include "core/chain.hpp"
-#include "eventstore/definition_guard.hpp"
 #include "eventstore/batch.hpp"
 #include "eventstore/committer.hpp"
+#include "eventstore/definition_guard.hpp"
 #include "eventstore/pg/pending_answer.hpp"
 #include "eventstore/reply_slot.hpp"
 #include <atomic>
