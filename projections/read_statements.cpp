@@ -97,7 +97,8 @@ class page_builder {
   built_query run_get(const core::entity& definition, std::string_view id, const core::scope& caller) {
     add_condition("id = " + bind(id));
     add_scope(definition, caller);
-    return {"SELECT doc, version, position FROM " + qualified_table(definition.table) + " WHERE " + conditions_,
+    return {"SELECT doc, version, position FROM " + qualified_table(definition.table) + " WHERE " +
+                conditions_,
             std::move(values_)};
   }
 

@@ -8,8 +8,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 #include <libpq-fe.h>
 #include <memory>

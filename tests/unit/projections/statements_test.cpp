@@ -60,7 +60,8 @@ TEST_CASE("read statements: the scope is a condition, and callers who may see no
   caller.branches = {"a", "b"};
   CHECK(sql_of({}, "clients", caller).find("\"branch\" = ANY ($1::text[])") != std::string::npos);
   CHECK(build_get(entity_named("clients"), "x", caller).sql ==
-        "SELECT doc, version, position FROM public.\"clients\" WHERE id = $1 AND \"branch\" = ANY ($2::text[])");
+        "SELECT doc, version, position FROM public.\"clients\" WHERE id = $1 AND \"branch\" = ANY "
+        "($2::text[])");
 }
 
 TEST_CASE("read statements: the next page is one row comparison where that tells all, else ranges in turn") {
