@@ -109,6 +109,25 @@ void load(const serving& server, const list_memory_options& options) {
   }
 }
 
+// The server reads what searches look at into memory when it starts; that is not what a list takes.
+void wait_for_search_texts(const serving& server, std::uint64_t rows) {
+  constexpr std::string_view name = "\nsynclog_search_records ";
+  wire client;
+  wire_answer answer;
+  const auto until = wire::clock::now() + bulk_timeout;
+  while (wire::clock::now() < until) {
+    const auto asked = make_request("GET", "/metrics", "", "");
+    if (client.send(server.port(), asked, until, answer) != exchange::answered)
+      throw std::runtime_error("the metrics were not answered");
+    const auto at = answer.body.find(name);
+    if (at != std::string::npos &&
+        std::stod(answer.body.substr(at + name.size(), 32)) >= static_cast<double>(rows))
+      return;
+    std::this_thread::sleep_for(sample_interval);
+  }
+  throw std::runtime_error("the search texts were not loaded in time");
+}
+
 } // namespace
 
 list_memory_report measure_list_memory(serving& server, const list_memory_options& options) {
@@ -128,6 +147,7 @@ list_memory_report measure_list_memory(serving& server, const list_memory_option
     throw std::runtime_error(
         fmt::format("a short list was answered {}: {}", answer.status, answer.body.substr(0, 300)));
   }
+  wait_for_search_texts(server, options.rows);
   report.before_kb = resident_kb(server.server_pid());
 
   object_counter counter;
