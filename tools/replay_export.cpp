@@ -5,6 +5,7 @@
 #include "tools/log_access.hpp"
 #include "tools/progress_line.hpp"
 #include "tools/stop_signal.hpp"
+#include "tools/whole_number.hpp"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <memory>
@@ -70,8 +71,8 @@ void add_replay_export(CLI::App& replay, run_command& chosen) {
       "export", "Writes the log as lines of JSON, verified on the way; exit 4 when it does not verify");
   add_log_options(*exporting, command->log);
   exporting->add_option("file", command->file, "file to write; - is standard output")->required();
-  exporting->add_option("--from", command->from, "first position (default: 1)")->check(CLI::PositiveNumber);
-  exporting->add_option("--to", command->to, "last position (default: the head)")->check(CLI::PositiveNumber);
+  exporting->add_option("--from", command->from, "first position (default: 1)")->check(whole_number(1));
+  exporting->add_option("--to", command->to, "last position (default: the head)")->check(whole_number(1));
   exporting->add_flag("--gzip", command->gzip, "compress it");
   exporting->add_flag("--force", command->force, "replace the file when it exists");
   exporting->callback([command, &chosen] { chosen = [command] { return run_export(*command); }; });

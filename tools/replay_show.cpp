@@ -6,6 +6,7 @@
 #include "tools/exit_codes.hpp"
 #include "tools/log_access.hpp"
 #include "tools/replay_past.hpp"
+#include "tools/whole_number.hpp"
 #include <CLI/CLI.hpp>
 #include <array>
 #include <fmt/format.h>
@@ -119,7 +120,7 @@ void add_replay_show(CLI::App& replay, run_command& chosen) {
       "show",
       "Shows one event with all that enters its hash; exit 4 when the hash is not that of the content");
   add_log_options(*show, options->log);
-  show->add_option("POSITION", options->position, "its position")->required()->check(CLI::PositiveNumber);
+  show->add_option("POSITION", options->position, "its position")->required()->check(whole_number(1));
   show->add_flag("--json", options->json, "one JSON object");
   show->callback([options, &chosen] { chosen = [options] { return run_show(*options); }; });
 }

@@ -7,9 +7,9 @@
 #include "tools/log_access.hpp"
 #include "tools/progress_line.hpp"
 #include "tools/verify_words.hpp"
+#include "tools/whole_number.hpp"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <limits>
 #include <memory>
 
 namespace synclog::tools {
@@ -115,7 +115,7 @@ void add_replay_verify(CLI::App& replay, run_command& chosen) {
       "verify",
       "Checks the hash chain, positions, versions and every read table; exit 4 names the first difference");
   add_log_options(*verify, given->log);
-  const auto positions = CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max());
+  const auto positions = whole_number(1);
   verify
       ->add_option("--from", given->from,
                    "first position; what is before it is taken as it stands (log only)")

@@ -23,6 +23,7 @@
 #include "tools/log_access.hpp"
 #include "tools/pending_rebuilds.hpp"
 #include "tools/run_context.hpp"
+#include "tools/whole_number.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -333,56 +334,56 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->capture_default_str();
   serve->add_option("--max-body", options->limits.max_body_bytes, "bytes of a request body")
       ->envname("SYNCLOG_MAX_BODY")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve->add_option("--max-items", options->limits.max_bulk_items, "records in a bulk request")
       ->envname("SYNCLOG_MAX_ITEMS")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve->add_option("--max-connections", options->limits.max_connections, "open connections")
       ->envname("SYNCLOG_MAX_CONNECTIONS")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve->add_option("--max-streams", options->limits.max_streams, "open event streams")
       ->envname("SYNCLOG_MAX_STREAMS")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve
       ->add_option(
           "--max-channels", options->streams.max_channels,
           "different filters among the open event streams, at most a quarter of them naming no record ids")
       ->envname("SYNCLOG_MAX_CHANNELS")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve->add_option("--max-live-queries", options->streams.max_live_queries, "different open live queries")
       ->envname("SYNCLOG_MAX_LIVE_QUERIES")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve->add_option("--feed-ring", options->feed.ring_bytes, "bytes of the newest events held in memory")
       ->envname("SYNCLOG_FEED_RING")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve->add_option("--stream-ring", options->streams.ring_bytes, "bytes of ready frames held for streams")
       ->envname("SYNCLOG_STREAM_RING")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve
       ->add_option("--search-memory", options->search.max_bytes,
                    "bytes of search texts held in memory, 0: searches read the tables")
       ->envname("SYNCLOG_SEARCH_MEMORY")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->capture_default_str();
   serve
       ->add_option("--answer-memory", options->answer_bytes,
                    "bytes of limited lists kept ready until their entity changes, 0: none")
       ->envname("SYNCLOG_ANSWER_MEMORY")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->capture_default_str();
   serve
       ->add_option("--stream-page", options->limits.catch_up.max_bytes,
                    "bytes that a stream behind the head takes from the log at once")
       ->envname("SYNCLOG_STREAM_PAGE")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   serve
       ->add_option("--slow-reader", options->slow_reader_s,
