@@ -63,9 +63,10 @@ core::result<database_access> open_named(const std::string& url) {
   return access;
 }
 
-core::result<database_access> open_private(const std::string& data_dir) {
+core::result<database_access> open_private(const database_options& wanted) {
   pg::embedded_options options;
-  options.data_dir = data_dir;
+  options.data_dir = wanted.data_dir;
+  options.when_missing = wanted.when_missing;
   auto started = pg::embedded_cluster::start(std::move(options));
   if (!started) {
     return started.error();
@@ -94,7 +95,7 @@ void add_database_options(CLI::App& app, database_options& options) {
 }
 
 core::result<database_access> open_database(const database_options& options) {
-  return options.database_url.empty() ? open_private(options.data_dir) : open_named(options.database_url);
+  return options.database_url.empty() ? open_private(options) : open_named(options.database_url);
 }
 
 core::result<void> check_schema(const database_access& access) {

@@ -15,6 +15,8 @@ namespace synclog::tools {
 struct database_options {
   std::string database_url;
   std::string data_dir;
+  // A mistyped folder must not become a new, empty database for whoever only looks.
+  eventstore::pg::missing_cluster when_missing = eventstore::pg::missing_cluster::refuse;
 };
 
 // Adds --database-url and --data-dir, with their environment variables.

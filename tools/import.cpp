@@ -184,6 +184,7 @@ void add_import(CLI::App& app, run_command& chosen) {
   auto* importing = app.add_subcommand(
       "import", "Adopts an ordinary table: each row becomes a record; exit 4 when rows were rejected");
   add_log_options(*importing, command->log);
+  command->log.database.when_missing = pg::missing_cluster::make;
   importing->add_option("--table", command->table, "table to read, as SQL names it")->required();
   importing->add_option("--entity", command->entity, "entity whose records the rows become")->required();
   importing->add_option("--source-url", command->source_url,

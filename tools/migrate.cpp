@@ -17,7 +17,9 @@ struct migrate_options {
 };
 
 int run_up(const migrate_options& options) {
-  auto access = open_database(options.database);
+  auto where = options.database;
+  where.when_missing = eventstore::pg::missing_cluster::make;
+  auto access = open_database(where);
   if (!access) {
     return report_problem(access.error());
   }

@@ -74,6 +74,7 @@ void add_replay_import(CLI::App& replay, run_command& chosen) {
       "import", "Reads an exported log into an empty one, or goes on behind what is there of it; exit 4 when "
                 "the file is not a whole, unchanged export of this log");
   add_log_options(*importing, command->log);
+  command->log.database.when_missing = eventstore::pg::missing_cluster::make;
   importing->add_option("file", command->file, "file to read, compressed or not; - is standard input")
       ->required();
   importing->add_flag("--dry-run", command->dry_run, "check everything, save nothing");

@@ -307,6 +307,7 @@ void add_serve(CLI::App& app, run_command& chosen) {
       "serve", "Serves the API over a database; starts a private PostgreSQL when none is named");
   const auto options = std::make_shared<serve_options>();
   add_database_options(*serve, options->database);
+  options->database.when_missing = pg::missing_cluster::make;
   serve->add_option("--listen", options->listen, "address:port, repeatable (port 0: a free one)")
       ->envname("SYNCLOG_LISTEN")
       ->capture_default_str();

@@ -92,9 +92,10 @@ struct embedded_cluster::impl {
   std::thread watcher;
   std::function<void(const std::string&)> on_event;
 
-  // A user that leaves while others stay writes this file; the last one to leave then stops the cluster in
-  // its stead.
+  // While this file is there, the last user to leave stops the cluster, whoever started it: a subcommand that
+  // did may have been killed, or have left while others stayed.
   std::string left_behind() const { return where.data_dir + "/stop-when-idle"; }
+  void note_left_behind() const;
   void watch();
   bool restart();
   bool rest(std::chrono::milliseconds time);
@@ -136,6 +137,13 @@ bool embedded_cluster::impl::restart() {
   return true;
 }
 
+// As the user that the folder belongs to.
+void embedded_cluster::impl::note_left_behind() const {
+  std::ofstream(left_behind())
+      << "No synclog serve looks after this PostgreSQL; the last synclog that uses it "
+         "stops it.\n";
+}
+
 // Under start.lock nobody can begin to use the cluster between our look and the shutdown.
 void embedded_cluster::impl::leave() {
   const bool ours = how != origin::adopted || on_event != nullptr;
@@ -145,8 +153,7 @@ void embedded_cluster::impl::leave() {
   if (!ours && !std::filesystem::exists(left_behind(), ignored)) return;
   const embedded::acting_as user(where.runs_as);
   if (!users.become_exclusive()) {
-    std::ofstream(left_behind())
-        << "The synclog that ran this PostgreSQL has ended; the last one that uses it stops it.\n";
+    note_left_behind();
     return;
   }
   std::filesystem::remove(left_behind(), ignored);
@@ -178,6 +185,8 @@ bool ends_soon(const embedded::layout& where, pid_t pid) {
 } // namespace
 
 core::result<std::unique_ptr<embedded_cluster>> embedded_cluster::start(embedded_options options) {
+  if (options.when_missing == missing_cluster::refuse)
+    if (const auto there = embedded::require_cluster(options.data_dir); !there) return there.error();
   auto state = std::make_unique<impl>();
   auto where = embedded::prepare_layout(options.data_dir, options.bin_dir);
   if (!where) return where.error();
@@ -212,6 +221,10 @@ core::result<std::unique_ptr<embedded_cluster>> embedded_cluster::start(embedded
     }
     // What was found running may have been at its end: killed a moment ago, and gone in another.
     if (attempt == max_attempts || !ends_soon(state->where, up->server.pid)) return ready.error();
+  }
+  if (state->how != origin::adopted) { // supervise() takes it back
+    const embedded::acting_as user(state->where.runs_as);
+    state->note_left_behind();
   }
   const std::string& socket_dir = state->where.socket_dir;
   const bool as_postgres = state->where.runs_as.name == "postgres" && state->where.invoker.name != "postgres";

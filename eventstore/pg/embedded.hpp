@@ -2,6 +2,7 @@
 // Blocking; call it before the server starts or from a thread of its own, never from an I/O thread.
 #pragma once
 #include "core/problem.hpp"
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,12 +10,16 @@
 
 namespace synclog::eventstore::pg {
 
+// What a folder without a cluster gets.
+enum class missing_cluster : std::uint8_t { make, refuse };
+
 struct embedded_options {
   std::string data_dir; // empty: ./synclog-data, or /var/lib/synclog as root
   std::string bin_dir;  // where initdb, postgres and pg_ctl are; empty = newest of /usr/lib/postgresql/*/bin,
                         // then PATH
   // Lines for postgresql.conf beside the defaults: "shared_buffers = '512MB'".
   std::vector<std::string> settings;
+  missing_cluster when_missing = missing_cluster::make;
 };
 
 // Where its database is found by whom.
@@ -28,7 +33,8 @@ class embedded_cluster {
  public:
   // Makes, starts or adopts the cluster of `options.data_dir`; waits until it answers (at most 60 s).
   // Problems are plain sentences with the fix: folder not reachable for user postgres, version mismatch,
-  // another server's lock, initdb's own words.
+  // another server's lock, initdb's own words; database_unavailable: there is no cluster and none may
+  // be made (nothing is).
   static core::result<std::unique_ptr<embedded_cluster>> start(embedded_options options);
   // Stops the cluster only when this object made or started it, or supervises it, and no other synclog uses
   // it. While others do, the last of them to leave stops it instead.

@@ -247,6 +247,16 @@ core::result<std::string> make_socket_dir(const std::string& data_dir, const sys
   return chosen;
 }
 
+core::result<std::string> resolve_data_dir(const std::string& data_dir) {
+  std::error_code error;
+  const fs::path given = data_dir.empty() ? default_data_dir() : data_dir;
+  std::string made = fs::weakly_canonical(fs::absolute(given, error), error).lexically_normal();
+  if (made.empty()) return io_problem("cannot resolve the data folder", given, error.value());
+  if (made.size() > 1 && made.ends_with('/')) made.pop_back();
+  if (made == "/") return refused("the data folder cannot be /");
+  return made;
+}
+
 } // namespace
 
 core::problem io_problem(const std::string& what, const std::string& path, int error) {
@@ -266,14 +276,26 @@ acting_as::~acting_as() {
   setfsgid(0);
 }
 
+core::result<void> require_cluster(const std::string& data_dir) {
+  const auto resolved = resolve_data_dir(data_dir);
+  if (!resolved) return resolved.error();
+  struct stat info {};
+  // Whatever else is wrong with the folder is said when it is used.
+  if (stat((*resolved + "/pg/PG_VERSION").c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR))
+    return {};
+  return core::make_problem(
+      core::problem_code::database_unavailable,
+      fmt::format("there is no database in {}: name its folder with --data-dir, or a database with "
+                  "--database-url; synclog serve or synclog migrate up makes a new one",
+                  *resolved));
+}
+
 core::result<layout> prepare_layout(const std::string& data_dir, const std::string& bin_dir) {
   layout made;
   std::error_code error;
-  const fs::path given = data_dir.empty() ? default_data_dir() : data_dir;
-  made.data_dir = fs::weakly_canonical(fs::absolute(given, error), error).lexically_normal();
-  if (made.data_dir.empty()) return io_problem("cannot resolve the data folder", given, error.value());
-  if (made.data_dir.size() > 1 && made.data_dir.ends_with('/')) made.data_dir.pop_back();
-  if (made.data_dir == "/") return refused("the data folder cannot be /");
+  auto resolved = resolve_data_dir(data_dir);
+  if (!resolved) return resolved.error();
+  made.data_dir = std::move(*resolved);
   made.pg_dir = made.data_dir + "/pg";
   made.log_path = made.data_dir + "/postgres.log";
 

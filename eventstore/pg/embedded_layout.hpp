@@ -24,6 +24,9 @@ struct layout {
   bool has_cluster = false; // pg_dir was made by an earlier start
 };
 
+// Problem database_unavailable: the folder has no cluster, or is not there. Makes nothing.
+core::result<void> require_cluster(const std::string& data_dir);
+
 // Resolves everything and makes the folders. Problems are plain sentences with the fix.
 core::result<layout> prepare_layout(const std::string& data_dir, const std::string& bin_dir);
 

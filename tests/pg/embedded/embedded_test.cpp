@@ -112,6 +112,35 @@ TEST_CASE("private PostgreSQL: survives a kill -9 of its server and is adopted b
   }
 }
 
+TEST_CASE("private PostgreSQL: what a killed subcommand has started, the next subcommand stops") {
+  throwaway_folder folder;
+  folder.fill();
+  other_process killed(folder.data_dir(), other_process::kind::subcommand);
+  CHECK(killed.await_started() == "started");
+  const pid_t postmaster = postmaster_of(folder.data_dir());
+  killed.kill9();
+  auto next = started(folder.data_dir());
+  CHECK(next->how() == origin::adopted);
+  CHECK(postmaster_of(folder.data_dir()) == postmaster);
+  next->stop();
+  CHECK(postmaster_of(folder.data_dir()) == 0);
+  CHECK(!fs::exists(folder.data_dir() + "/stop-when-idle"));
+}
+
+TEST_CASE("private PostgreSQL: a folder without a cluster is not touched by whoever may not make one") {
+  const throwaway_folder folder;
+  for (const std::string& place : {folder.data_dir() + "/typo", folder.data_dir() + "/none/typo"}) {
+    const auto refused = embedded_cluster::start({.data_dir = place,
+                                                  .bin_dir = {},
+                                                  .settings = {},
+                                                  .when_missing = eventstore::pg::missing_cluster::refuse});
+    REQUIRE(!refused.has_value());
+    CHECK(refused.error().code == core::problem_code::database_unavailable);
+    CHECK(refused.error().detail.starts_with("there is no database in " + place + ": "));
+    CHECK(!fs::exists(place));
+  }
+}
+
 TEST_CASE(
     "private PostgreSQL: nobody stops a cluster that another synclog uses; the last one to leave does") {
   throwaway_folder folder;
