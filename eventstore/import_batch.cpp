@@ -115,17 +115,20 @@ void record_histories::load(pg::plain_connection& db, std::span<const numbered_e
   for (int row = 0; row < rows.size(); ++row) {
     auto& progress = known_[fresh.at(static_cast<std::size_t>(rows.int8(row, 0)) - 1)];
     progress = {rows.int8(row, 1), rows.text(row, 2) == core::to_string(core::event_action::deleted),
-                rows.int8(row, 3) != 0};
+                rows.int8(row, 3) != 0,
+                rows.is_null(row, 4) ? std::string() : std::string(rows.text(row, 4))};
   }
 }
 
-std::optional<core::problem> record_histories::follow(std::span<const numbered_event> events) {
+std::optional<core::problem> record_histories::follow(std::span<const numbered_event> events,
+                                                      const import_checks& checks) {
   for (const auto& each : events) {
     const auto& event = each.read.event;
     auto& progress = known_[key_of(event)];
-    if (const auto wrong = refuse_version(progress, event); !wrong.empty())
+    if (const auto wrong = checks.refuse_step(progress, event); !wrong.empty())
       return refuse_line(each.line, wrong);
-    progress = {event.version, event.action == core::event_action::deleted, each.read.data_hash.has_value()};
+    progress = {event.version, event.action == core::event_action::deleted, each.read.data_hash.has_value(),
+                event.branch};
   }
   return std::nullopt;
 }
@@ -156,11 +159,14 @@ std::optional<core::problem> import_batch::write(std::span<const numbered_event>
   if (adopt) db_.run("SELECT synclog.adopt_log_id($1::uuid)", {core::to_string(*adopt)});
   record_histories histories;
   histories.load(db_, events);
-  if (auto wrong = histories.follow(events)) return wrong;
+  if (auto wrong = histories.follow(events, checks_)) return wrong;
   insert(events);
+  find_behind(events);
+  const auto told = leave_behind(events);
   project(events);
   db_.run(query_of(statements::notify_head));
   saving.commit();
+  told_.insert(told.begin(), told.end());
   return std::nullopt;
 }
 
@@ -169,11 +175,10 @@ std::optional<core::problem> import_batch::refuse_outdated(std::span<const numbe
   definition_guard guard;
   guard.load(db_.run(query_of(statements::read_definitions)));
   for (const auto& each : events) {
-    const auto* definition = entities_.find(each.read.event.entity);
-    if (definition == nullptr) continue; // refused before
-    if (auto why = guard.refusal(*definition)) {
+    const auto& definition = definition_of(each);
+    if (auto why = guard.refusal(definition)) {
       why->detail = fmt::format("the definition of {} has changed since this import began: run it again",
-                                definition->name);
+                                definition.name);
       return why;
     }
   }
@@ -185,7 +190,8 @@ void import_batch::insert(std::span<const numbered_event> events) {
   std::vector<std::string_view> actions, entities, ids, metas, hashes;
   std::vector<std::optional<std::string_view>> branches, previous, data, salts, data_hashes;
   using maybe = std::optional<std::string_view>;
-  for (const auto& [read, line] : events) {
+  for (const auto& each : events) {
+    const auto& read = each.read;
     const auto& event = read.event;
     positions.push_back(event.position.value);
     times.push_back(event.recorded_at.micros);
@@ -209,29 +215,72 @@ void import_batch::insert(std::span<const numbered_event> events) {
   db_.run(query_of(statements::insert_exported, std::move(values)));
 }
 
+const core::entity& import_batch::definition_of(const numbered_event& event) const {
+  const auto* definition = target_.entities.find(event.read.event.entity);
+  if (definition == nullptr) core::invariant_broken("an event of an unknown entity passed the checks");
+  return *definition;
+}
+
+std::vector<const numbered_event*> import_batch::last_states(std::span<const numbered_event> events) const {
+  std::vector<const numbered_event*> last;
+  std::map<std::string_view, std::unordered_set<std::string_view>> seen;
+  for (auto index = events.size(); index-- > 0;) {
+    const auto& event = events[index].read.event;
+    if (seen[event.entity].insert(event.record_id).second) last.push_back(&events[index]);
+  }
+  std::reverse(last.begin(), last.end());
+  return last;
+}
+
+// An outgrown state that is left again within the batch hinders nobody.
+void import_batch::find_behind(std::span<const numbered_event> events) {
+  for (const auto* each : last_states(events))
+    if (each->outgrown && each->read.event.action != core::event_action::deleted)
+      behind_.insert(&definition_of(*each));
+}
+
+std::vector<const core::entity*> import_batch::leave_behind(std::span<const numbered_event> events) {
+  std::vector<const core::entity*> told;
+  if (behind_.size() == told_.size()) return told;
+  for (const auto& each : events) {
+    const auto* definition = &definition_of(each);
+    if (!behind_.contains(definition) || told_.contains(definition)) continue;
+    if (std::find(told.begin(), told.end(), definition) != told.end()) continue;
+    target_.fall_behind(db_, *definition);
+    told.push_back(definition);
+  }
+  return told;
+}
+
 // Only the last state of each record. An event whose data was erased leaves no row, as a delete does.
 void import_batch::project(std::span<const numbered_event> events) {
   std::vector<record_change> changes;
-  std::map<const core::entity*, std::unordered_set<std::string_view>> seen;
-  for (auto index = events.size(); index-- > 0;) {
-    const auto& [read, line] = events[index];
-    const auto* definition = entities_.find(read.event.entity);
-    if (definition == nullptr) core::invariant_broken("an event of an unknown entity passed the checks");
-    if (!seen[definition].insert(read.event.record_id).second) continue;
-    const bool gone = read.event.action == core::event_action::deleted || read.data_hash;
-    changes.push_back({definition, read.event.record_id, gone ? std::string_view{} : read.event.data});
+  for (const auto* each : last_states(events)) {
+    const auto& definition = definition_of(*each);
+    if (behind_.contains(&definition)) continue;
+    const auto& event = each->read.event;
+    const bool gone = event.action == core::event_action::deleted || each->read.data_hash;
+    changes.push_back({&definition, event.record_id, gone ? std::string_view{} : event.data});
   }
-  std::reverse(changes.begin(), changes.end());
   pg::segment work;
-  projection_.add_writes(work, changes);
+  target_.projection.add_writes(work, changes);
   for (const auto& one : work.queries())
     db_.run(one);
+}
+
+const core::entity* import_batch::may_fall_behind(const pg::failure& why) const {
+  if (!is_about_the_rows(why) || why.table.empty()) return nullptr;
+  for (const auto& definition : target_.entities.all())
+    if (definition->table == why.table && checks_.may_be_outgrown(*definition) &&
+        !behind_.contains(definition.get()))
+      return definition.get();
+  return nullptr;
 }
 
 core::problem import_batch::refused_by_database(const numbered_event& culprit, const pg::failure& why) const {
   if (!is_about_the_rows(why))
     return core::make_problem(core::problem_code::internal, "PostgreSQL: " + why.message);
-  const auto field = projection_.field_of_constraint(why.table, why.constraint);
+  const auto field = target_.projection.field_of_constraint(why.table, why.constraint);
   return refuse_line(culprit.line, field.empty() ? "PostgreSQL refuses the event: " + why.message
                                                  : fmt::format("{} is taken by another record of {}", field,
                                                                culprit.read.event.entity));
@@ -240,13 +289,20 @@ core::problem import_batch::refused_by_database(const numbered_event& culprit, c
 std::optional<core::problem> import_batch::save_to_culprit(std::span<const numbered_event> events,
                                                            log_end before, std::optional<core::uuid> adopt,
                                                            std::size_t& saved) {
-  try {
-    auto wrong = save(events, before, adopt);
-    if (!wrong) saved += events.size();
-    return wrong;
-  } catch (const pg::query_failed& error) {
-    if (events.size() == 1 || !is_about_the_rows(error.info()))
-      return refused_by_database(events.front(), error.info());
+  while (true) { // each time one entity more is behind
+    try {
+      auto wrong = save(events, before, adopt);
+      if (!wrong) saved += events.size();
+      return wrong;
+    } catch (const pg::query_failed& error) {
+      if (const auto* behind = may_fall_behind(error.info())) {
+        behind_.insert(behind);
+        continue;
+      }
+      if (events.size() == 1 || !is_about_the_rows(error.info()))
+        return refused_by_database(events.front(), error.info());
+      break;
+    }
   }
   for (std::size_t index = 0; index < events.size(); ++index) {
     if (auto wrong = save_to_culprit(events.subspan(index, 1), before, adopt, saved)) return wrong;

@@ -18,6 +18,9 @@ constexpr std::int64_t hash_page_events = 10'000;
 constexpr const char* statement_timeout = "60s";
 // Whose versions a dry run follows: about 150 bytes each.
 constexpr std::size_t max_dry_run_records = 1'000'000;
+// How far two clocks may be apart. What is written behind an event of the future gets its time, too, until
+// the clock has come there.
+constexpr std::int64_t max_clock_skew_us = std::int64_t{5} * 60 * 1'000'000;
 
 core::problem other_log(const core::uuid& exported, const core::uuid& here) {
   return refuse_line(1, fmt::format("is of log {}; this database holds log {}", core::to_string(exported),
@@ -53,9 +56,8 @@ class log_importer {
  public:
   log_importer(const import_target& target, line_source& lines, import_mode mode,
                const progress_callback& progress, const std::atomic<bool>& stop)
-      : db_(target.conninfo, target.role, "synclog replay import"), checks_(target.entities),
-        batch_(db_, target.entities, target.projection), lines_(lines), mode_(mode), progress_(progress),
-        stop_(stop) {}
+      : target_(target), db_(target.conninfo, target.role, "synclog replay import"), checks_(target.entities),
+        batch_(db_, target, checks_), lines_(lines), mode_(mode), progress_(progress), stop_(stop) {}
 
   import_report run() {
     db_.run("SELECT set_config('statement_timeout', $1, false)", {std::string(statement_timeout)});
@@ -66,6 +68,7 @@ class log_importer {
     const auto end = read_end(db_);
     report_.head = end.position;
     if (end.position.value > 0) report_.head_hash_hex = core::to_hex(end.hash);
+    report_.behind.assign(batch_.behind().begin(), batch_.behind().end());
     return std::move(report_);
   }
 
@@ -88,6 +91,7 @@ class log_importer {
     auto* header = std::get_if<export_header>(&*parsed);
     if (header == nullptr) return refuse("an export begins with its header");
     header_ = std::move(*header);
+    if (target_.fall_behind) checks_.allow_outgrown(header_.definitions);
     return place();
   }
 
@@ -139,8 +143,11 @@ class log_importer {
         return refuse(fmt::format("this log has another event at position {}", where.value));
       ++report_.compared;
     } else {
-      if (auto wrong = checks_.refuse(*read); !wrong.empty()) return refuse_content(*read, wrong);
-      if (auto wrong = add(std::move(*read), (*line)->size())) return wrong;
+      if (auto wrong = refuse_future(read->event)) return wrong;
+      const auto checked = checks_.check(*read);
+      if (!checked.refused.empty()) return refuse_content(*read, checked.refused);
+      if (auto wrong = add({std::move(*read), lines_.line(), checked.outgrown}, (*line)->size()))
+        return wrong;
     }
     if (progress_)
       progress_({"import", where.value - header_.after.value, header_.head.value - header_.after.value});
@@ -149,6 +156,16 @@ class log_importer {
 
   refusal refuse_content(const exported_event& read, const std::string& wrong) const {
     return refuse(fmt::format("position {}: {}", read.event.position.value, wrong));
+  }
+
+  refusal refuse_future(const core::event& event) const {
+    const auto now = core::now();
+    if (target_.future == future_times::accept || event.recorded_at.micros - now.micros <= max_clock_skew_us)
+      return {};
+    return refuse(fmt::format("position {}: recorded at {}, this machine's clock says {}: later events would "
+                              "get that time, too; --accept-future-times takes it all the same",
+                              event.position.value, core::to_rfc3339(event.recorded_at),
+                              core::to_rfc3339(now)));
   }
 
   refusal follow_chain(const exported_event& read) {
@@ -185,8 +202,8 @@ class log_importer {
     return {};
   }
 
-  refusal add(exported_event read, std::size_t bytes) {
-    waiting_.push_back({std::move(read), lines_.line()});
+  refusal add(numbered_event read, std::size_t bytes) {
+    waiting_.push_back(std::move(read));
     waiting_bytes_ += bytes;
     if (waiting_.size() < max_batch_events && waiting_bytes_ < max_batch_bytes) return {};
     if (auto wrong = flush()) return wrong;
@@ -199,11 +216,14 @@ class log_importer {
     refusal wrong;
     if (mode_ == import_mode::dry_run) {
       wrong = try_versions();
-      if (!wrong) report_.saved += static_cast<std::int64_t>(waiting_.size());
+      if (!wrong) {
+        batch_.find_behind(waiting_);
+        count(waiting_);
+      }
     } else {
       std::size_t saved = 0;
       wrong = batch_.save_to_culprit(waiting_, end_, adopt_, saved);
-      report_.saved += static_cast<std::int64_t>(saved);
+      count(std::span(waiting_).first(saved));
       if (saved > 0 && adopt_) {
         report_.adopted = true;
         report_.log_id = *std::exchange(adopt_, std::nullopt);
@@ -216,6 +236,12 @@ class log_importer {
     return wrong;
   }
 
+  void count(std::span<const numbered_event> saved) {
+    report_.saved += static_cast<std::int64_t>(saved.size());
+    for (const auto& each : saved)
+      report_.outgrown += each.outgrown ? 1 : 0;
+  }
+
   refusal try_versions() {
     const auto& first = waiting_.front();
     if (first.read.event.recorded_at < end_.recorded_at)
@@ -223,9 +249,10 @@ class log_importer {
     if (report_.versions_unchecked) return {};
     dry_histories_.load(db_, waiting_);
     report_.versions_unchecked = dry_histories_.size() > max_dry_run_records;
-    return dry_histories_.follow(waiting_);
+    return dry_histories_.follow(waiting_, checks_);
   }
 
+  const import_target& target_;
   pg::plain_connection db_;
   import_checks checks_;
   import_batch batch_;

@@ -95,10 +95,10 @@ const statement_ptr hashes_after = named("hashes_after", R"(
   SELECT position, hash FROM synclog.events WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint)");
 
 const statement_ptr versions_of_records = named("versions_of_records", R"(
-  SELECT k.ordinal, e.version, e.action, (e.data IS NULL)::int::bigint
+  SELECT k.ordinal, e.version, e.action, (e.data IS NULL)::int::bigint, e.branch
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k(entity, record_id, ordinal)
   CROSS JOIN LATERAL (
-    SELECT version, action, data FROM synclog.events e
+    SELECT version, action, data, branch FROM synclog.events e
     WHERE e.entity = k.entity AND e.record_id = k.record_id
     ORDER BY e.version DESC LIMIT 1) e)");
 

@@ -5,6 +5,7 @@
 #include "eventstore/head_lock.hpp"
 #include "eventstore/pg/plain_connection.hpp"
 #include "eventstore/pg/sqlstate.hpp"
+#include "projections/behind_tables.hpp"
 #include "projections/layout.hpp"
 #include "projections/read_table.hpp"
 #include "projections/rebuild.hpp"
@@ -63,7 +64,7 @@ class preparation {
     if (!stands) return make(table.has_value());
     if (same_name && table->fingerprint == core::to_hex(table_fingerprint(definition_)))
       return how == adoption::same ? outcome{} : adopt(stored);
-    return fit(stored, how, same_name);
+    return fit(stored, how, same_name && !is_behind(table->fingerprint));
   }
 
  private:
@@ -97,11 +98,11 @@ class preparation {
   }
 
   // Only the table's catalog entries change, so this takes no longer for a large table.
-  outcome fit(const std::optional<stored_definition>& stored, adoption how, bool same_name) {
+  outcome fit(const std::optional<stored_definition>& stored, adoption how, bool may_serve) {
     outcome left;
     left.was_recorded = true;
     std::optional<std::vector<std::string>> statements;
-    if (same_name) statements = fitting_statements(db_, definition_, definition_.table);
+    if (may_serve) statements = fitting_statements(db_, definition_, definition_.table);
     left.pending = statements.has_value();
     left.fill = !left.pending;
     if (left.fill) return left;
@@ -204,6 +205,19 @@ std::vector<std::string> prepare_read_tables(const std::string& conninfo, const 
   for (const core::entity* const definition : prepared.pending)
     add_rebuild_sentences(prepared.done, *definition, rebuild_in_turn(options, *definition), 0);
   return std::move(prepared.done);
+}
+
+import_tables prepare_import(const std::string& conninfo, const std::string& role,
+                             const core::catalog& entities) {
+  pg::plain_connection db(conninfo, role, "synclog prepare");
+  import_tables prepared;
+  for (const auto& definition : entities.all()) {
+    outcome left = prepare_entity(db, *definition);
+    if (!left.done.empty()) prepared.done.push_back(std::move(left.done));
+    if (left.fill) prepared.behind.push_back(&*definition);
+    if (left.pending) prepared.pending.push_back(&*definition);
+  }
+  return prepared;
 }
 
 } // namespace synclog::projections

@@ -2,6 +2,7 @@
 #include "projections/rebuild_checks.hpp"
 #include "core/chain.hpp"
 #include "eventstore/pg/sqlstate.hpp"
+#include "projections/behind_tables.hpp"
 #include "projections/cut_tail.hpp"
 #include "projections/layout.hpp"
 #include "projections/read_table.hpp"
@@ -118,6 +119,7 @@ std::vector<std::string> obstacles_of(pg::plain_connection& db, const core::enti
                                 definition.name, cut_tail_sentence(*cut, standing.name)));
   if (!dependents_of(db, standing.name).empty())
     found.push_back(dependents_sentence(db, definition, standing));
+  if (is_behind(standing.fingerprint)) return found; // what stands twice is seen in the shadow
   for (const core::field& field : definition.fields) {
     if (!field.unique || !has_column(db, standing.name, field.name) ||
         is_unique_column(db, standing.name, field.name))

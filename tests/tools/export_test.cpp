@@ -233,7 +233,7 @@ TEST_CASE("replay import: killed at random moments it goes on where it was, to t
   check_verified(target);
 }
 
-TEST_CASE("replay import: an edited file is refused with its line, exit 4; what cannot be read, exit 1; no "
+TEST_CASE("replay import: an edited file is refused with its line, exit 4; what cannot be read, exit 2; no "
           "database, exit 3") {
   const auto source = served_log(10);
   const folder where;
@@ -247,7 +247,7 @@ TEST_CASE("replay import: an edited file is refused with its line, exit 4; what 
   CHECK(refused.code == 4);
   CHECK(refused.errors.starts_with("synclog: line 5: position 4: its hash is "));
   CHECK(refused.output == "the log is empty\n");
-  CHECK(run(on(target, {"replay", "import", where.file("none")})).code == 1);
+  CHECK(run(on(target, {"replay", "import", where.file("none")})).code == 2);
   CHECK(run({"replay", "import", file, "--database-url", "postgresql://127.0.0.1:1/none"}).code == 3);
   CHECK(run(on(target, {"replay", "import"})).code == 2);
 }

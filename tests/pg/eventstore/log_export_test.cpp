@@ -304,6 +304,12 @@ TEST_CASE("import: right hashes do not let in what the API's door, a record's hi
         }) == "line 4: version 1 of clients C-1 follows version 1");
   CHECK(refused([](auto& read) { read.event.recorded_at.micros -= 1'000'000; }) ==
         "line 4: position 3: recorded before its predecessor");
+  CHECK(refused([](auto& read) { read.event.action = core::event_action::reverted; }) ==
+        "line 4: clients C-2 is reverted, but never existed");
+  CHECK(refused([](auto& read) { read.event.branch = "south"; }) ==
+        "line 4: position 3: the branch is \"south\", that of the data none");
+  CHECK(refused([](auto& read) { read.event.previous_branch = "south"; }) ==
+        "line 4: clients C-2 has the previous branch \"south\", but is created");
   // Only PostgreSQL knows that this cannot be: what stands before it is a beginning of that history.
   write_file(logs.file, forged(forged(whole, 4,
                                       [&](auto& read) {
@@ -474,4 +480,71 @@ TEST_CASE("replay import: a definition that another server adopts meanwhile ends
   CHECK(refusal_of(import_from(logs.target, logs.file))
             .find("the definition of clients has changed since this import began") != std::string::npos);
   CHECK(logs.cluster.sql(logs.target, "SELECT count(*) FROM synclog.events") == "0");
+}
+
+TEST_CASE(
+    "import: events of the future are refused beyond what clocks may be apart, or accepted when told so") {
+  two_logs logs;
+  {
+    io_threads threads;
+    log_server server(threads, logs.cluster, logs.source);
+    write_clients(server, 3);
+  }
+  export_to(logs.source, logs.file);
+  const auto whole = file_text(logs.file);
+  constexpr std::int64_t minute = 60'000'000;
+  const auto later = [&](std::int64_t minutes) {
+    // The last one: time does not run backwards.
+    write_file(logs.file,
+               forged(whole, 4, [&](auto& read) { read.event.recorded_at.micros += minutes * minute; }));
+  };
+  later(60);
+  const auto refused = import_from(logs.target, logs.file);
+  CHECK(refusal_of(refused).starts_with("line 4: position 3: recorded at 20"));
+  CHECK(refusal_of(refused).find("this machine's clock says 20") != std::string::npos);
+  CHECK(refusal_of(refused).ends_with("--accept-future-times takes it all the same"));
+  CHECK(count_of(logs.target) == "0");
+
+  auto lines = eventstore::line_source::open(logs.file);
+  REQUIRE(lines.has_value());
+  const projections::read_tables tables(entities());
+  eventstore::import_target target{logs.cluster.conninfo(logs.target), "synclog_app", entities(), tables};
+  target.future = eventstore::future_times::accept;
+  const std::atomic<bool> never{false};
+  CHECK(refusal_of(eventstore::import_log(target, *lines, import_mode::save, {}, never)) == "");
+  CHECK(count_of(logs.target) == "3");
+  check_everything(logs.cluster, logs.target);
+
+  const auto other = fresh_log(logs.cluster);
+  later(2);
+  CHECK(refusal_of(import_from(other, logs.file)) == "");
+}
+
+TEST_CASE("import: random histories of moving branches pass, and each other branch in them is refused") {
+  const std::uint64_t seed = std::random_device{}();
+  INFO("seed ", seed);
+  std::mt19937_64 random(seed);
+  two_logs logs;
+  {
+    io_threads threads;
+    log_server server(threads, logs.cluster, logs.source);
+    write_history(server, random, 60);
+  }
+  export_to(logs.source, logs.file);
+  const auto whole = file_text(logs.file);
+  const auto count = lines_of(whole).size();
+  for (int round = 0; round < 20; ++round) {
+    const auto line = 2 + random() % (count - 2);
+    const bool previous = round % 2 == 0;
+    write_file(logs.file, forged(whole, line, [&](auto& read) {
+                 if (previous)
+                   read.event.previous_branch = "elsewhere";
+                 else
+                   read.event.branch = "elsewhere";
+               }));
+    CHECK(refusal_of(import_from(logs.target, logs.file, import_mode::dry_run))
+              .starts_with(fmt::format("line {}: ", line)));
+  }
+  write_file(logs.file, whole);
+  CHECK(refusal_of(import_from(logs.target, logs.file)) == "");
 }
