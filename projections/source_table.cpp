@@ -1,6 +1,7 @@
 // See source_table.hpp. Names come from the catalog and are quoted; values are parameters.
 #include "projections/source_table.hpp"
 
+#include "eventstore/pg/sqlstate.hpp"
 #include "projections/layout.hpp"
 #include <algorithm>
 #include <fmt/format.h>
@@ -20,6 +21,21 @@ constexpr const char* find_sql = R"(
   SELECT c.oid::bigint, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind IN ('r', 'p')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.oid = coalesce(to_regclass($1), to_regclass(quote_ident($1))))";
+
+// The catalogs show to everybody what a role may not use. $1 as SQL reads it, with its schema.
+constexpr const char* unusable_sql = R"(
+  SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE ARRAY[n.nspname, c.relname]::text[] = parse_ident($1))";
+
+// Rights that lack, as GRANT spells them.
+constexpr const char* rights_sql = R"(
+  SELECT current_user::text, quote_ident(current_user),
+         has_schema_privilege(n.oid, 'USAGE'),
+         has_table_privilege(c.oid, 'SELECT')
+           OR NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+                          AND NOT a.attisdropped AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')),
+         quote_ident(n.nspname), quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)";
 
 constexpr const char* columns_sql = R"(
   SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory, t.typname, t.typtype
@@ -102,7 +118,10 @@ core::result<source_table> source_table::open(const std::string& conninfo, const
                                               const std::string& key_column) {
   source_table made(conninfo);
   made.db_.run("SET default_transaction_read_only = on");
+  // A row that row security hides is an error, not a row less.
+  made.db_.run("SET row_security = off");
   if (auto found = made.find(name); !found) return found.error();
+  if (auto allowed = made.check_rights(); !allowed) return allowed.error();
   made.read_columns();
   if (auto chosen = made.choose_key(key_column); !chosen) return chosen.error();
   return made;
@@ -119,9 +138,33 @@ core::result<void> source_table::find(const std::string& name) {
     estimated_rows_ = found.int8(0, 3);
     if (!found.boolean(0, 4)) return refuse(fmt::format("{} is no table", name));
     return {};
-  } catch (const pg::query_failed&) {
-    return missing(); // no name at all
+  } catch (const pg::query_failed& failed) {
+    if (pg::classify(failed.info().sqlstate) != pg::meaning::not_allowed) return missing(); // no name at all
   }
+  const auto closed = db_.run(unusable_sql, {name});
+  if (closed.size() == 0) return missing();
+  schema_ = closed.text(0, 0);
+  name_ = closed.text(0, 1);
+  if (auto allowed = check_rights(); !allowed) return allowed.error();
+  return missing(); // its rights have just been given
+}
+
+core::result<void> source_table::check_rights() {
+  const auto found = db_.run(rights_sql, {schema_, name_});
+  if (found.size() == 0) return refuse(fmt::format("there is no table {}.{}", schema_, name_));
+  std::string lacks, grants;
+  const auto need = [&](std::string_view right, std::string_view what) {
+    lacks += fmt::format("{}{} on {}", lacks.empty() ? "" : " and ", right, what);
+    grants += fmt::format(" GRANT {} ON {}{} TO {};", right, right == "USAGE" ? "SCHEMA " : "", what,
+                          found.text(0, 1));
+  };
+  if (!found.boolean(0, 2)) need("USAGE", found.text(0, 4));
+  if (!found.boolean(0, 3)) need("SELECT", found.text(0, 5));
+  if (lacks.empty()) return {};
+  auto why = refuse(fmt::format("role {} lacks {}; whoever owns it, or a superuser, mends it:{}",
+                                found.text(0, 0), lacks, grants));
+  why.code = core::problem_code::forbidden;
+  return why;
 }
 
 void source_table::read_columns() {

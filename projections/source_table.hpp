@@ -30,7 +30,8 @@ class source_table {
  public:
   // `name` as SQL has it (clients, old.clients, "Old Clients"). Rows are read by `key_column`; empty: by the
   // primary key, else by another unique one without NULLs. Problems: bad_request (no such table or column, no
-  // unique key, a key column with NULLs or equal values), and pg's exceptions.
+  // unique key, a key column with NULLs or equal values), forbidden (a right lacks: which, and the GRANT),
+  // and pg's exceptions.
   static core::result<source_table> open(const std::string& conninfo, const std::string& name,
                                          const std::string& key_column);
 
@@ -48,6 +49,7 @@ class source_table {
  private:
   explicit source_table(const std::string& conninfo) : db_(conninfo, "", "synclog import") {}
   core::result<void> find(const std::string& name);
+  core::result<void> check_rights();
   void read_columns();
   core::result<void> choose_key(const std::string& key_column);
   core::result<void> check_values(const std::string& key_column);

@@ -104,19 +104,19 @@ class import_run {
   int run() {
     const auto* definition = log_.entities.find(command_.entity);
     if (definition == nullptr)
-      return refuse(fmt::format("--entity: there is no {}", harmless(command_.entity)));
+      return refuse(fmt::format("--entity: there is no {}", harmless(command_.entity)), exit_usage);
     const auto options = options_of(command_);
-    if (!options) return report_problem(options.error());
+    if (!options) return refuse(options.error().detail, exit_usage);
     const auto& source_conninfo =
         command_.source_url.empty() ? log_.database.owner_conninfo : command_.source_url;
     auto source = projections::source_table::open(source_conninfo, command_.table, command_.id_column);
-    if (!source) return report_problem(source.error());
+    if (!source) return report_source(source.error());
     pg::plain_connection db(log_.database.service_conninfo, log_.database.service_role, "synclog import");
     if (command_.source_url.empty())
       if (const auto refused = refuse_source(db, *source, *definition); !refused.empty())
         return refuse(refused);
     const auto plan = projections::adoption_plan::make(*definition, source->columns(), *options);
-    if (!plan) return report_problem(plan.error());
+    if (!plan) return refuse(plan.error().detail, exit_usage); // --map and --skip
     print_guesses(plan->guesses(source->next_page(sample_rows)));
     source->rewind();
     std::fflush(stdout);
@@ -124,9 +124,22 @@ class import_run {
   }
 
  private:
-  static int refuse(const std::string& sentence) {
+  // The table as everybody calls it, however --table spelled it.
+  static std::string default_actor(const projections::source_table& source) {
+    return "import:" + (source.schema() == "public" ? "" : source.schema() + ".") + source.name();
+  }
+
+  // Rights in the private PostgreSQL are given in its own shell.
+  int report_source(const core::problem& why) const {
+    const int code = report_problem(why);
+    if (why.code == core::problem_code::forbidden && log_.database.cluster && command_.source_url.empty())
+      fmt::print(stderr, "  in {}\n", log_.database.cluster->urls().shell);
+    return code;
+  }
+
+  static int refuse(const std::string& sentence, int code = exit_failure) {
     fmt::print(stderr, "synclog: {}\n", sentence);
-    return exit_failure;
+    return code;
   }
 
   adoption_mode mode(pg::plain_connection& db, const core::entity& definition) const {
@@ -151,7 +164,7 @@ class import_run {
     }
     table_import_options options;
     options.mode = mode;
-    options.actor = command_.actor.empty() ? "import:" + source.name() : command_.actor;
+    options.actor = command_.actor.empty() ? default_actor(source) : command_.actor;
     const auto show = [this](const eventstore::verify_progress& progress) {
       line_.show(progress.stage, progress.done, progress.total);
     };

@@ -121,10 +121,10 @@ TEST_CASE("import: columns go where --map says, and nowhere where --skip says") 
   CHECK(sql(database, "SELECT id || ' ' || full_name || ' ' || date_of_birth || ' ' || data FROM clients") ==
         R"(a Ana 1999-09-09 {"code":"a"})");
   CHECK(sql(database, "SELECT meta->>'actor' FROM synclog.events") == "move");
-  const auto refused = [&](words more) {
+  const auto refused = [&](words more, int code = 2) {
     more.insert(more.begin(), {"--table", "people"});
     const auto tried = import(database, more);
-    CHECK(tried.code == 1);
+    CHECK(tried.code == code);
     return tried.errors;
   };
   CHECK(refused({"--entity", "clients", "--map", "who"}) ==
@@ -134,7 +134,8 @@ TEST_CASE("import: columns go where --map says, and nowhere where --skip says") 
   CHECK(refused({"--entity", "clients", "--skip", "whose"})
             .starts_with("synclog: --skip names the column \"whose\""));
   CHECK(refused({"--entity", "pets"}) == "synclog: --entity: there is no pets\n");
-  CHECK(refused({"--entity", "clients", "--id-column", "whose"}) == "synclog: people has no column whose\n");
+  CHECK(refused({"--entity", "clients", "--id-column", "whose"}, 1) ==
+        "synclog: people has no column whose\n");
 }
 
 TEST_CASE("import: many rows come page by page, of another database and by a key of several columns") {
@@ -191,6 +192,7 @@ TEST_CASE("import: a table in the read table's place is moved first, and no tabl
   const auto done = import(database, {"--table", "before.\"clients\"", "--entity", "clients"});
   CHECK_MESSAGE(done.code == 0, done.errors);
   CHECK(sql(database, "SELECT id || ' ' || full_name || ' ' || version FROM clients") == "k K 1");
+  CHECK(sql(database, "SELECT meta->>'actor' FROM synclog.events") == "import:before.clients");
   CHECK(import(database, {"--table", "clients", "--entity", "clients"}).errors ==
         "synclog: public.clients is the read table of clients: it is made from the log\n");
   CHECK(import(database, {"--table", "synclog.events", "--entity", "clients"}).errors ==
@@ -198,4 +200,44 @@ TEST_CASE("import: a table in the read table's place is moved first, and no tabl
   CHECK(import(database, {"--table", "no such; table", "--entity", "clients"}).errors ==
         "synclog: there is no table no such; table\n");
   check_verified(database);
+}
+
+TEST_CASE("import: a right that lacks is named with its role and the GRANT, before anything is written") {
+  const auto database = migrated_database(durable_cluster());
+  const auto other = durable_cluster().fresh_database();
+  sql(other,
+      "CREATE SCHEMA \"Before\"; CREATE TABLE \"Before\".people (id text PRIMARY KEY, full_name text); "
+      "INSERT INTO \"Before\".people VALUES ('a', 'Ana'); DO $$ BEGIN CREATE ROLE \"Some body\" LOGIN; "
+      "EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+  const auto adopt = [&](words more = {}) {
+    more.insert(more.begin(), {"--table", "\"Before\".people", "--entity", "clients", "--source-url",
+                               durable_cluster().conninfo(other) + " options='-c role=Some\\\\ body'"});
+    return import(database, more);
+  };
+  const std::string usage = "USAGE on \"Before\"", select = "SELECT on \"Before\".people";
+  const std::string begins = "synclog: role Some body lacks ",
+                    mends = "; whoever owns it, or a superuser, mends it:";
+  const std::string grant_usage = " GRANT USAGE ON SCHEMA \"Before\" TO \"Some body\";",
+                    grant_select = " GRANT SELECT ON \"Before\".people TO \"Some body\";";
+  for (const words& mode : {words{"--dry-run"}, words{}}) {
+    const auto refused = adopt(mode);
+    CHECK(refused.code == 1);
+    CHECK(refused.errors == begins + usage + " and " + select + mends + grant_usage + grant_select + "\n");
+    CHECK(refused.output == "");
+    CHECK(sql(database, "SELECT count(*) FROM synclog.read_tables") == "0");
+  }
+  sql(other, grant_usage);
+  CHECK(adopt().errors == begins + select + mends + grant_select + "\n");
+  // A right on each column is as good.
+  sql(other, "GRANT SELECT (id) ON \"Before\".people TO \"Some body\"");
+  CHECK(adopt().errors == begins + select + mends + grant_select + "\n");
+  sql(other, "GRANT SELECT (full_name) ON \"Before\".people TO \"Some body\"");
+  const auto done = adopt();
+  CHECK_MESSAGE(done.code == 0, done.errors);
+  CHECK(sql(database, "SELECT full_name FROM clients") == "Ana");
+  // Rows that a policy hides are not left out in silence.
+  sql(other, "ALTER TABLE \"Before\".people ENABLE ROW LEVEL SECURITY");
+  const auto hidden = adopt();
+  CHECK(hidden.code == 1);
+  CHECK(hidden.errors.find("row-level security") != std::string::npos);
 }
