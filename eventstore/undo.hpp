@@ -7,8 +7,11 @@
 #include "eventstore/committer.hpp"
 #include "eventstore/log_reader.hpp"
 #include "eventstore/pg/pool.hpp"
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,11 +47,15 @@ struct undo_options {
   bool force = false; // conflicts are undone too: what came later is lost from view, not from the log
   std::string actor = "undo";
   std::string request_id;
+  const std::atomic<bool>* stop = nullptr; // ends it between two batches; outlives the call
 };
 
 struct undo_report {
   std::int64_t undone = 0, nothing = 0, conflicts = 0, refused = 0;
-  core::cursor at; // of the last event appended; of the head when none was
+  core::cursor at;   // of the last event appended; of the head when none was
+  core::position to; // the last one that was looked at: another run up to it selects the same events
+  bool stopped = false;
+  std::optional<std::int64_t> left; // stopped: records not looked at, if they could be counted in time
 
   std::int64_t records() const { return undone + nothing + conflicts + refused; }
 };
@@ -60,9 +67,12 @@ using undo_progress = std::function<void(std::int64_t done, std::int64_t total)>
 
 // Record by record, from the newest selected event to the oldest, in batches of bounded size; a batch is one
 // transaction, and a record that cannot be undone does not hold up the others. A record is changed only if it
-// still stands as it was looked at. A record that waits for another one's unique value is tried again after
-// the others. Run a second time it finds nothing to do; interrupted, it goes on. Problems: what the committer
-// answers to a whole request. Throws pg::unavailable and its kin. References outlive the call.
+// still stands as it was looked at. Records that wait for other ones' unique values are restored after the
+// others, in the order of their waiting; those that exchanged values in a circle in one strict transaction,
+// in which some of them give theirs up first, so that no value stands twice at any position. (In a dry run
+// only circles find their values free.) Run a second time it finds nothing to do; interrupted, it goes on.
+// Problems: what the committer answers to a whole request. Throws pg::unavailable and its kin. References
+// outlive the call.
 boost::asio::awaitable<core::result<undo_report>> undo(const core::catalog& entities, pg::pool& reads,
                                                        log_reader& log, committer& writer,
                                                        undo_selection selection, undo_options options,

@@ -13,7 +13,10 @@
 #include "tools/progress_line.hpp"
 #include "tools/replay_past.hpp"
 #include "tools/run_context.hpp"
+#include "tools/stop_signal.hpp"
+#include "tools/whole_number.hpp"
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <fmt/format.h>
@@ -36,6 +39,48 @@ struct undo_command {
   std::int64_t from = 0, to = 0; // 0 = not given
   bool json = false;
 };
+
+constexpr std::size_t max_request_id = 128; // as a server takes one
+
+std::string refuse_request_id(const std::string& text) {
+  const bool fits = !text.empty() && text.size() <= max_request_id &&
+                    std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  return fits ? "" : fmt::format("a request id has 1 to {} visible ASCII characters", max_request_id);
+}
+
+// A word as a shell reads it.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+,=";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string made = "'";
+  for (const char c : text)
+    made += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return made + "'";
+}
+
+// The command that goes on: the same events selected, the new ones under the same request id.
+std::string command_to_go_on(const undo_command& command, core::position to) {
+  std::string made = "synclog replay undo";
+  const auto add = [&made](std::string_view option, const std::string& value) {
+    if (!value.empty()) made += fmt::format(" {} {}", option, shell_word(value));
+  };
+  add("--actor", command.selection.actor);
+  add("--request", command.selection.request_id);
+  add("--entity", command.selection.entity);
+  add("--from", command.from > 0 ? std::to_string(command.from) : "");
+  if (to.value > 0) add("--to", std::to_string(to.value));
+  add("--as", command.options.actor);
+  if (!command.options.dry_run) add("--as-request", command.options.request_id);
+  add("--entities", command.log.entities_dir);
+  add("--data-dir", command.log.database.data_dir);
+  if (command.options.force) made += " --force";
+  if (command.options.dry_run) made += " --dry-run";
+  if (command.json) made += " --json";
+  // It may hold a password.
+  if (!command.log.database.database_url.empty()) made += "  (with the same --database-url or DATABASE_URL)";
+  return made;
+}
 
 std::string_view word_of(verdict what, bool dry_run) {
   switch (what) {
@@ -81,8 +126,9 @@ void append_item(std::string& out, const eventstore::undo_item& item, const undo
 void print_summary(const eventstore::undo_report& report, const undo_command& command) {
   if (command.json) {
     fmt::print(R"({{"summary":true,"dry_run":{},"undone":{},"nothing":{},"conflicts":{},"refused":{},)"
-               R"("cursor":"{}","request_id":)",
+               R"("stopped":{},"left":{},"cursor":"{}","request_id":)",
                command.options.dry_run, report.undone, report.nothing, report.conflicts, report.refused,
+               report.stopped, report.left ? std::to_string(*report.left) : "null",
                core::to_string(report.at));
     fmt::print("{}}}\n", core::json::quoted(command.options.request_id));
     return;
@@ -90,9 +136,23 @@ void print_summary(const eventstore::undo_report& report, const undo_command& co
   fmt::print("{} {}, {} with nothing to do, {} conflicts, {} refused", report.undone,
              command.options.dry_run ? "would be undone" : "undone", report.nothing, report.conflicts,
              report.refused);
+  if (report.stopped) fmt::print(", {} left", report.left ? std::to_string(*report.left) : "others");
   if (!command.options.dry_run && report.undone > 0)
-    fmt::print("; to undo this: --request {}", command.options.request_id);
+    fmt::print("; to undo this: --request {}", shell_word(command.options.request_id));
   fmt::print("\n");
+}
+
+int code_of(const eventstore::undo_report& report, const undo_command& command) {
+  if (report.stopped) {
+    fmt::print(stderr, "synclog: stopped; to go on: {}\n", command_to_go_on(command, report.to));
+    return exit_failure;
+  }
+  // Not the same as events that are undone already.
+  if (report.records() == 0) {
+    fmt::print(stderr, "synclog: no event matches\n");
+    return exit_failure;
+  }
+  return report.conflicts + report.refused > 0 ? exit_difference_found : exit_ok;
 }
 
 // What writes must find the read tables made of the very definitions that it writes by.
@@ -147,10 +207,12 @@ class undo_session {
     line_.close();
     if (done) {
       print_summary(*done, command_);
-      code_ = done->conflicts + done->refused > 0 ? exit_difference_found : exit_ok;
+      std::fflush(stdout);
+      code_ = code_of(*done, command_);
     } else {
       code_ = report_problem(done.error());
-      fmt::print(stderr, "synclog: what was undone until then stays undone; run the same command again\n");
+      fmt::print(stderr, "synclog: what was undone until then stays undone; to go on: {}\n",
+                 command_to_go_on(command_, command_.selection.to));
     }
     const auto end = pg::clock::now() + std::chrono::seconds(20);
     co_await with_.writer.drain(end);
@@ -189,7 +251,9 @@ int run_undo(undo_command command) {
     fmt::print(stderr, "synclog: --to lies before --from\n");
     return exit_usage;
   }
-  command.options.request_id = "undo-" + core::to_string(core::make_uuid7());
+  if (command.options.request_id.empty())
+    command.options.request_id = "undo-" + core::to_string(core::make_uuid7());
+  command.options.stop = &stop_signal();
   spdlog::set_level(spdlog::level::off);
   const auto work = [&command](log_access& opened) {
     if (!command.selection.entity.empty() && opened.entities.find(command.selection.entity) == nullptr) {
@@ -228,9 +292,12 @@ void add_replay_undo(CLI::App& replay, run_command& chosen) {
   undo->add_option("--actor", command->selection.actor, "events of this actor");
   undo->add_option("--request", command->selection.request_id, "events of this request (X-Request-Id)");
   undo->add_option("--entity", command->selection.entity, "events of this entity");
-  undo->add_option("--from", command->from, "events from this position on")->check(CLI::PositiveNumber);
-  undo->add_option("--to", command->to, "events up to this position")->check(CLI::PositiveNumber);
+  undo->add_option("--from", command->from, "events from this position on")->check(whole_number(1));
+  undo->add_option("--to", command->to, "events up to this position")->check(whole_number(1));
   undo->add_option("--as", command->options.actor, "the actor of the new events")->capture_default_str();
+  undo->add_option("--as-request", command->options.request_id,
+                   "the request id of the new events (default: a new one; that of a run that was stopped)")
+      ->check(CLI::Validator(refuse_request_id, ""));
   undo->add_flag("--dry-run", command->options.dry_run, "show what would be undone; nothing is saved");
   undo->add_flag("--force", command->options.force, "undo records that were changed again since, too");
   undo->add_flag("--json", command->json, "one JSON object a line for each record, and a last one");

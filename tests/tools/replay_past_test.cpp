@@ -3,8 +3,12 @@
 #include "command_run.hpp"
 #include "tests/http/records_support.hpp"
 #include "tests/support/server_fixture.hpp"
+#include "tests/support/wait.hpp"
 #include <algorithm>
+#include <csignal>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <unistd.h>
 
 using namespace synclog::tests;
 
@@ -196,5 +200,77 @@ TEST_CASE("replay undo: bad arguments") {
   CHECK(replay(server, {"undo", "--from", "5", "--to", "3"}).code == 2);
   CHECK(replay(server, {"undo", "--from", "0"}).code == 2);
   CHECK(replay(server, {"undo", "--actor", "X", "--entity", "nobody"}).code == 2);
-  CHECK(replay(server, {"undo", "--actor", "nobody"}).code == 0);
+  CHECK(replay(server, {"undo", "--actor", "X", "--as-request", "a b"}).code == 2);
+  CHECK(replay(server, {"undo", "--from", "9999999999999999999999"}).code == 2);
+}
+
+TEST_CASE("replay undo: a selection that matches nothing is not one that is undone already") {
+  const server_fixture server;
+  save(server, R"({"id":"A","full_name":"one"})");
+  const auto nothing = replay(server, {"undo", "--actor", "nobody"});
+  CHECK(nothing.code == 1);
+  CHECK(nothing.errors == "synclog: no event matches\n");
+  CHECK(replay(server, {"undo", "--actor", "anonymous", "--as-request", "u-1"}).code == 0);
+  CHECK(server.sql("SELECT meta->>'request_id' FROM synclog.events WHERE position = 2") == "u-1");
+  const auto again = replay(server, {"undo", "--actor", "anonymous"});
+  CHECK(again.code == 0);
+  CHECK(holds(again.output, "0 undone, 1 with nothing to do"));
+}
+
+TEST_CASE("replay undo: stopped by Ctrl-C it says what is done, what is left, and how to go on") {
+  const server_fixture server;
+  constexpr int records = 20'000;
+  for (int first = 0; first < records; first += 5'000) {
+    std::string many;
+    for (int i = first; i < first + 5'000; ++i)
+      many += "{\"id\":\"C-" + std::to_string(i) + "\",\"full_name\":\"N\"}\n";
+    REQUIRE(server.request("POST", "/api/clients", {{"Content-Type", "application/x-ndjson"}}, many).status ==
+            200);
+  }
+  command_run run({"replay", "undo", "--actor", "anonymous", "--database-url", server.database_url()});
+  REQUIRE(wait_until([&] { return server.event_count() > records; }));
+  CHECK(run.end_by(SIGINT) == 1);
+  const auto undone = server.event_count() - records;
+  REQUIRE(undone < records);
+  CHECK(holds(run.output(), std::to_string(undone) +
+                                " undone, 0 with nothing to do, 0 conflicts, 0 refused, " +
+                                std::to_string(records - undone) + " left; to undo this: --request undo-"));
+  const auto request =
+      server.sql("SELECT meta->>'request_id' FROM synclog.events ORDER BY position DESC LIMIT 1");
+  CHECK(run.errors().ends_with("synclog: stopped; to go on: synclog replay undo --actor anonymous --to 20000 "
+                               "--as undo --as-request " +
+                               request + "  (with the same --database-url or DATABASE_URL)\n"));
+  CHECK(replay(server,
+               {"undo", "--actor", "anonymous", "--to", "20000", "--as", "undo", "--as-request", request})
+            .code == 0);
+  CHECK(server.event_count() == 2 * records);
+  CHECK(server.sql("SELECT count(DISTINCT meta->>'request_id') FROM synclog.events WHERE position > 20000") ==
+        "1");
+}
+
+TEST_CASE("replay show: a position beyond all numbers is a usage error, in one line") {
+  const server_fixture server;
+  const auto shown = replay(server, {"show", "9999999999999999999999"});
+  CHECK(shown.code == 2);
+  CHECK(holds(shown.errors, "'9999999999999999999999' is no whole number from 1 to 9223372036854775807"));
+  CHECK(shown.errors.size() < 300);
+  CHECK(replay(server, {"verify", "--from", "9999999999999999999999"}).code == 2);
+  CHECK(replay(server, {"export", "-", "--to", "0"}).code == 2);
+}
+
+TEST_CASE("what only looks makes no database in a mistyped folder") {
+  const std::string folder = "/tmp/synclog-no-such-" + std::to_string(getpid());
+  for (const words& command :
+       {words{"replay", "verify"}, words{"replay", "history", "clients", "A"}, words{"replay", "show", "1"},
+        words{"replay", "at", "1", "clients"}, words{"replay", "diff", "0", "1"},
+        words{"replay", "tail", "--no-follow"}, words{"replay", "export", "-"}, words{"replay", "rebuild"},
+        words{"replay", "undo", "--actor", "a"}, words{"migrate", "status"}, words{"migrate", "verify"}}) {
+    auto all = command;
+    all.insert(all.end(), {"--data-dir", folder});
+    command_run run(all, "env -u DATABASE_URL");
+    CAPTURE(shell_words(command));
+    CHECK(run.wait() == 3);
+    CHECK(holds(run.errors(), "synclog: there is no database in " + folder + ": "));
+    CHECK_FALSE(std::filesystem::exists(folder));
+  }
 }
