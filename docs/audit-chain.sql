@@ -1,6 +1,7 @@
 -- Proves a range of synclog's log with nothing but PostgreSQL's own functions; docs/audit.md says what it means.
 --   psql "$DATABASE_URL" -v first=1 -v last=100000 -f docs/audit-chain.sql
--- No row: nothing is wrong between the two positions, both included, if the event before `first` is right.
+-- No row: nothing is wrong between the two positions, both included, if the event before `first` is right. A row `end`
+-- names the head of a log that ends before `last`: behind it there was nothing to prove.
 -- Nothing of schema synclog is called, so nobody's function has to be trusted but sha256(), convert_to() and those that
 -- write numbers as bytes. Built-in names are written out, so that no other schema can stand in for them.
 \set ON_ERROR_STOP on
@@ -34,6 +35,9 @@ SELECT position, CASE WHEN position_before IS DISTINCT FROM position - 1 THEN 'g
   encode(hash, 'hex') AS stored, encode(computed, 'hex') AS computed
 FROM hashed
 WHERE position_before IS DISTINCT FROM position - 1 OR computed IS DISTINCT FROM hash OR recorded_at < time_before
+UNION ALL
+SELECT head.position, 'end', NULL, NULL
+FROM (SELECT coalesce(max(e.position), 0) AS position FROM synclog.events AS e) AS head WHERE head.position < :last
 ORDER BY position;
 
 -- Versions follow from each record's own history. No row: nothing is wrong in the records of the range.
@@ -48,5 +52,5 @@ FROM (
   WINDOW history AS (PARTITION BY entity, record_id ORDER BY version)
 ) AS followed
 WHERE version <> version_before + 1 OR position < position_before
-  OR (action <> 'reverted' AND (action = 'created') <> (action_before = 'deleted'))
+  OR (action <> 'reverted' AND (action = 'created') <> (action_before = 'deleted')) OR (action = 'reverted' AND version = 1)
 ORDER BY position;

@@ -62,6 +62,9 @@ void version_check::see(const core::event_view& event) {
   auto& slot = records_[slot_of(event.entity, event.record_id, remembered)];
   if (event.version < 1) {
     fails(event, "version", "is no version", std::to_string(event.version), "1");
+  } else if (event.version == 1 && is(event.action, core::event_action::reverted)) {
+    fails(event, "action", "is reverted, and there is no version to go back to", std::string(event.action),
+          "created");
   } else if (event.version == 1) {
     follows(event, true); // as after a delete: nothing is there
   } else if (slot.version == event.version - 1 && slot.holds(event) &&
