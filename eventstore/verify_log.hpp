@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace synclog::eventstore {
 
@@ -17,6 +18,7 @@ struct difference {
   // "hash", "data_hash" (data and what stands in for it do not go together), "column" (a value that no event
   // has), "version", "action", "time", "identity" (no log id, or another's), "checkpoint", "signature",
   // "index". Of a read table: "table", "row_missing", "row_extra", "field".
+  // "branch": an event's is not that of its data. "tail": a read table has a row of an event beyond the head.
   std::string kind;
   std::string detail;                                     // "position 42: stored hash …, computed …"
   std::string entity, record_id, field, stored, computed; // where they apply
@@ -27,6 +29,17 @@ struct verify_progress {
   std::int64_t done = 0, total = 0;
 };
 
+// What was found of a read table that is no difference.
+struct verify_note {
+  // "awaits_rebuild" (its definition was changed and served at once), "not_adopted" (this program's
+  // definition is newer than the database's, by which the table was compared), "no_table" (none was made yet,
+  // and the log has no event of the entity).
+  std::string kind;
+  std::string entity, table;
+  std::string since;  // RFC 3339; "" = not known
+  std::string detail; // "clients awaits its rebuild since …: …"
+};
+
 struct verify_report {
   std::int64_t events = 0;
   std::int64_t erased = 0; // of the events: those whose data is gone, with its hash in its place
@@ -35,6 +48,7 @@ struct verify_report {
   std::string head_hash_hex; // its hash, or the beginning's; "" when nothing was looked at
   std::optional<core::uuid> log_id;
   std::optional<eventstore::difference> difference;
+  std::vector<verify_note> notes; // of the read tables, in the order of the definitions
   double seconds = 0;
 };
 

@@ -56,6 +56,18 @@ latest_query latest_in_span(const std::string& entity, position_span span) {
           {entity, std::to_string(span.after), std::to_string(span.until)}};
 }
 
+std::int64_t end_within_page(pg::plain_connection& db, const std::string& entity, position_span span) {
+  // Every version counts, although the last of each record is all that is read of the span.
+  const pg::rows found = db.run(
+      "SELECT coalesce(min(s.position), $3::bigint) FROM (SELECT e.position, "
+      "sum(coalesce(octet_length(e.data::text), 0)) OVER (ORDER BY e.position ROWS UNBOUNDED PRECEDING) AS "
+      "bytes FROM synclog.events AS e WHERE e.entity = $1 AND e.position > $2::bigint AND e.position <= "
+      "$3::bigint) AS s WHERE s.bytes >= $4::bigint",
+      {entity, std::to_string(span.after), std::to_string(span.until),
+       std::to_string(page_size::target_bytes)});
+  return found.int8(0, 0);
+}
+
 latest_query latest_pages::query() const {
   latest_query made;
   made.values = {entity_};
@@ -63,20 +75,29 @@ latest_query latest_pages::query() const {
   const std::string limit = std::to_string(size_.rows());
   const std::string backwards = " ORDER BY e.record_id DESC, e.version DESC LIMIT ";
   const std::string rows = std::string(latest_list) + " FROM synclog.events AS e WHERE ";
-  if (!one_by_one_) {
-    made.sql = "SELECT DISTINCT ON (e.record_id) " + rows + in_range + backwards + limit;
-    return made;
-  }
-  made.sql = "WITH RECURSIVE step AS ((SELECT " + rows + in_range + backwards +
+  std::string latest;
+  if (!one_by_one_)
+    latest = "SELECT DISTINCT ON (e.record_id) " + rows + in_range + backwards + limit;
+  else
+    latest = "WITH RECURSIVE step AS ((SELECT " + rows + in_range + backwards +
              "1) UNION ALL SELECT n.* FROM step AS s CROSS JOIN LATERAL (SELECT " + rows + in_range +
              " AND e.record_id < s.record_id" + backwards + "1) AS n) SELECT * FROM step LIMIT " + limit;
+  // What comes behind the bound is left to the next page.
+  made.sql = "SELECT p.record_id, p.position, p.version, p.data FROM (SELECT d.*, "
+             "sum(coalesce(octet_length(d.data::text), 0)) OVER (ORDER BY d.record_id DESC ROWS BETWEEN "
+             "UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (" +
+             latest + ") AS d) AS p WHERE coalesce(p.before, 0) < " + std::to_string(most_bytes_) +
+             " ORDER BY p.record_id DESC";
   return made;
 }
 
-void latest_pages::saw(const pg::rows& page, std::size_t bytes) {
+void latest_pages::saw(const pg::rows& page) {
   const auto count = static_cast<std::size_t>(page.size());
+  std::size_t bytes = 0;
+  for (int row = 0; row < page.size(); ++row)
+    if (!page.is_null(row, latest_data)) bytes += page.text(row, latest_data).size();
   covered_ = rest_;
-  done_ = count < size_.rows();
+  done_ = count < size_.rows() && bytes < most_bytes_; // nothing was left, and nothing cut off
   if (!done_) {
     std::string lowest(page.text(page.size() - 1, latest_id));
     covered_.low = lowest;

@@ -43,17 +43,23 @@ enum latest_column : int { latest_id, latest_position, latest_version, latest_da
 
 latest_query latest_in_span(const std::string& entity, position_span span);
 
+// The end of the span that begins with `span` and has no more bytes of the entity's data than a page, and one
+// event more: where `span` ends, or before it.
+std::int64_t end_within_page(eventstore::pg::plain_connection& db, const std::string& entity,
+                             position_span span);
+
 // Pages of a range, from its end to its beginning: the index gives the last version first when it is read
-// backwards.
+// backwards. No page has more data than `most_bytes` and one record more.
 class latest_pages {
  public:
-  latest_pages(std::string entity, id_range range) : entity_(std::move(entity)), rest_(std::move(range)) {}
+  latest_pages(std::string entity, id_range range, std::size_t most_bytes = page_size::target_bytes)
+      : entity_(std::move(entity)), rest_(std::move(range)), most_bytes_(most_bytes) {}
 
   bool is_done() const { return done_; }
   // The next page's statement.
   latest_query query() const;
   // What the page's rows were: how far it went and how large they are.
-  void saw(const eventstore::pg::rows& page, std::size_t bytes);
+  void saw(const eventstore::pg::rows& page);
   // The ids that the last page answered for, whether the log has them or not.
   const id_range& covered() const { return covered_; }
   // A page took too long: one record has very many versions. From now on one index look-up a record.
@@ -63,6 +69,7 @@ class latest_pages {
  private:
   std::string entity_;
   id_range rest_, covered_;
+  std::size_t most_bytes_;
   bool one_by_one_ = false, done_ = false;
   page_size size_;
 };

@@ -170,10 +170,10 @@ table_ddl make_table_ddl(const core::entity& definition, std::string_view table_
     ddl.indexes.push_back(
         {kind + name + " ON " + table + " (" + columns + ")",
          constraint.empty() ? "" : alter + name + constraint + " USING INDEX " + name + timing,
-         is_unique_field});
+         is_unique_field, columns});
   };
   add(object_name(table_name, "", "pkey"), alter, " PRIMARY KEY (id)");
-  add_index("CREATE UNIQUE INDEX ", "id", " PRIMARY KEY", "", false);
+  add_index("CREATE UNIQUE INDEX ", quote_identifier("id"), " PRIMARY KEY", "", false);
   for (const core::field& field : definition.fields) {
     if (!field.unique) continue;
     // Checked at the end of each statement (or later, when told so), so that a batch may exchange two values.

@@ -41,6 +41,7 @@ struct table_ddl {
     std::string build;
     std::string adoption;
     bool is_unique_field = false; // a unique value, not the primary key
+    std::string columns;          // quoted, in order: "branch", "created_at" DESC
   };
   std::vector<index> indexes; // beside object_names
 };

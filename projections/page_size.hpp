@@ -9,7 +9,9 @@ namespace synclog::projections {
 class page_size {
  public:
   static constexpr std::size_t target_bytes = 16u << 20;
-  static constexpr std::size_t first_rows = 1'000, least_rows = 16, most_rows = 10'000;
+  // A page may meet records of another size than those before it, so whoever reads one cuts it at the target
+  // as well. Few rows at most, because all of a page are measured for that.
+  static constexpr std::size_t first_rows = 1'000, least_rows = 16, most_rows = 4'000;
 
   std::size_t rows() const { return rows_; }
   // Grows slowly, because what comes may be larger; shrinks at once.

@@ -9,6 +9,8 @@
 #include "projections/layout.hpp"
 #include "projections/read_table.hpp"
 #include "projections/rebuild.hpp"
+#include "projections/rebuild_checks.hpp"
+#include "projections/shadow_table.hpp"
 #include "projections/standing_columns.hpp"
 #include "projections/table_records.hpp"
 #include <chrono>
@@ -27,6 +29,7 @@ constexpr const char* lock_timeout = "10s";
 // Readers wait behind it, and writers behind the head lock; longer than PostgreSQL lets an autovacuum stand
 // in the way (deadlock_timeout).
 constexpr const char* table_lock_timeout = "1500ms";
+constexpr const char* left_over_lock_timeout = "1s";
 constexpr int max_attempts = 5;
 // For another process that rebuilds the same table.
 constexpr auto rebuild_patience = 30min;
@@ -46,10 +49,24 @@ std::string adopted_sentence(const core::entity& definition, std::int64_t revisi
                      definition.name, definition.revision, revision_before);
 }
 
+// Whether a field comes back that was removed before: the table that stands lacks its old values, which only
+// the rebuild brings. Asked before the transaction, because every row may have to be looked at: until this
+// definition is adopted nobody saves the field.
+bool brings_a_field_back(pg::plain_connection& db, const core::entity& definition) {
+  const auto stored = find_definition(db, definition.name);
+  const auto table = find_table(db, definition.name);
+  if (compare_definitions(stored, definition) != adoption::newer || !table || !table->exists ||
+      table->name != definition.table)
+    return false;
+  const auto before = core::parse_entity(definition.name, stored->text);
+  return !before || returning_field(db, *before, definition, table->name);
+}
+
 // One entity's turn; the transaction belongs to the caller.
 class preparation {
  public:
-  preparation(pg::plain_connection& db, const core::entity& definition) : db_(db), definition_(definition) {}
+  preparation(pg::plain_connection& db, const core::entity& definition, bool may_be_fitted)
+      : db_(db), definition_(definition), may_be_fitted_(may_be_fitted) {}
 
   outcome run() {
     db_.run("SELECT pg_advisory_xact_lock($1::bigint)", {std::to_string(eventstore::head_lock_key)});
@@ -102,7 +119,7 @@ class preparation {
     outcome left;
     left.was_recorded = true;
     std::optional<std::vector<std::string>> statements;
-    if (may_serve) statements = fitting_statements(db_, definition_, definition_.table);
+    if (may_serve && may_be_fitted_) statements = fitting_statements(db_, definition_, definition_.table);
     left.pending = statements.has_value();
     left.fill = !left.pending;
     if (left.fill) return left;
@@ -118,6 +135,7 @@ class preparation {
 
   pg::plain_connection& db_;
   const core::entity& definition_;
+  const bool may_be_fitted_;
 };
 
 bool is_worth_another_try(const pg::query_failed& error) {
@@ -125,11 +143,12 @@ bool is_worth_another_try(const pg::query_failed& error) {
 }
 
 outcome prepare_entity(pg::plain_connection& db, const core::entity& definition) {
+  const bool may_be_fitted = !brings_a_field_back(db, definition);
   for (int attempt = 1;; ++attempt) {
     db.run("BEGIN");
     try {
       db.run("SELECT set_config('lock_timeout', $1, true)", {std::string(lock_timeout)});
-      outcome left = preparation(db, definition).run();
+      outcome left = preparation(db, definition, may_be_fitted).run();
       db.run("COMMIT");
       return left;
     } catch (const pg::query_failed& error) {
@@ -163,6 +182,25 @@ void add_rebuild_sentences(std::vector<std::string>& out, const core::entity& de
         fmt::format("Rebuilt read table {} for its new definition, {} rows.", definition.table, built.rows));
 }
 
+// What interrupted rebuilds left takes the room of whole tables. Who rebuilds just now keeps his.
+void drop_left_overs(pg::plain_connection& db, const core::catalog& entities,
+                     std::vector<std::string>& done) {
+  if (!any_shadow(db)) return;
+  db.run("SELECT set_config('lock_timeout', $1, false)", {std::string(left_over_lock_timeout)});
+  for (const auto& definition : entities.all()) {
+    if (!try_lock_entity(db, definition->name)) continue;
+    try {
+      if (const int dropped = drop_shadows(db, definition->name); dropped > 0)
+        done.push_back(
+            fmt::format("Dropped what an interrupted rebuild of read table {} had left.", definition->table));
+    } catch (const pg::query_failed& failed) {
+      // A session of that run still works on it: the next rebuild drops it.
+      if (!is_worth_another_try(failed)) throw;
+    }
+    unlock_entity(db, definition->name);
+  }
+}
+
 // The rebuild that serving has to wait for, and what is said of it.
 void fill_table(pg::plain_connection& db, const rebuild_options& options, const core::entity& definition,
                 bool was_recorded, std::vector<std::string>& done) {
@@ -193,6 +231,7 @@ prepared_tables prepare_serving(const std::string& conninfo, const std::string& 
     if (left.fill) fill_table(db, options, *definition, left.was_recorded, prepared.done);
     if (left.pending) prepared.pending.push_back(&*definition);
   }
+  drop_left_overs(db, entities, prepared.done);
   return prepared;
 }
 

@@ -89,7 +89,6 @@ class table_rebuild {
     table_differences found = compare_table(options_, definition_, shadow_, complete_to_, rows_);
     comparison_.emplace(*db_, definition_, shadow_);
     require_equal(found);
-    rows_ = found.rows_compared;
     catch_up();
   }
 
@@ -137,12 +136,13 @@ class table_rebuild {
             fmt::format("Entity {}: a record written meanwhile holds a value of \"{}\" that the "
                         "new definition cannot; the old table stays.",
                         definition_.name, definition_.fields[misfits[0].field_index].name));
-      db_->run("DELETE FROM " + qualified_table(shadow_) +
-                   " WHERE id IN (SELECT record_id FROM synclog.events WHERE entity = $1 AND position > "
-                   "$2::bigint AND "
-                   "position <= $3::bigint)",
-               latest.values);
+      const pg::rows gone =
+          db_->run("WITH gone AS (DELETE FROM " + qualified_table(shadow_) +
+                       " WHERE id IN (SELECT record_id FROM synclog.events WHERE entity = $1 AND position > "
+                       "$2::bigint AND position <= $3::bigint) RETURNING 1) SELECT count(*) FROM gone",
+                   latest.values);
       if (block_.size() > 0) db_->copy_in(binary_copy_sql(shadow_), bytes_);
+      rows_ += static_cast<std::int64_t>(block_.size()) - gone.int8(0, 0);
     }
     span_size_.saw(static_cast<std::size_t>(span.until - span.after), block_.bytes());
     if (comparison_ && page.size() > 0) {
@@ -152,8 +152,11 @@ class table_rebuild {
     }
   }
 
-  position_span next_span(std::int64_t head) const {
-    return {complete_to_, std::min(head, complete_to_ + static_cast<std::int64_t>(span_size_.rows()))};
+  position_span next_span(std::int64_t head) {
+    position_span span{complete_to_,
+                       std::min(head, complete_to_ + static_cast<std::int64_t>(span_size_.rows()))};
+    span.until = end_within_page(*db_, definition_.name, span);
+    return span;
   }
 
   // Round after round, until what is left is small. Writers go on, so each round is shorter than the last.
@@ -196,7 +199,7 @@ class table_rebuild {
   // False when somebody was in the way, or much was written meanwhile: nothing has changed then.
   bool try_swap(int attempt) {
     const bool last = attempt == most_swap_attempts;
-    const std::int64_t before = complete_to_;
+    const std::int64_t before = complete_to_, rows_before = rows_;
     db_->run("BEGIN");
     try {
       db_->run("SELECT set_config('lock_timeout', $1, true)", {std::string(head_lock_timeout)});
@@ -219,6 +222,7 @@ class table_rebuild {
     } catch (const pg::query_failed& failed) {
       db_->abandon_transaction();
       complete_to_ = before;
+      rows_ = rows_before;
       if (failed.info().sqlstate == "2BP01")
         throw preparation_refused(definition_.name, dependents_sentence(*db_, definition_, standing_));
       if (pg::classify(failed.info().sqlstate) != pg::meaning::retry || last) throw;

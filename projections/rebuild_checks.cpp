@@ -8,6 +8,7 @@
 #include "projections/read_table.hpp"
 #include "projections/shadow_table.hpp"
 #include "projections/standing_columns.hpp"
+#include "projections/standing_objects.hpp"
 #include "projections/table_records.hpp"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -57,10 +58,22 @@ std::string duplicates_of(pg::plain_connection& db, const std::string& table_nam
 
 } // namespace
 
+bool try_lock_entity(pg::plain_connection& db, const std::string& entity) {
+  return db
+      .run("SELECT pg_try_advisory_lock($1::int, $2::int)",
+           {std::to_string(rebuild_lock_class), lock_half(entity)})
+      .boolean(0, 0);
+}
+
+void unlock_entity(pg::plain_connection& db, const std::string& entity) {
+  db.run("SELECT pg_advisory_unlock($1::int, $2::int)",
+         {std::to_string(rebuild_lock_class), lock_half(entity)});
+}
+
 void lock_entity(pg::plain_connection& db, const std::string& entity) {
+  if (try_lock_entity(db, entity)) return;
   const std::string half = lock_half(entity);
   const std::string lock_class = std::to_string(rebuild_lock_class);
-  if (db.run("SELECT pg_try_advisory_lock($1::int, $2::int)", {lock_class, half}).boolean(0, 0)) return;
   const pg::rows holder = db.run("SELECT a.pid, a.application_name FROM pg_locks AS l JOIN pg_stat_activity "
                                  "AS a USING (pid) WHERE l.locktype = "
                                  "'advisory' AND l.classid = $1::bigint AND l.objid = ($2::bigint & "
@@ -187,6 +200,9 @@ std::vector<std::string> layout_changes(pg::plain_connection& db, const core::en
   }
   if (changes.empty() && standing.fingerprint != core::to_hex(table_fingerprint(definition)))
     changes.emplace_back("indexes or search fields change");
+  else if (changes.empty())
+    for (const missing_object& one : missing_objects(db, definition, standing.name, wanted_objects::all))
+      changes.push_back(fmt::format("{} is missing and is made", one.description));
   return changes;
 }
 

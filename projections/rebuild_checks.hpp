@@ -9,8 +9,11 @@
 
 namespace synclog::projections {
 
-// For as long as the connection lives. Throws rebuild_busy.
+// For as long as the connection lives, or until unlock_entity(). Throws rebuild_busy.
 void lock_entity(eventstore::pg::plain_connection& db, const std::string& entity);
+// False when another one rebuilds it.
+bool try_lock_entity(eventstore::pg::plain_connection& db, const std::string& entity);
+void unlock_entity(eventstore::pg::plain_connection& db, const std::string& entity);
 
 struct standing_table_state {
   bool exists = false;

@@ -76,7 +76,7 @@ class shadow_writer {
       if (!page.is_null(row, latest_data) && !block_.add(page.text(row, latest_data)))
         throw std::runtime_error(
             fmt::format("position {}: its data is no record", page.text(row, latest_position)));
-    pages.saw(page, block_.bytes());
+    pages.saw(page);
     found_.clear();
     write_binary_rows(bytes_, definition_, block_, found_);
     for (const misfit& one : found_)

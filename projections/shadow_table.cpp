@@ -63,6 +63,15 @@ std::string create_shadow(pg::plain_connection& db, const core::entity& definiti
   return name;
 }
 
+bool any_shadow(pg::plain_connection& db) {
+  return db
+      .run(
+          "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
+          "AND starts_with(relname::text, $1))",
+          {std::string(shadow_prefix)})
+      .boolean(0, 0);
+}
+
 int drop_shadows(pg::plain_connection& db, const std::string& entity) {
   const pg::rows found =
       db.run("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND "

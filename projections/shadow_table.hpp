@@ -13,6 +13,9 @@ namespace synclog::projections {
 // still send goes nowhere.
 std::string create_shadow(eventstore::pg::plain_connection& db, const core::entity& definition);
 
+// Whether there is any, of whichever entity, in work or left over.
+bool any_shadow(eventstore::pg::plain_connection& db);
+
 // Drops every shadow of the entity; returns how many there were. Only while holding the entity's rebuild
 // lock.
 int drop_shadows(eventstore::pg::plain_connection& db, const std::string& entity);

@@ -1,10 +1,63 @@
 // See standing_columns.hpp.
 #include "projections/standing_columns.hpp"
+#include "eventstore/pg/sqlstate.hpp"
+#include "projections/latest_events.hpp"
 #include "projections/layout.hpp"
+#include <algorithm>
 
 namespace synclog::projections {
 
 namespace pg = eventstore::pg;
+
+namespace {
+
+constexpr std::int64_t first_page_rows = 2'000, least_page_rows = 16;
+
+// Whether any row was saved with a value of the field. Texts are looked at before they are parsed.
+bool any_row_has(pg::plain_connection& db, const std::string& field, const std::string& table_name) {
+  const std::string has = "strpos(p.doc::text, " + quote_literal('"' + field + "\":") +
+                          ") > 0 AND coalesce((p.doc -> " + quote_literal(field) +
+                          ")::text, 'null') <> 'null'";
+  const std::string sql = "SELECT max(p.id), count(*), coalesce(bool_or(" + has +
+                          "), false) FROM (SELECT r.id, r.doc FROM " + qualified_table(table_name) +
+                          " AS r WHERE r.id > $1 ORDER BY r.id LIMIT $2::bigint) AS p";
+  std::string after;
+  for (std::int64_t rows = first_page_rows;;) {
+    try {
+      const pg::rows page = db.run(sql, {after, std::to_string(rows)});
+      if (page.boolean(0, 2)) return true;
+      if (page.int8(0, 1) < rows) return false;
+      after = std::string(page.text(0, 0));
+    } catch (const pg::query_failed& failed) {
+      // Large records.
+      if (pg::classify(failed.info().sqlstate) != pg::meaning::timed_out || rows <= least_page_rows) throw;
+      rows = std::max(rows / 4, least_page_rows);
+    }
+  }
+}
+
+} // namespace
+
+std::optional<std::string> returning_field(pg::plain_connection& db, const core::entity& before,
+                                           const core::entity& definition, const std::string& table_name) {
+  std::vector<std::string> coming;
+  for (const core::field& field : definition.fields)
+    if (!before.field_index(field.name)) coming.push_back(field.name);
+  if (coming.empty()) return std::nullopt;
+  const std::vector<column_change> changes = column_changes(db, definition, table_name);
+  for (const std::string& name : coming) {
+    const bool is_added = std::any_of(changes.begin(), changes.end(), [&name](const column_change& one) {
+      return one.name == name && !one.is;
+    });
+    if (!is_added) return name;
+  }
+  db.run("SELECT set_config('statement_timeout', $1, false)", {std::string(page_timeout)});
+  std::optional<std::string> found;
+  for (const std::string& name : coming)
+    if (!found && any_row_has(db, name, table_name)) found = name;
+  db.run("RESET statement_timeout");
+  return found;
+}
 
 std::vector<column_change> column_changes(pg::plain_connection& db, const core::entity& definition,
                                           const std::string& table_name) {

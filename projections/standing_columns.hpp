@@ -22,6 +22,12 @@ std::vector<column_change> column_changes(eventstore::pg::plain_connection& db,
 bool is_unique_column(eventstore::pg::plain_connection& db, const std::string& table_name,
                       const std::string& column);
 
+// The first field that `definition` has and `before`, the adopted one, has not, and for which the table would
+// answer otherwise than the log: its column stands from earlier and was not written since, or rows were saved
+// with it before it was removed. Empty: none. Looks through all rows, page by page, unless no field comes.
+std::optional<std::string> returning_field(eventstore::pg::plain_connection& db, const core::entity& before,
+                                           const core::entity& definition, const std::string& table_name);
+
 // Statements after which the table can be read and written by the definition while it is being rebuilt:
 // columns that come are added empty, those that go stay and are no longer written, unique values that need be
 // so no longer may repeat. Empty when it cannot serve the definition before its rebuild: a column changes its

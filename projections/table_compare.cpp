@@ -144,10 +144,7 @@ void table_comparison::compare_page(latest_pages& pages, std::optional<std::int6
   const std::string begin = complete_to ? "" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
   const auto around = [this](const std::string& latest) { return joined(latest); };
   const pg::rows page = run_page(db_, pages, begin, around);
-  std::size_t bytes = 0;
-  for (int row = 0; row < page.size(); ++row)
-    if (!page.is_null(row, latest_data)) bytes += page.text(row, latest_data).size();
-  pages.saw(page, bytes);
+  pages.saw(page);
   const std::int64_t rows = compare_rows(page, complete_to, out);
   std::vector<std::optional<std::string>> values;
   const std::string condition = pages.covered().condition("r.id", values);

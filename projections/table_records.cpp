@@ -14,14 +14,21 @@ std::string bytea_text(const core::sha256_digest& digest) {
   return "\\x" + core::to_hex(digest);
 }
 
+// No layout has this one.
+core::sha256_digest fitted_fingerprint(std::int64_t revision) {
+  return core::sha256("fitted to revision " + std::to_string(revision));
+}
+
 } // namespace
 
 std::optional<stored_definition> find_definition(pg::plain_connection& db, const std::string& entity) {
-  const pg::rows found = db.run(
-      "SELECT revision, encode(fingerprint, 'hex'), definition FROM synclog.definitions WHERE name = $1",
-      {entity});
+  const pg::rows found =
+      db.run("SELECT revision, encode(fingerprint, 'hex'), definition, to_char(adopted_at AT TIME ZONE "
+             "'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM synclog.definitions WHERE name = $1",
+             {entity});
   if (found.size() == 0) return std::nullopt;
-  return stored_definition{found.int8(0, 0), std::string(found.text(0, 1)), std::string(found.text(0, 2))};
+  return stored_definition{found.int8(0, 0), std::string(found.text(0, 1)), std::string(found.text(0, 2)),
+                           std::string(found.text(0, 3))};
 }
 
 void store_definition(pg::plain_connection& db, const core::entity& definition) {
@@ -53,10 +60,12 @@ void record_table(pg::plain_connection& db, const core::entity& definition) {
 }
 
 void record_fitted(pg::plain_connection& db, const core::entity& definition) {
-  // No layout has this one.
-  const auto none = core::sha256("fitted to revision " + std::to_string(definition.revision));
   db.run("UPDATE synclog.read_tables SET fingerprint = $2::bytea WHERE entity = $1",
-         {definition.name, bytea_text(none)});
+         {definition.name, bytea_text(fitted_fingerprint(definition.revision))});
+}
+
+bool is_fitted(const standing_table& table, std::int64_t revision) {
+  return table.fingerprint == core::to_hex(fitted_fingerprint(revision));
 }
 
 std::string not_ours_sentence(const core::entity& definition) {

@@ -14,6 +14,7 @@ struct stored_definition {
   std::int64_t revision = 0;
   std::string fingerprint; // hex
   std::string text;        // the file as it was loaded
+  std::string adopted_at;  // RFC 3339
 };
 std::optional<stored_definition> find_definition(eventstore::pg::plain_connection& db,
                                                  const std::string& entity);
@@ -26,10 +27,12 @@ struct standing_table {
 };
 std::optional<standing_table> find_table(eventstore::pg::plain_connection& db, const std::string& entity);
 // That the definition's table stands and was made of it.
+void record_table(eventstore::pg::plain_connection& db, const core::entity& definition);
 // Notes that the standing table has been fitted to a definition and not rebuilt: whichever definition comes
 // next, also the one that it was built for, finds that it differs.
 void record_fitted(eventstore::pg::plain_connection& db, const core::entity& definition);
-void record_table(eventstore::pg::plain_connection& db, const core::entity& definition);
+// Whether that was noted last.
+bool is_fitted(const standing_table& table, std::int64_t revision);
 
 // A plain sentence for a relation of the wanted name that was not made by this log.
 std::string not_ours_sentence(const core::entity& definition);

@@ -2,9 +2,11 @@
 // one thread at a time; comparing it is what takes long, and is done by all.
 #include "projections/verify_tables.hpp"
 #include "eventstore/pg/plain_connection.hpp"
+#include "eventstore/pg/sqlstate.hpp"
 #include "projections/cut_tail.hpp"
 #include "projections/layout.hpp"
 #include "projections/page_size.hpp"
+#include "projections/verify_plan.hpp"
 #include "projections/verify_stretch.hpp"
 #include <algorithm>
 #include <chrono>
@@ -12,6 +14,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 namespace synclog::projections {
@@ -20,9 +23,12 @@ namespace pg = eventstore::pg;
 
 namespace {
 
+// How often a run begins anew because definitions were adopted meanwhile.
+constexpr int most_attempts = 5;
+
 struct stretch {
   std::size_t number = 0; // in the order of the whole
-  const core::entity* definition = nullptr;
+  const planned_table* table = nullptr;
   std::string after; // ids are never empty
   std::optional<std::string> upper;
 };
@@ -40,32 +46,6 @@ std::optional<std::string> end_of_stretch(pg::plain_connection& db, const core::
   return std::string(found.text(0, 0));
 }
 
-// A missing table or column is a difference, not a failure of the proof.
-std::optional<eventstore::difference> missing_part(pg::plain_connection& db, const core::entity& definition) {
-  const pg::rows found = db.run(
-      "SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT "
-      "a.attisdropped",
-      {qualified_table(definition.table)});
-  std::vector<std::string> wanted = {"id", "doc"};
-  for (const auto& [name, type] : compared_columns(definition))
-    wanted.push_back(name);
-  for (const std::string& name : wanted) {
-    bool present = false;
-    for (int row = 0; row < found.size() && !present; ++row)
-      present = found.text(row, 0) == name;
-    if (present) continue;
-    eventstore::difference lost;
-    lost.kind = "table";
-    lost.entity = definition.name;
-    if (found.size() > 0) lost.field = name;
-    lost.detail = found.size() == 0
-                      ? fmt::format("read table public.{} does not exist", definition.table)
-                      : fmt::format("read table public.{} has no column {}", definition.table, name);
-    return lost;
-  }
-  return std::nullopt;
-}
-
 std::int64_t estimated_rows(pg::plain_connection& db, const core::entity& definition) {
   return db
       .run("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass($1)",
@@ -76,26 +56,29 @@ std::int64_t estimated_rows(pg::plain_connection& db, const core::entity& defini
 // All tables: which stretch is next, and what was found. Any thread.
 class tables_walk {
  public:
-  tables_walk(const core::catalog& entities, eventstore::verify_report& report,
+  tables_walk(const std::vector<planned_table>& plan, eventstore::verify_report& report,
               const eventstore::progress_callback& progress)
-      : entities_(entities), report_(report), progress_(progress) {}
+      : plan_(plan), report_(report), progress_(progress) {}
 
   // Empty when nothing is left, or when something was found: what is left lies behind it.
   std::optional<stretch> take(pg::plain_connection& db) {
     const std::lock_guard hold(mutex_);
     if (failed_ || report_.difference) return std::nullopt;
     if (!table_) {
-      if (next_table_ == entities_.all().size()) return std::nullopt;
-      table_ = entities_.all()[next_table_++].get();
+      while (next_table_ < plan_.size() && !plan_[next_table_].is_made)
+        ++next_table_;
+      if (next_table_ == plan_.size()) return std::nullopt;
+      table_ = &plan_[next_table_++];
       if (auto lost = missing_part(db, *table_)) {
         differ(next_number_, std::move(*lost));
         return std::nullopt;
       }
-      total_ = estimated_rows(db, *table_);
+      total_ = estimated_rows(db, *table_->definition);
       done_ = 0;
       after_.clear();
     }
-    stretch taken{next_number_++, table_, after_, end_of_stretch(db, *table_, after_, size_.rows())};
+    stretch taken{next_number_++, table_, after_,
+                  end_of_stretch(db, *table_->definition, after_, size_.rows())};
     if (taken.upper)
       after_ = *taken.upper;
     else
@@ -109,9 +92,9 @@ class tables_walk {
     size_.saw(outcome.records, outcome.bytes);
     if (outcome.difference) differ(of.number, std::move(*outcome.difference));
     // The last stretches of one table may end behind the first of the next.
-    if (of.definition != entities_.all()[next_table_ - 1].get()) return;
+    if (of.table != &plan_[next_table_ - 1]) return;
     done_ += outcome.rows;
-    if (progress_) progress_({of.definition->table, done_, std::max(total_, done_)});
+    if (progress_) progress_({of.table->definition->table, done_, std::max(total_, done_)});
   }
 
   void fail(std::exception_ptr why) {
@@ -131,24 +114,32 @@ class tables_walk {
     found_in_ = number;
   }
 
-  const core::catalog& entities_;
+  const std::vector<planned_table>& plan_;
   std::mutex mutex_;
   eventstore::verify_report& report_;
   const eventstore::progress_callback& progress_;
   page_size size_;
-  const core::entity* table_ = nullptr; // null: the next one begins
+  const planned_table* table_ = nullptr; // null: the next one begins
   std::size_t next_table_ = 0, next_number_ = 0, found_in_ = 0;
   std::string after_;
   std::int64_t done_ = 0, total_ = 0; // of the table begun last
   std::exception_ptr failed_;
 };
 
+std::unique_ptr<stretch_verifier> verifier_of(pg::plain_connection& db, const planned_table& table) {
+  stretch_checks checks;
+  if (table.awaits_rebuild) checks.texts = search_texts::passed_over;
+  // A first revision has no predecessor by which anything could have been written.
+  if (table.revision != 1) checks.branches_since = table.adopted_at.empty() ? "infinity" : table.adopted_at;
+  return std::make_unique<stretch_verifier>(db, *table.definition, std::move(checks));
+}
+
 void verify_stretches(tables_walk& walk, pg::plain_connection& db, std::optional<stretch> next) {
-  std::unique_ptr<stretch_verifier> table;
+  std::unique_ptr<stretch_verifier> verifier;
   for (; next; next = walk.take(db)) {
-    if (!table || &table->definition() != next->definition)
-      table = std::make_unique<stretch_verifier>(db, *next->definition);
-    walk.add(*next, table->verify(next->after, next->upper));
+    if (!verifier || &verifier->definition() != next->table->definition.get())
+      verifier = verifier_of(db, *next->table);
+    walk.add(*next, verifier->verify(next->after, next->upper));
   }
 }
 
@@ -167,25 +158,61 @@ void verify_beside(tables_walk& walk, const std::string& conninfo) {
   }
 }
 
-} // namespace
+// Each table of the plan, over several connections.
+void verify_planned(const std::string& conninfo, pg::plain_connection& db,
+                    const std::vector<planned_table>& plan, eventstore::verify_report& report,
+                    const eventstore::progress_callback& progress, unsigned jobs) {
+  tables_walk walk(plan, report, progress);
+  {
+    std::vector<std::jthread> beside;
+    try {
+      auto next = walk.take(db);
+      // Short tables need no second connection.
+      for (; next && !next->upper; next = walk.take(db))
+        walk.add(*next, verifier_of(db, *next->table)->verify(next->after, next->upper));
+      for (unsigned i = 1; next && i < std::min(jobs, eventstore::most_verify_jobs); ++i)
+        beside.emplace_back([&walk, &conninfo] { verify_beside(walk, conninfo); });
+      verify_stretches(walk, db, std::move(next));
+    } catch (...) {
+      walk.fail(std::current_exception());
+    }
+  }
+  walk.finish();
+}
 
-namespace {
+// False when something was found or a column was not there, and definitions or tables have changed since the
+// plan was made: a server may have adopted a definition, or a rebuild put its table in place.
+bool verify_by(const std::string& conninfo, pg::plain_connection& db, const core::catalog& entities,
+               const std::vector<planned_table>& plan, eventstore::verify_report& report,
+               const eventstore::progress_callback& progress, unsigned jobs) {
+  try {
+    verify_planned(conninfo, db, plan, report, progress, jobs);
+  } catch (const pg::query_failed& failed) {
+    if (pg::classify(failed.info().sqlstate) != pg::meaning::bug || plan == plan_verification(db, entities))
+      throw;
+    return false;
+  }
+  return !report.difference || plan == plan_verification(db, entities);
+}
 
 // A row that differs because its event is gone is no fault of the table, and making it anew would only hide
 // that.
-void look_for_cut_tail(pg::plain_connection& db, const core::catalog& entities,
+void look_for_cut_tail(pg::plain_connection& db, const std::vector<planned_table>& plan,
                        eventstore::verify_report& report) {
   if (!report.difference || report.difference->kind == "table") return;
-  const core::entity* definition = entities.find(report.difference->entity);
-  if (definition == nullptr) return;
-  const auto cut = find_cut_tail(db, definition->name, definition->table);
+  const auto found = std::find_if(plan.begin(), plan.end(), [&](const planned_table& table) {
+    return table.definition->name == report.difference->entity;
+  });
+  if (found == plan.end()) return;
+  const core::entity& definition = *found->definition;
+  const auto cut = find_cut_tail(db, definition.name, definition.table);
   if (!cut) return;
   const core::position missing = cut->head.next();
   report.difference = eventstore::difference{
       missing,
       "tail",
-      fmt::format("position {}: missing: {}", missing.value, cut_tail_sentence(*cut, definition->table)),
-      definition->name,
+      fmt::format("position {}: missing: {}", missing.value, cut_tail_sentence(*cut, definition.table)),
+      definition.name,
       cut->record_id,
       "position",
       std::to_string(cut->newest_row.value),
@@ -199,25 +226,21 @@ void verify_tables(const std::string& conninfo, const core::catalog& entities,
                    unsigned jobs) {
   const auto start = std::chrono::steady_clock::now();
   pg::plain_connection db(conninfo, "", "synclog verify");
-  tables_walk walk(entities, report, progress);
-  {
-    std::vector<std::jthread> beside;
-    try {
-      auto next = walk.take(db);
-      // Short tables need no second connection.
-      for (; next && !next->upper; next = walk.take(db)) {
-        stretch_verifier table(db, *next->definition);
-        walk.add(*next, table.verify(next->after, next->upper));
-      }
-      for (unsigned i = 1; next && i < std::min(jobs, eventstore::most_verify_jobs); ++i)
-        beside.emplace_back([&walk, &conninfo] { verify_beside(walk, conninfo); });
-      verify_stretches(walk, db, std::move(next));
-    } catch (...) {
-      walk.fail(std::current_exception());
-    }
+  const std::int64_t rows_before = report.rows;
+  std::vector<planned_table> plan;
+  bool holds = false;
+  for (int attempt = 1; !holds; ++attempt) {
+    if (attempt > most_attempts)
+      throw std::runtime_error("definitions of the read tables changed each time that they were compared");
+    plan = plan_verification(db, entities);
+    report.difference.reset();
+    report.rows = rows_before;
+    holds = verify_by(conninfo, db, entities, plan, report, progress, jobs);
   }
-  walk.finish();
-  look_for_cut_tail(db, entities, report);
+  report.notes.clear();
+  for (const planned_table& table : plan)
+    if (table.note) report.notes.push_back(*table.note);
+  look_for_cut_tail(db, plan, report);
   report.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 

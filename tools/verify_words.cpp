@@ -2,6 +2,7 @@
 #include "tools/verify_words.hpp"
 
 #include "core/json.hpp"
+#include "tools/event_line.hpp"
 #include <fmt/format.h>
 
 namespace synclog::tools {
@@ -68,13 +69,37 @@ void append_difference(std::string& out, const eventstore::difference& found) {
   out += '}';
 }
 
+std::string notes_text(const eventstore::verify_report& report) {
+  std::string text;
+  for (const auto& note : report.notes) {
+    text += harmless(note.detail) + "\n";
+  }
+  return text;
+}
+
+void append_notes(std::string& out, const std::vector<eventstore::verify_note>& notes) {
+  out += ",\"notes\":[";
+  for (const auto& note : notes) {
+    out += out.back() == '[' ? "{\"kind\":" : ",{\"kind\":";
+    core::json::append_string(out, note.kind);
+    append_member(out, "entity", note.entity);
+    append_member(out, "table", note.table);
+    append_member(out, "since", note.since);
+    append_member(out, "detail", note.detail);
+    out += '}';
+  }
+  out += ']';
+}
+
 } // namespace
 
 std::string verify_text(const eventstore::verify_report& report, const verify_scope& scope) {
   if (report.difference) {
-    return fmt::format("{}\n{}\n", report.difference->detail, hint_for(*report.difference));
+    return fmt::format("{}\n{}\n{}", harmless(report.difference->detail),
+                       harmless(hint_for(*report.difference)), notes_text(report));
   }
   auto text = scope.checkpoint ? checkpoint_text(scope) : std::string();
+  text += notes_text(report);
   if (!scope.log) {
     return text + fmt::format("ok: read tables ({} rows) agree with the log in {:.1f} s\n", report.rows,
                               report.seconds);
@@ -102,6 +127,7 @@ std::string verify_json(const eventstore::verify_report& report, const verify_sc
                        scope.checkpoint->about.position.value, scope.checkpoint->key.id(),
                        scope.checkpoint->key_was_given);
   }
+  append_notes(out, report.notes);
   out += fmt::format(",\"seconds\":{:.3f}", report.seconds);
   if (report.difference) {
     append_difference(out, *report.difference);

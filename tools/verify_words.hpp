@@ -16,7 +16,8 @@ struct verify_scope {
   std::optional<loaded_checkpoint> checkpoint;
 };
 
-// One line or a few, each ended; the first names the difference when there is one.
+// One line or a few, each ended; the first names the difference when there is one. Nothing in it that a
+// terminal would obey, whatever was written into the tables.
 std::string verify_text(const eventstore::verify_report& report, const verify_scope& scope);
 // One object: docs/event-log.md has the members.
 std::string verify_json(const eventstore::verify_report& report, const verify_scope& scope);

@@ -88,10 +88,10 @@ std::shared_ptr<const pg::statement> insert_statement() {
   static const auto made = std::make_shared<const pg::statement>(pg::statement{
       "lab_insert_events",
       "INSERT INTO synclog.events (position, version, recorded_at, action, entity, record_id, hash, salt, "
-      "meta, data) "
-      "SELECT p, v, now(), a, e, i, sha256(int8send(p)), '\\x00000000000000000000000000000000', '{}', d "
-      "FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::json[]) AS u(p, v, a, "
-      "e, i, d)"});
+      "meta, data, branch) "
+      "SELECT p, v, now(), a, e, i, sha256(int8send(p)), '\\x00000000000000000000000000000000', '{}', d, "
+      "nullif(b, '') FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::json[], "
+      "$7::text[]) AS u(p, v, a, e, i, d, b)"});
   return made;
 }
 
@@ -99,7 +99,7 @@ std::shared_ptr<const pg::statement> insert_statement() {
 struct lab_events {
   std::vector<std::int64_t> positions, versions;
   std::vector<std::string_view> actions, entities, ids;
-  std::vector<std::string> docs;
+  std::vector<std::string> docs, branches;
 };
 
 std::string doc_of(const lab_change& change, const lab_record* before, std::int64_t version,
@@ -152,12 +152,16 @@ std::optional<pg::failure> lab::write(const std::vector<lab_change>& changes, bo
     events.entities.push_back(change.definition->name);
     events.ids.push_back(change.id);
     events.docs.push_back(state.doc);
+    const auto saved = core::decode_record(*change.definition, state.doc);
+    events.branches.push_back(saved ? core::branch_of(*change.definition, saved->fields) : "");
     last[{change.definition, change.id}] = state.live ? state.doc : "";
   }
-  const std::vector<std::string_view> docs(events.docs.begin(), events.docs.end());
+  const std::vector<std::string_view> docs(events.docs.begin(), events.docs.end()),
+      branches(events.branches.begin(), events.branches.end());
   pg::params values;
   values.int8_array(events.positions).int8_array(events.versions).text_array(events.actions);
   values.text_array(events.entities).text_array(events.ids).text_array(docs, pg::oid_json);
+  values.text_array(branches);
   pg::segment work; // one implicit transaction, under the lock that every append takes
   work.add_sql("SELECT pg_advisory_xact_lock($1::bigint)",
                std::move(pg::params().int8(eventstore::head_lock_key)));

@@ -2,6 +2,8 @@
 #include "lab.hpp"
 #include "projections/layout.hpp"
 #include "projections/rebuild.hpp"
+#include "projections/rebuild_checks.hpp"
+#include "projections/shadow_table.hpp"
 #include "projections/verify_tables.hpp"
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -215,15 +217,80 @@ TEST_CASE("prepare: back to the earlier fields before the rebuild has come is a 
   log.sql("UPDATE \"select\" SET ratio = 99 WHERE id = 'r00'");
   const core::catalog again =
       only(parsed_entity("exotic", replaced(exotic_json, "\"x-revision\": 3", "\"x-revision\": 5")));
-  CHECK(projections::prepare_serving(log.conninfo(), "synclog_app", again).pending.size() == 1);
-  projections::rebuild_options options;
-  options.conninfo = log.conninfo();
-  options.role = "synclog_app";
-  const auto differs = projections::rebuild_when::when_layout_differs;
-  CHECK(projections::rebuild_table(options, *again.find("exotic"), differs).rebuilt);
+  const auto prepared = projections::prepare_serving(log.conninfo(), "synclog_app", again);
+  CHECK(prepared.pending.empty());
+  CHECK(prepared.done.size() == 2);
   eventstore::verify_report report;
   projections::verify_tables(log.conninfo(), again, report, {});
   CHECK_MESSAGE(!report.difference, (report.difference ? report.difference->detail : ""));
+}
+
+TEST_CASE("prepare: a field that comes back after its removal is served with its old values, or with none") {
+  const core::catalog before = only(parsed_entity("exotic", exotic_json));
+  lab log(before);
+  const core::entity& exotic = *before.find("exotic");
+  std::vector<lab_change> changes;
+  for (int i = 0; i < 5'000; ++i) {
+    core::field_texts fields(exotic.fields.size());
+    fields.set(exotic.field_index("order").value(), "\"a\"");
+    // A name inside of another value is no field.
+    fields.set(exotic.field_index("where").value(), R"({"count":1,"ratio":"\"ratio\":2"})");
+    if (i == 4'321) fields.set(exotic.field_index("ratio").value(), "0.5");
+    changes.push_back({&exotic, fmt::format("r{:04}", i), fields});
+  }
+  REQUIRE(!log.append(changes));
+  const auto revision = [](int number, bool with_ratio, bool with_count) {
+    std::string text = replaced(exotic_json, "\"x-revision\": 3", fmt::format("\"x-revision\": {}", number));
+    if (!with_ratio) text = replaced(text, "\"ratio\": {\"type\": \"number\"},", "");
+    if (!with_count) {
+      text = replaced(text, "\"count\": {\"type\": \"integer\"},", "");
+      text = replaced(text, "\"count\": \"count\", ", "");
+      text = replaced(text, "\"count\", ", "");
+    }
+    return only(parsed_entity("exotic", text));
+  };
+  CHECK(prepare_read_tables(log.conninfo(), "synclog_app", revision(4, false, false)).size() == 2);
+  CHECK(log.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = '\"select\"'::regclass AND attname IN "
+                "('ratio', 'count')") == "0");
+  // Nobody ever had a count: it can be served at once.
+  const auto counted = revision(5, false, true);
+  CHECK(projections::prepare_serving(log.conninfo(), "synclog_app", counted).pending.size() == 1);
+  const auto again = revision(6, true, true);
+  const auto prepared = projections::prepare_serving(log.conninfo(), "synclog_app", again);
+  CHECK(prepared.pending.empty());
+  CHECK(log.sql("SELECT string_agg(id, ',') FROM \"select\" WHERE ratio = 0.5") == "r4321");
+  eventstore::verify_report report;
+  projections::verify_tables(log.conninfo(), again, report, {});
+  CHECK_MESSAGE(!report.difference, (report.difference ? report.difference->detail : ""));
+}
+
+TEST_CASE(
+    "prepare: what an interrupted rebuild left is dropped at the start, what another one works on is not") {
+  lab log;
+  const auto shadows = [&log] {
+    return log.sql(
+        "SELECT count(*) FROM pg_class WHERE relname LIKE 'synclog\\_shadow\\_%' AND relkind = 'r'");
+  };
+  eventstore::pg::plain_connection rebuilding(log.conninfo(), "synclog_app", "rebuild");
+  const core::entity& visits = *log.entities.find("visits");
+  projections::lock_entity(rebuilding, "visits");
+  projections::create_shadow(rebuilding, visits);
+  log.sql("CREATE TABLE synclog_shadow_of_somebody (mine text)");
+  CHECK(prepare_read_tables(log.conninfo(), "synclog_app", log.entities).empty());
+  CHECK(shadows() == "2");
+  projections::unlock_entity(rebuilding, "visits");
+  CHECK(prepare_read_tables(log.conninfo(), "synclog_app", log.entities) ==
+        std::vector<std::string>{"Dropped what an interrupted rebuild of read table visits had left."});
+  CHECK(shadows() == "1");
+
+  // A session of that run that still reads or writes its shadow keeps it until the next time.
+  const std::string busy = projections::create_shadow(rebuilding, visits);
+  rebuilding.run("BEGIN");
+  rebuilding.run("SELECT count(*) FROM " + projections::qualified_table(busy));
+  CHECK(prepare_read_tables(log.conninfo(), "synclog_app", log.entities).empty());
+  rebuilding.run("COMMIT");
+  CHECK(prepare_read_tables(log.conninfo(), "synclog_app", log.entities).size() == 1);
+  CHECK(shadows() == "1");
 }
 
 TEST_CASE("prepare: a new title adopts the definition and keeps the table") {

@@ -1,13 +1,16 @@
 // A read table made anew beside writers and readers: the same rows as the append made, whatever happens in
 // between; and the old table when it does not come to that.
+#include "core/json.hpp"
 #include "lab.hpp"
 #include "nasty.hpp"
 #include "projections/latest_events.hpp"
 #include "projections/layout.hpp"
 #include "projections/rebuild.hpp"
+#include "projections/verify_tables.hpp"
 #include <atomic>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <thread>
 
 using namespace synclog;
@@ -271,8 +274,12 @@ TEST_CASE(
     append(log, {made.of(exotic, 300 + attempts)});
     if (attempts == 3) reader.run("COMMIT");
   };
-  CHECK(projections::rebuild_table(options, exotic).rebuilt);
+  const auto built = projections::rebuild_table(options, exotic);
+  CHECK(built.rebuilt);
   CHECK(attempts >= 3);
+  // With those that came while it waited.
+  CHECK(log.sql("SELECT count(*) FROM \"select\"") == std::to_string(built.rows));
+  CHECK(built.rows > 200);
   log.check_table(exotic);
 
   // Ended while it waits for the table, inside the swap's transaction.
@@ -446,7 +453,7 @@ TEST_CASE("rebuild: pages go over every record once, also record by record") {
       while (!pages.is_done()) {
         const pg::rows page =
             projections::run_page(db, pages, "", [](const std::string& sql) { return sql; });
-        pages.saw(page, 1);
+        pages.saw(page);
         for (int row = 0; row < page.size(); ++row) {
           const std::string id(page.text(row, projections::latest_id));
           CHECK((seen.empty() || id < seen));
@@ -472,4 +479,111 @@ TEST_CASE("rebuild: pages go over every record once, also record by record") {
               }());
   CHECK(plan.find("Backward") != std::string::npos);
   CHECK(plan.find("Sort\"") == std::string::npos);
+}
+
+namespace {
+
+// Most resident memory since the last call of start(), in bytes above what it was then.
+class memory_peak {
+ public:
+  void start() {
+    std::ofstream("/proc/self/clear_refs") << "5";
+    before_ = kilobytes("VmRSS:");
+  }
+  std::int64_t megabytes() const { return (kilobytes("VmHWM:") - before_) / 1024; }
+
+ private:
+  static std::int64_t kilobytes(const std::string& name) {
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    std::int64_t value = 0;
+    while (status >> word)
+      if (word == name && status >> value) return value;
+    return 0;
+  }
+  std::int64_t before_ = 0;
+};
+
+} // namespace
+
+TEST_CASE("rebuild: a page ends at its bytes, whatever the records before it were like") {
+  lab log;
+  const core::entity& visits = *log.entities.find("visits");
+  std::mt19937_64 random(15);
+  std::vector<lab_change> changes;
+  for (int i = 0; i < 3'000; ++i) { // small ones, then large ones, seen from the end
+    auto fields = random_fields(visits, random);
+    const std::string notes(i < 300 ? 100'000 : 10, 'x');
+    fields.set(visits.field_index("notes").value(), core::json::quoted(notes));
+    changes.push_back({&visits, fmt::format("r{:05}", i), fields});
+  }
+  append(log, changes);
+  pg::plain_connection db(log.conninfo(), "synclog_app", "pages");
+  projections::prepare_page_session(db);
+  constexpr std::size_t most = 1u << 20, a_record = 110'000;
+  for (const bool one_by_one : {false, true}) {
+    projections::latest_pages pages("visits", {"", false, std::nullopt, true}, most);
+    if (one_by_one) pages.go_record_by_record();
+    std::size_t records = 0, largest = 0;
+    while (!pages.is_done()) {
+      const pg::rows page = projections::run_page(db, pages, "", [](const std::string& sql) { return sql; });
+      pages.saw(page);
+      std::size_t bytes = 0;
+      for (int row = 0; row < page.size(); ++row)
+        bytes += page.text(row, projections::latest_data).size();
+      largest = std::max(largest, bytes);
+      records += static_cast<std::size_t>(page.size());
+    }
+    CHECK(records == 3'000);
+    CHECK(largest > most / 2);
+    CHECK(largest < most + a_record);
+  }
+}
+
+TEST_CASE("rebuild: with records of a megabyte it and verify take the memory of a page, not of the table") {
+  lab log;
+  const core::entity& visits = *log.entities.find("visits");
+  std::mt19937_64 random(16);
+  constexpr int records = 300, meanwhile = 150, a_batch = 10;
+  constexpr std::int64_t most_megabytes = 200;
+  const auto append_large = [&](const char* prefix, int count) {
+    for (int first = 0; first < count; first += a_batch) {
+      std::vector<lab_change> changes;
+      for (int i = first; i < first + a_batch; ++i) {
+        auto fields = random_fields(visits, random);
+        fields.set(visits.field_index("notes").value(), core::json::quoted(std::string(1u << 20, 'x')));
+        changes.push_back({&visits, fmt::format("{}{:05}", prefix, i), fields});
+      }
+      append(log, changes);
+      for (const lab_change& change : changes) // the fold in memory is not asked for it
+        std::string().swap(log.records["visits"][change.id].doc);
+    }
+  };
+  append_large("r", records);
+  memory_peak memory;
+  memory.start();
+  CHECK(projections::rebuild_table(over(log, 1), visits).rows == records);
+  MESSAGE("rebuild: " << memory.megabytes() << " MB");
+  CHECK(memory.megabytes() < most_megabytes);
+  memory.start();
+  eventstore::verify_report report;
+  projections::verify_tables(log.conninfo(), log.entities, report, {}, 1);
+  CHECK_FALSE(report.difference);
+  CHECK(report.rows == records);
+  MESSAGE("verify: " << memory.megabytes() << " MB");
+  CHECK(memory.megabytes() < most_megabytes);
+
+  // What was written meanwhile is taken in spans that are bounded as well.
+  bool written = false;
+  auto beside = over(log, 1);
+  beside.progress = [&](const eventstore::verify_progress& at) {
+    if (at.stage != "visits: folding" || written) return;
+    written = true;
+    append_large("s", meanwhile);
+    memory.start();
+  };
+  CHECK(projections::rebuild_table(beside, visits).rows == records + meanwhile);
+  MESSAGE("rebuild beside writes: " << memory.megabytes() << " MB");
+  CHECK(memory.megabytes() < most_megabytes);
+  CHECK(table_difference(log) == "");
 }
