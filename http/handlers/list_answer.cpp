@@ -4,6 +4,7 @@
 #include "http/answer_memory.hpp"
 #include "http/handlers/conditions.hpp"
 #include "http/handlers/list_answer_writer.hpp"
+#include "http/handlers/list_past_answer.hpp"
 #include "http/handlers/live_query.hpp"
 #include "http/handlers/page_sizer.hpp"
 #include "http/handlers/records_common.hpp"
@@ -181,6 +182,22 @@ asio::awaitable<void> write_rest(const services& with, responder& answer, list_c
   }
 }
 
+// Whether a record keeps its place in the order for as long as it lives. In an order that writes change, page
+// by page, one could be met twice or never.
+bool has_lasting_order(const projections::list_query& query) {
+  return std::all_of(query.order.begin(), query.order.end(), [](const core::order_key& key) {
+    return key.column.name == "created_at" || key.column.name == "id";
+  });
+}
+
+// The same rest, as it was when the first page was read.
+asio::awaitable<void> write_rest_as_of(const services& with, responder& answer, const list_call& call,
+                                       core::cursor head, list_writer& writer, page_sizer& sizer) {
+  const projections::past_list_options options{.until = {}, .patience = with.limits.request_deadline};
+  projections::past_list list(with.records, with.log, call.query, head.position, options);
+  co_await write_past_rows(answer, list, writer, sizer);
+}
+
 // Without a limit.
 asio::awaitable<void> answer_whole(const services& with, const request& asked, responder& answer,
                                    list_call call) {
@@ -189,12 +206,14 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
   page_sizer sizer(first_rows);
   std::string chunk;
   bool more = false;
+  core::cursor head;
   response made;
   {
     const auto began = clock::now();
     auto page = co_await with.records.page(call.query, sizer.next(), asked.until);
     sizer.saw(page.docs, clock::now() - began);
-    made = list_head(call, 200, page.head);
+    head = page.head;
+    made = list_head(call, 200, head);
     writer.open(chunk);
     writer.append(chunk, page.docs);
     more = page.more;
@@ -212,7 +231,11 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
     try {
       co_await answer.write(chunk);
       std::string().swap(chunk);
-      co_await write_rest(with, answer, call, writer, sizer);
+      if (has_lasting_order(call.query)) {
+        co_await write_rest(with, answer, call, writer, sizer);
+      } else {
+        co_await write_rest_as_of(with, answer, call, head, writer, sizer);
+      }
     } catch (const boost::system::system_error&) {
       throw; // the client is gone
     } catch (const std::exception& error) {

@@ -116,20 +116,6 @@ asio::awaitable<void> answer_limited(const services& with, const request& asked,
   co_await answer.send(std::move(made));
 }
 
-asio::awaitable<void> write_rest(responder& answer, projections::past_list& list, list_writer& writer,
-                                 page_sizer& sizer) {
-  std::string chunk;
-  for (bool more = true; more;) {
-    chunk.clear();
-    const auto began = clock::now();
-    const auto page = co_await list.next(sizer.next());
-    append_page(chunk, writer, page, sizer, clock::now() - began);
-    more = page.more;
-    if (!more) writer.close(chunk);
-    if (!chunk.empty()) co_await answer.write(chunk);
-  }
-}
-
 asio::awaitable<void> answer_whole(const services& with, const request& asked, responder& answer,
                                    const past_call& call) {
   const projections::past_list_options options{.until = {}, .patience = with.limits.request_deadline};
@@ -154,7 +140,7 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
     try {
       co_await answer.write(chunk);
       std::string().swap(chunk);
-      co_await write_rest(answer, list, writer, sizer);
+      co_await write_past_rows(answer, list, writer, sizer);
     } catch (const boost::system::system_error&) {
       throw; // the client is gone
     } catch (const std::exception& error) {
@@ -169,6 +155,20 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
 }
 
 } // namespace
+
+asio::awaitable<void> write_past_rows(responder& answer, projections::past_list& list, list_writer& writer,
+                                      page_sizer& sizer) {
+  std::string chunk;
+  for (bool more = true; more;) {
+    chunk.clear();
+    const auto began = clock::now();
+    const auto page = co_await list.next(sizer.next());
+    append_page(chunk, writer, page, sizer, clock::now() - began);
+    more = page.more;
+    if (!more) writer.close(chunk);
+    if (!chunk.empty()) co_await answer.write(chunk);
+  }
+}
 
 asio::awaitable<void> answer_past_list(const services& with, const request& asked, responder& answer) {
   auto opened = open_call(with, asked);
