@@ -2,6 +2,7 @@
 #include "tools/database_access.hpp"
 
 #include "migrations/runner.hpp"
+#include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -119,9 +120,9 @@ core::result<void> check_schema(const database_access& access) {
 }
 
 int report_problem(const core::problem& why) {
-  fmt::print(stderr, "synclog: {}\n", why.detail);
+  fmt::print(stderr, "synclog: {}\n", harmless_lines(why.detail));
   for (const auto& error : why.errors) {
-    fmt::print(stderr, "  {}: {}\n", error.pointer, error.detail);
+    fmt::print(stderr, "  {}: {}\n", harmless(error.pointer), harmless_lines(error.detail));
   }
   return why.code == core::problem_code::database_unavailable ? exit_database_unreachable : exit_failure;
 }

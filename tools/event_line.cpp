@@ -114,6 +114,17 @@ std::string harmless(std::string_view text) {
   return made;
 }
 
+std::string harmless_lines(std::string_view text) {
+  std::string made;
+  while (true) {
+    const auto end = text.find('\n');
+    made += harmless(text.substr(0, end));
+    if (end == std::string_view::npos) return made;
+    made += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 event_tokens event_tokens::of(std::string_view envelope) {
   std::vector<json::slice> members;
   if (!json::split_object(envelope, members)) core::invariant_broken("an envelope is no object");

@@ -12,6 +12,8 @@ namespace synclog::tools {
 // DEL, C1), line separators and direction marks become \u001b and the like, bytes that are no UTF-8 \xff.
 // Applied to JSON text the result is JSON of the same value.
 std::string harmless(std::string_view text);
+// The same, with line breaks kept: for messages of several lines.
+std::string harmless_lines(std::string_view text);
 
 // What a line needs of an envelope (core/event.hpp). The views are JSON tokens inside its text.
 struct event_tokens {

@@ -4,6 +4,7 @@
 #include "eventstore/verify_log.hpp"
 #include "tools/checkpoint_files.hpp"
 #include "tools/commands.hpp"
+#include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/log_access.hpp"
 #include "tools/progress_line.hpp"
@@ -71,7 +72,7 @@ int sign(const checkpoint_arguments& given, const core::private_key& key,
          const std::optional<loaded_checkpoint>& before, const std::string& conninfo) {
   const auto proven = proof(given, before, conninfo);
   if (proven && proven->difference) {
-    fmt::print(stderr, "{}\nnothing was signed\n", proven->difference->detail);
+    fmt::print(stderr, "{}\nnothing was signed\n", harmless(proven->difference->detail));
     return exit_difference_found;
   }
   const auto head =

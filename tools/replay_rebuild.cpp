@@ -5,6 +5,7 @@
 #include "projections/read_table.hpp"
 #include "projections/rebuild.hpp"
 #include "tools/commands.hpp"
+#include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/log_access.hpp"
 #include "tools/progress_line.hpp"
@@ -74,14 +75,14 @@ std::string sentences_json(const std::vector<std::string>& sentences) {
 std::string row_text(const row_difference& one) {
   switch (one.what) {
   case row_difference::kind::missing:
-    return fmt::format("{}: the row is missing", one.record_id);
+    return fmt::format("{}: the row is missing", harmless(one.record_id));
   case row_difference::kind::extra:
-    return fmt::format("{}: the row stands, the log has no such record", one.record_id);
+    return fmt::format("{}: the row stands, the log has no such record", harmless(one.record_id));
   case row_difference::kind::field:
     break;
   }
-  return fmt::format("{}: {} is {}, would be {}", one.record_id, one.field, one.is.value_or("NULL"),
-                     one.would_be.value_or("NULL"));
+  return fmt::format("{}: {} is {}, would be {}", harmless(one.record_id), one.field,
+                     harmless(one.is.value_or("NULL")), harmless(one.would_be.value_or("NULL")));
 }
 
 std::string preview_json(const core::entity& definition, const projections::rebuild_preview& preview,
@@ -102,10 +103,10 @@ std::string preview_json(const core::entity& definition, const projections::rebu
 void print_preview(const core::entity& definition, const projections::rebuild_preview& preview,
                    std::size_t limit) {
   for (const auto& sentence : preview.obstacles) {
-    fmt::print("{}\n", sentence);
+    fmt::print("{}\n", harmless(sentence));
   }
   for (const auto& sentence : preview.layout) {
-    fmt::print("{}: {}\n", definition.name, sentence);
+    fmt::print("{}: {}\n", definition.name, harmless(sentence));
   }
   fmt::print("{}: {} of {} rows would change\n", definition.name, preview.rows.rows_differing,
              std::max(preview.rows.rows_compared, preview.rows.rows_differing));
@@ -135,7 +136,8 @@ std::vector<const core::entity*> chosen_entities(const options_of_rebuild& optio
       for (const auto& one : known.all()) {
         names.push_back(one->name);
       }
-      fmt::print(stderr, "synclog: no entity is named {}; there are {}\n", name, fmt::join(names, ", "));
+      fmt::print(stderr, "synclog: no entity is named {}; there are {}\n", harmless(name),
+                 fmt::join(names, ", "));
       return {};
     }
     if (std::find(chosen.begin(), chosen.end(), definition) == chosen.end()) {
@@ -207,7 +209,7 @@ bool is_sound(const log_access& log, const options_of_rebuild& options, progress
                "synclog: {}\nThe log is not what was written, so nothing was rebuilt from it; the read "
                "tables may still hold "
                "what it said. --unproven rebuilds all the same.\n",
-               proof.difference->detail);
+               harmless(proof.difference->detail));
   }
   return !proof.difference;
 }
@@ -238,7 +240,7 @@ int run_rebuild(const options_of_rebuild& options) {
       throw;
     } catch (const std::runtime_error& failed) {
       line.close();
-      fmt::print(stderr, "synclog: {}\n", failed.what());
+      fmt::print(stderr, "synclog: {}\n", harmless_lines(failed.what()));
       return static_cast<int>(exit_failure);
     }
   };

@@ -2,6 +2,7 @@
 #include "tools/run_context.hpp"
 
 #include "eventstore/pg/types.hpp"
+#include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
@@ -20,10 +21,10 @@ int run_context(asio::io_context& context, asio::awaitable<void> work, unsigned 
       try {
         std::rethrow_exception(failed);
       } catch (const eventstore::pg::unavailable& error) {
-        fmt::print(stderr, "synclog: {}\n", error.what());
+        fmt::print(stderr, "synclog: {}\n", harmless_lines(error.what()));
         code = exit_database_unreachable;
       } catch (const std::exception& error) {
-        fmt::print(stderr, "synclog: {}\n", error.what());
+        fmt::print(stderr, "synclog: {}\n", harmless_lines(error.what()));
         code = exit_failure;
       }
     }

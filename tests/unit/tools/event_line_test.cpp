@@ -119,6 +119,11 @@ TEST_CASE("harmless: text of every script passes, broken bytes are spelt") {
   CHECK(harmless("") == "");
 }
 
+TEST_CASE("harmless lines: breaks stay, everything else is spelt") {
+  CHECK(harmless_lines("a\x1b[2J\n\tb\r\n") == "a\\u001b[2J\n\\u0009b\\u000d\n");
+  CHECK(harmless_lines("") == "");
+}
+
 TEST_CASE("harmless: JSON stays the same value") {
   const std::string text = "x\x7F\xC2\x85\u202Ey";
   const auto made = harmless(core::json::quoted(text));
