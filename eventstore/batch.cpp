@@ -332,7 +332,8 @@ void batch::keep_answer(const entry& current, const std::vector<core::item_outco
   // may succeed later, or elsewhere.
   const bool failed = std::any_of(items.begin(), items.end(), [](const core::item_outcome& item) {
     return item.error && (item.error->code == core::problem_code::internal ||
-                          item.error->code == core::problem_code::database_unavailable);
+                          item.error->code == core::problem_code::database_unavailable ||
+                          item.error->code == core::problem_code::outdated_server);
   });
   if (failed) {
     return;

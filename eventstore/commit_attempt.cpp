@@ -157,6 +157,13 @@ asio::awaitable<std::optional<pg::failure>> committer::impl::load_definitions() 
   co_return std::move(answer.failed);
 }
 
+// Outside a transaction: whether definitions were adopted since they were loaded last, which they are now.
+asio::awaitable<bool> committer::impl::has_newer_definitions() {
+  const auto before = definitions.sum_of_revisions();
+  const auto failed = co_await load_definitions();
+  co_return !failed && !definitions.are_current(before);
+}
+
 // The first failure, if there is one; the transaction is then to be rolled back.
 asio::awaitable<std::optional<pg::failure>> committer::impl::load_lookups(flight& tried) {
   for (const auto& one : tried.asked) {
@@ -200,7 +207,11 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(flig
     last_failure = std::move(failed);
     spdlog::warn("committer: look-up refused: {} {}", last_failure->sqlstate, last_failure->message);
     co_await roll_back();
-    co_return end_of(*last_failure);
+    const auto end = end_of(*last_failure);
+    // A newer definition may have taken away what the look-ups of this server's one ask for: whoever writes
+    // by it is told so, instead of that something broke.
+    const bool outdated = end == attempt_end::poisoned && co_await has_newer_definitions();
+    co_return outdated ? attempt_end::again : end;
   }
   const bool some_left = std::any_of(tried.requests.begin(), tried.requests.end(),
                                      [](const pending_ptr& waiting) { return waiting->answered(); });

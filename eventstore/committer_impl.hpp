@@ -91,6 +91,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   void set_out(flight& begun);
   void join(flight& joined, pending_list more);
   boost::asio::awaitable<std::optional<pg::failure>> load_definitions();
+  boost::asio::awaitable<bool> has_newer_definitions();
   boost::asio::awaitable<std::optional<pg::failure>> load_lookups(flight& tried);
   boost::asio::awaitable<std::optional<pg::failure>> read_identity();
   enum class commit_end : std::uint8_t { committed, unreplicated, refused, absent, unknown };

@@ -33,7 +33,7 @@ std::optional<core::problem> definition_guard::refusal(const core::entity& own) 
     return std::nullopt;
   }
   return core::make_problem(
-      core::problem_code::database_unavailable,
+      core::problem_code::outdated_server,
       fmt::format(
           "the database holds revision {} of the definition of {}, this server has revision {} and does "
           "not write it; nothing was saved. Restart this server with the newer definition.",

@@ -20,7 +20,8 @@ class definition_guard {
   void load(const pg::rows& definitions);
   // Whether nothing was adopted since: revisions only rise, so their sum tells.
   bool are_current(std::int64_t sum_of_revisions) const { return sum_ == sum_of_revisions; }
-  // What a write of that entity is refused with, if it must be: 503.
+  std::int64_t sum_of_revisions() const { return sum_; }
+  // What a write of that entity is refused with, if it must be: outdated_server.
   std::optional<core::problem> refusal(const core::entity& own);
   // Refuses the commands of entities that must not be written.
   void refuse_outdated(std::vector<core::command>& commands);

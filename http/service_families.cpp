@@ -3,6 +3,7 @@
 #include "http/metric_families.hpp"
 #include "http/metrics.hpp"
 #include "http/services.hpp"
+#include <algorithm>
 
 namespace synclog::http::families {
 namespace {
@@ -78,6 +79,18 @@ void append_answers(std::vector<prometheus::MetricFamily>& out, const answer_mem
 void append_services(std::vector<prometheus::MetricFamily>& out, const services& with) {
   append_committer(out, with.committer.stats());
   if (with.answers != nullptr) append_answers(out, with.answers->stats());
+
+  if (with.rebuilds != nullptr) {
+    const auto awaited = with.rebuilds->all();
+    const auto failing = std::count_if(awaited.begin(), awaited.end(),
+                                       [](const auto& one) { return !one.last_failure.empty(); });
+    out.push_back(gauge("synclog_read_tables_awaiting_rebuild",
+                        "Read tables that serve a changed definition before their rebuild.",
+                        static_cast<double>(awaited.size())));
+    out.push_back(gauge("synclog_read_tables_failing_rebuild",
+                        "Of these, tables whose last rebuild failed; /readyz?verbose says why.",
+                        static_cast<double>(failing)));
+  }
 
   const auto feed = with.feed.stats();
   out.push_back(gauge("synclog_log_head_position", "The newest event known here.",

@@ -5,6 +5,7 @@
 #include "eventstore/feed.hpp"
 #include "eventstore/log_reader.hpp"
 #include "eventstore/pg/pool.hpp"
+#include "projections/awaited_rebuilds.hpp"
 #include "projections/record_reader.hpp"
 #include "projections/search_index.hpp"
 #include <chrono>
@@ -54,6 +55,7 @@ struct services {
   answer_memory* answers = nullptr;         // limited lists that have not changed; null = none are kept
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
   const published_text* openapi = nullptr;  // the same of /openapi.json
+  const projections::awaited_rebuilds* rebuilds = nullptr; // null: nobody rebuilds here
 };
 
 } // namespace synclog::http

@@ -3,6 +3,7 @@
 
 #include "eventstore/pg/sqlstate.hpp"
 #include "projections/read_table.hpp"
+#include "tools/event_line.hpp"
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
@@ -24,9 +25,13 @@ constexpr auto interrupt_again = 100ms;
 } // namespace
 
 pending_rebuilds::pending_rebuilds(projections::rebuild_options how,
-                                   std::vector<const core::entity*> definitions)
-    : how_(std::move(how)), left_(std::move(definitions)) {
+                                   std::vector<const core::entity*> definitions,
+                                   projections::awaited_rebuilds& awaited)
+    : how_(std::move(how)), left_(std::move(definitions)), awaited_(awaited) {
   how_.stop = &stop_;
+  for (const auto* definition : left_) {
+    awaited_.add(definition->name, definition->table);
+  }
 }
 
 pending_rebuilds::~pending_rebuilds() {
@@ -92,6 +97,7 @@ bool pending_rebuilds::try_one(const core::entity& definition) {
     } else {
       spdlog::info("read table {} was rebuilt for its new definition by another process", definition.table);
     }
+    awaited_.done(definition.name);
     return true;
   } catch (const projections::rebuild_stopped&) {
     return false;
@@ -101,8 +107,9 @@ bool pending_rebuilds::try_one(const core::entity& definition) {
     if (const auto* query = dynamic_cast<const pg::query_failed*>(&failed)) {
       disk_full_ = disk_full_ || pg::classify(query->info().sqlstate) == pg::meaning::out_of_resources;
     }
-    spdlog::warn("read table {} serves on as it was, its rebuild is tried again: {}", definition.table,
-                 failed.what());
+    const auto why = harmless(failed.what());
+    awaited_.failed(definition.name, why);
+    spdlog::warn("read table {} serves on as it was, its rebuild is tried again: {}", definition.table, why);
     return false;
   }
 }

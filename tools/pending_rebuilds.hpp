@@ -2,6 +2,7 @@
 // its own, one table after the other; what fails is tried again.
 #pragma once
 #include "core/entity.hpp"
+#include "projections/awaited_rebuilds.hpp"
 #include "projections/rebuild.hpp"
 #include <condition_variable>
 #include <mutex>
@@ -12,8 +13,10 @@ namespace synclog::tools {
 
 class pending_rebuilds {
  public:
-  // The definitions outlive it. `how` says where; its stop and progress are this object's.
-  pending_rebuilds(projections::rebuild_options how, std::vector<const core::entity*> definitions);
+  // The definitions and `awaited`, which is told how they fare, outlive it. `how` says where; its stop and
+  // progress are this object's.
+  pending_rebuilds(projections::rebuild_options how, std::vector<const core::entity*> definitions,
+                   projections::awaited_rebuilds& awaited);
   ~pending_rebuilds(); // stop()
   pending_rebuilds(const pending_rebuilds&) = delete;
   pending_rebuilds& operator=(const pending_rebuilds&) = delete;
@@ -30,6 +33,7 @@ class pending_rebuilds {
 
   projections::rebuild_options how_;
   std::vector<const core::entity*> left_;
+  projections::awaited_rebuilds& awaited_;
   projections::rebuild_stop stop_;
   bool disk_full_ = false; // the thread's own
   std::mutex mutex_;

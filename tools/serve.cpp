@@ -21,6 +21,7 @@
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/log_access.hpp"
+#include "tools/outdated_files.hpp"
 #include "tools/pending_rebuilds.hpp"
 #include "tools/run_context.hpp"
 #include "tools/whole_number.hpp"
@@ -96,7 +97,9 @@ struct application {
                                                                               nullptr,
                                                                               options.answer_bytes > 0
                                                                                   ? &answers
-                                                                                  : nullptr} {}
+                                                                                  : nullptr} {
+    services.rebuilds = &awaited;
+  }
 
   static pg::connect_options make_connect(const database_access& access) {
     pg::connect_options made;
@@ -127,6 +130,7 @@ struct application {
   projections::search_index texts;
   projections::record_reader records;
   http::answer_memory answers;
+  projections::awaited_rebuilds awaited;
   pg::listener listener;
   http::streams::hub streams;
   http::services services;
@@ -248,6 +252,9 @@ int run_serve(serve_options options) {
   if (!entities) {
     return report_problem(entities.error());
   }
+  for (const auto& sentence : outdated_files(options.entities_dir, *entities)) {
+    spdlog::warn("{}", sentence);
+  }
   projections::rebuild_options rebuilding;
   rebuilding.conninfo = access->service_conninfo;
   rebuilding.role = access->service_role;
@@ -290,13 +297,15 @@ int run_serve(serve_options options) {
       on_lanes.emplace_back(lane);
     }
     http::server server(context.get_executor(), options.server, app.services, counters);
-    pending_rebuilds rebuilds(rebuilding, pending);
+    pending_rebuilds rebuilds(rebuilding, pending, app.awaited);
     rebuilds.start();
     code = run_context(context, serve_until_signal(app, server, context, options.demo), shared_threads);
   }
   if (access->cluster) {
     access->cluster->stop();
   }
+  // Whoever read the first lines may be gone since: what serve answers goes elsewhere.
+  std::clearerr(stdout);
   return code;
 }
 

@@ -25,6 +25,19 @@ checks look(const services& with, const responder& answer) {
       check{"serving", !answer.draining(), "the server is shutting down"}};
 }
 
+// Serving goes on meanwhile, so it is said and turns nothing red.
+void append_awaited(std::string& out, const projections::awaited_rebuild& one) {
+  out += "{\"entity\":";
+  core::json::append_string(out, one.entity);
+  out += ",\"table\":";
+  core::json::append_string(out, one.table);
+  if (!one.last_failure.empty()) {
+    out += ",\"last_failure\":";
+    core::json::append_string(out, one.last_failure);
+  }
+  out += '}';
+}
+
 std::string verbose_body(const services& with, const checks& all, std::string_view status) {
   std::string out = "{\"status\":";
   core::json::append_string(out, status);
@@ -43,7 +56,16 @@ std::string verbose_body(const services& with, const checks& all, std::string_vi
   core::json::append_string(out, core::to_string(with.feed.head()));
   out += ",\"queued_writes\":" + std::to_string(committer.queued_requests);
   out += ",\"waiting_readers\":" + std::to_string(feed.waiting);
-  out += ",\"draining\":";
+  out += ",\"awaiting_rebuild\":[";
+  separator = "";
+  if (with.rebuilds != nullptr) {
+    for (const auto& one : with.rebuilds->all()) {
+      out += separator;
+      separator = ",";
+      append_awaited(out, one);
+    }
+  }
+  out += "],\"draining\":";
   out += all[2].fine ? "false" : "true";
   out += '}';
   return out;

@@ -18,6 +18,7 @@ TEST_CASE("meta: a running server is alive, ready, and tells its version") {
   CHECK(at(verbose.body, "/checks/database") == "ok");
   CHECK(at(verbose.body, "/checks/committer") == "ok");
   CHECK(at(verbose.body, "/draining") == "false");
+  CHECK(verbose.body.find("\"awaiting_rebuild\":[]") != std::string::npos);
   CHECK(at(server.get("/version").body, "/name") == "synclog");
 }
 

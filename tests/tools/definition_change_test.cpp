@@ -284,6 +284,90 @@ TEST_CASE(
   CHECK(before.sql("SELECT loyalty || phone FROM clients WHERE id = 'C-1'") == "gold3");
 }
 
+TEST_CASE("definition change: behind a view the table awaits its rebuild, and everybody is told so") {
+  const definitions_folder folder;
+  server_fixture server({.arguments = {"--entities", folder.path()}});
+  fill_clients(server, 50);
+  CHECK(server.stop() == 0);
+  server.sql("CREATE VIEW cities AS SELECT DISTINCT city FROM clients");
+  folder.put("clients.json",
+             next_clients("\"x-search\": [\"full_name\", \"phone\",", "\"x-search\": [\"full_name\","));
+  server.start();
+  const auto awaiting = [&server] { return server.get("/readyz?verbose").body; };
+  const std::string words = R"("awaiting_rebuild":[{"entity":"clients","table":"clients","last_failure":")";
+  CHECK(wait_until([&] { return awaiting().find(words) != std::string::npos; }));
+  CHECK(awaiting().find("view cities would be left with the old table") != std::string::npos);
+  CHECK(awaiting().find("Drop it, rebuild, and make it again") != std::string::npos);
+  CHECK(server.get("/readyz").status == 200);
+  const auto metrics = server.get("/metrics").body;
+  CHECK(metrics.find("\nsynclog_read_tables_awaiting_rebuild 1\n") != std::string::npos);
+  CHECK(metrics.find("\nsynclog_read_tables_failing_rebuild 1\n") != std::string::npos);
+
+  CHECK(server.post("/api/clients", R"({"id":"N-1","full_name":"New"})").status == 201);
+  std::string output;
+  CHECK(run_replay(server, {"verify"}, folder, &output) == 0);
+  CHECK_MESSAGE(output.starts_with("clients awaits its rebuild (since 2"), output);
+  CHECK(output.find("revision 2 of its definition was adopted)") != std::string::npos);
+  CHECK(output.find("view cities stands on the table and keeps it: drop it, rebuild") != std::string::npos);
+  CHECK(output.find("\nok: ") != std::string::npos);
+  CHECK(run_replay(server, {"verify", "--json"}, folder, &output) == 0);
+  CHECK(output.find(R"("notes":[{"kind":"awaits_rebuild","entity":"clients","table":"clients","since":"2)") !=
+        std::string::npos);
+  server.sql("UPDATE clients SET city = 'Linz' WHERE id = 'C-7'");
+  CHECK(run_replay(server, {"verify"}, folder, &output) == 4);
+  CHECK_MESSAGE(output.find("record C-7: city is Linz, the log says Graz") != std::string::npos, output);
+  CHECK(output.find("clients awaits its rebuild") != std::string::npos);
+  server.sql("DROP VIEW cities");
+  CHECK(says(server, rebuilt));
+  CHECK(wait_until([&] { return awaiting().find("\"awaiting_rebuild\":[]") != std::string::npos; }));
+  CHECK(run_replay(server, {"verify"}, folder, &output) == 0);
+  CHECK_MESSAGE(output.starts_with("ok: "), output);
+}
+
+TEST_CASE("definition change: where a unique field is gone, an outdated server says that it is outdated") {
+  const definitions_folder folder;
+  server_fixture before;
+  const std::string body = R"({"id":"C-1","full_name":"A","reference_number":"R-1"})";
+  CHECK(before.post("/api/clients", body).status == 201);
+  std::string text =
+      next_clients("\"reference_number\": {\"type\": \"string\"", "\"old_number\": {\"type\": \"string\"");
+  for (auto at = text.find("\"reference_number\""); at != std::string::npos;
+       at = text.find("\"reference_number\""))
+    text.replace(at, std::string("\"reference_number\"").size(), "\"old_number\"");
+  folder.put("clients.json", text);
+  server_fixture after({.database = before.database(), .arguments = {"--entities", folder.path()}});
+  CHECK(after.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 'clients'::regclass AND attname = "
+                  "'reference_number'") == "0");
+  for (const char* reference : {"R-1", "R-2"}) {
+    const auto refused =
+        before.post("/api/clients", fmt::format(R"({{"full_name":"B","reference_number":"{}"}})", reference));
+    CHECK_MESSAGE(refused.status == 503, refused.body);
+    CHECK(refused.body.find("\"code\":\"outdated_server\"") != std::string::npos);
+    CHECK(refused.body.find("revision 2 of the definition of clients, this server has revision 1") !=
+          std::string::npos);
+    CHECK(refused.header("retry-after") != "");
+  }
+  // The others of a batch are not held up by it.
+  CHECK(before.post("/api/visits", R"({"id":"V-1","visit_date":"2026-11-23"})").status == 201);
+}
+
+TEST_CASE("definition change: a file of an older revision than the database's is named at the start") {
+  const definitions_folder folder;
+  const auto revision = [](const char* number) {
+    return replaced(clients_with_loyalty(), "\"x-revision\": 2", std::string("\"x-revision\": ") + number);
+  };
+  folder.put("clients.json", revision("3"));
+  server_fixture server({.arguments = {"--entities", folder.path()}});
+  CHECK(server.stop() == 0);
+  CHECK(server.output().find("is passed over") == std::string::npos);
+  folder.put("clients.json", revision("2"));
+  server.start();
+  CHECK(server.output().find("Entity clients: " + folder.path() +
+                             " has x-revision 2, the database holds revision 3 and goes by it; the file is "
+                             "passed over.") != std::string::npos);
+  CHECK(server.post("/api/clients", R"({"id":"C-1","full_name":"A","loyalty":"gold"})").status == 201);
+}
+
 TEST_CASE("definition change: what old events cannot satisfy is refused with counts, the earlier definition "
           "serves on") {
   const definitions_folder folder;
