@@ -2,7 +2,7 @@
 export { adapters, type Adapters } from './adapters.js';
 export type { AttentionItem, Choice } from './attention.js';
 export { Collection } from './collection.js';
-export type { Got, LiveCallback, Loaded, Saved, SavedAll, SaveOptions, Version } from './collection.js';
+export type { Got, LiveCallback, Loaded, Saved, SavedAll, SaveOptions, Version, Watcher } from './collection.js';
 export type { Change } from './core.js';
 export type { EntityInfo, Row } from './entity.js';
 export type * from './generated/entities.js';
