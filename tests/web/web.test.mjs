@@ -2,6 +2,9 @@
 import { describe } from 'node:test';
 import { clientDocsTests } from './client_docs.mjs';
 import { clientLibraryTests } from './client_library.mjs';
+import { consoleTests } from './console.mjs';
+import { consolePartsTests } from './console_parts.mjs';
+import { consoleScrollTests } from './console_scroll.mjs';
 import { eventSourceTests } from './event_source.mjs';
 import { pageSocketTests } from './page_socket.mjs';
 import { wsClientTests } from './ws_client.mjs';
@@ -11,6 +14,9 @@ const atOnce = 4; // they mostly wait for a server or a page to come back
 describe('web', { concurrency: atOnce }, () => {
   clientDocsTests();
   clientLibraryTests();
+  consolePartsTests();
+  consoleTests();
+  consoleScrollTests();
   eventSourceTests();
   pageSocketTests();
   wsClientTests();

@@ -1,0 +1,5 @@
+import { PageHead } from '../../ui/page.tsx';
+
+export default function Settings() {
+  return <PageHead title="Settings" />;
+}
