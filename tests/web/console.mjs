@@ -36,6 +36,11 @@ async function seed(server, count = 40) {
 const title = (tab, text) => tab.page.getByRole('heading', { level: 1, name: text, exact: true }).waitFor();
 const fieldOf = (tab, label) => tab.page.getByRole('dialog').getByLabel(label, { exact: false });
 const press = (tab, name) => tab.page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
+// The form is done with.
+async function save(tab, name) {
+  await press(tab, name);
+  await tab.page.getByRole('dialog').waitFor({ state: 'detached' });
+}
 
 export function consoleTests() {
   webTest('console: every page opens without an error, and axe finds nothing serious, light and dark, wide and narrow', async (scope) => {
@@ -96,7 +101,7 @@ export function consoleTests() {
     await press(tab, 'Add');
     await tab.page.locator('.field-wrong', { hasText: 'is no JSON' }).waitFor();
     await fieldOf(tab, 'Data').fill('{"a": [1, 2]}');
-    await press(tab, 'Add');
+    await save(tab, 'Add');
     await tab.row('A. N. Other').waitFor();
     const [added] = await (await server.request('GET', '/api/clients?reference=R2')).json();
     assert.deepEqual([added.full_name, added.data], ['A. N. Other', { a: [1, 2] }]);
@@ -104,7 +109,7 @@ export function consoleTests() {
     await tab.row('A. N. Other').click();
     await tab.page.keyboard.press('e');
     await fieldOf(tab, 'Phone').fill('081');
-    await press(tab, 'Save');
+    await save(tab, 'Save');
     await tab.row('A. N. Other').getByText('081', { exact: true }).waitFor();
 
     await tab.page.keyboard.press('Delete');
@@ -328,7 +333,7 @@ export function consoleTests() {
     }
     await tab.page.keyboard.press('e');
     assert.equal(await fieldOf(tab, 'Phone').inputValue(), naughty.at(-1));
-    await press(tab, 'Cancel');
+    await save(tab, 'Cancel');
     await tab.go('#/stream');
     await tab.page.locator('.tail summary').first().click();
     await tab.page.locator('.tail .json').waitFor();
@@ -405,7 +410,7 @@ export function consoleTests() {
     await press(tab, 'Add');
     await tab.page.getByText('must be a whole number').waitFor();
     await fieldOf(tab, 'Hours').fill('1500');
-    await press(tab, 'Add');
+    await save(tab, 'Add');
     await tab.row('Press').getByText('1,500').waitFor();
     const [record] = await (await server.request('GET', '/api/machines')).json();
     assert.deepEqual([record.state, record.hours, record.is_rented], ['broken', 1500, true]);

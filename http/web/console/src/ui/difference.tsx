@@ -20,8 +20,12 @@ export function Differences({ changes, titleOf = pathText }: { changes: readonly
         <li key={change.path}>
           <span class="difference-path">{titleOf(change.path)}</span>
           <span class="difference-values">
-            <Side value={change.from} kind="from" />
-            <span class="difference-arrow" aria-hidden="true">→</span>
+            {isSomething(change.from) && (
+              <>
+                <Side value={change.from} kind="from" />
+                <span class="difference-arrow" aria-hidden="true">→</span>
+              </>
+            )}
             <Side value={change.to} kind="to" />
           </span>
         </li>
@@ -30,9 +34,11 @@ export function Differences({ changes, titleOf = pathText }: { changes: readonly
   );
 }
 
+const isSomething = (value: unknown) => value !== undefined && value !== null && value !== '';
+
 function Side({ value, kind }: { value: unknown; kind: 'from' | 'to' }) {
   const word = <span class="visually-hidden">{kind === 'from' ? 'was ' : 'is now '}</span>;
-  if (value === undefined || value === null || value === '') return <span>{word}<span class="nothing">nothing</span></span>;
+  if (!isSomething(value)) return <span>{word}<span class="nothing">nothing</span></span>;
   const text = plainText(value);
   return kind === 'from' ? <del>{word}{text}</del> : <ins>{word}{text}</ins>;
 }

@@ -110,7 +110,7 @@ export function Grid(props: GridProps) {
   }, [rows]);
 
   useEffect(() => {
-    box.current!.style.setProperty('--columns', columns.map(({ widthPx }) => `${widthPx}px`).join(' ').replace(/(\S+)$/, 'minmax($1, 1fr)'));
+    box.current!.style.setProperty('--columns', template(columns));
   }, [columns]);
 
   const first = Math.min(range.first, Math.max(0, count - 1));
@@ -239,10 +239,17 @@ class GridLine extends Component<LineProps> {
             </div>
           );
         })}
-        {tools && <div class="grid-tools" role="gridcell">{tools(row)}</div>}
+        {tools && <div class="grid-tools" role="gridcell"><div>{tools(row)}</div></div>}
       </div>
     );
   }
+}
+
+// The last column takes what is left; the tools at the end take no room.
+function template(columns: readonly GridColumn[]): string {
+  const widths = columns.map(({ widthPx }) => `${widthPx}px`);
+  const last = widths.pop();
+  return [...widths, ...(last ? [`minmax(${last}, 1fr)`] : []), '0'].join(' ');
 }
 
 // Which element shows which row: those that are still seen keep theirs, the others are used again.

@@ -66,7 +66,10 @@ function Table({ definition }: { definition: EntityDefinition }) {
   const columnNames = params.get('columns');
   const shownFields = useComputed(() => columnsOf(definition, place.value.params, keptColumns.value)).value;
   const sortText = params.get('sort');
-  const columns = useMemo(() => gridColumns(definition, shownFields, params), [definition, columnNames, keptColumns.value, sortText]);
+  // By the first rows that came; later ones do not move the columns.
+  const hasRows = state.rows.length > 0;
+  const widths = useMemo(() => new Map(shownFields.map((field) => [field.name, widthOf(definition, field, state.rows)])), [definition, columnNames, keptColumns.value, hasRows]);
+  const columns = useMemo(() => gridColumns(definition, shownFields, params, widths), [widths, sortText]);
   const isPlain = Object.keys(listQuery(params)).every((name) => name === 'sort') && moment === null;
 
   useEffect(() => {
@@ -206,12 +209,17 @@ function countLine(state: TableState, total: number | null): string {
   return loaded >= maxRows ? `The first ${countText(loaded, 'record')}: search or filter for others` : `More than ${countText(loaded, 'record')}`;
 }
 
-function gridColumns(definition: EntityDefinition, fields: readonly FieldDefinition[], params: URLSearchParams): GridColumn[] {
+function gridColumns(
+  definition: EntityDefinition,
+  fields: readonly FieldDefinition[],
+  params: URLSearchParams,
+  widths: ReadonlyMap<string, number>,
+): GridColumn[] {
   const [first] = sortOf(definition, params);
   return fields.map((field) => ({
     name: field.name,
     title: field.title,
-    widthPx: widthOf(definition, field),
+    widthPx: widths.get(field.name)!,
     isNumber: field.kind === 'number' || field.kind === 'integer',
     canSort: isOrdered(field),
     ...(first?.field === field.name ? { sorted: first.isDown ? ('down' as const) : ('up' as const) } : {}),

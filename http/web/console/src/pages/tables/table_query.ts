@@ -1,4 +1,5 @@
 // A table's view as it stands in the URL: search, filters, order, columns, moment.
+import type { Row } from '../../../../client/src/entity.ts';
 import type { Query } from '../../../../client/src/query.ts';
 import {
   bookkeepingFields,
@@ -8,6 +9,7 @@ import {
   type EntityDefinition,
   type FieldDefinition,
 } from '../../data/definitions.ts';
+import { valueText } from '../../ui/value.tsx';
 
 const ownParameters = new Set(['columns', 'search', 'sort', 'at']);
 
@@ -90,24 +92,22 @@ export function nextSort(definition: EntityDefinition, params: URLSearchParams, 
 // ---- columns
 
 const maxDefaultColumns = 9;
-const widths: Readonly<Record<FieldDefinition['kind'], number>> = {
-  text: 150,
-  number: 120,
-  integer: 110,
-  boolean: 90,
-  date: 120,
-  time: 90,
-  timestamp: 190,
-  object: 220,
-  array: 220,
-};
-const leadWidth = 210;
+const characterPx = 7.4;
+const paddingPx = 26;
+const looked = 60; // rows
+const leastPx = { lead: 190, other: 84 };
+const mostPx = 300;
 
 /** The field that a record is known by to people; its column comes first. */
 export const leadField = (definition: EntityDefinition): string => definition.search[0] ?? definition.fields[0]?.name ?? 'id';
 
-export const widthOf = (definition: EntityDefinition, field: FieldDefinition): number =>
-  field.name === leadField(definition) ? leadWidth : widths[field.kind];
+/** As wide as the name of the column and what stands in its first rows. */
+export function widthOf(definition: EntityDefinition, field: FieldDefinition, rows: readonly Row[]): number {
+  let longest = field.title.length + 2; // the arrow
+  for (const row of rows.slice(0, looked)) longest = Math.max(longest, valueText(field.kind, row[field.name]).length);
+  const least = field.name === leadField(definition) ? leastPx.lead : leastPx.other;
+  return Math.round(Math.min(mostPx, Math.max(least, longest * characterPx + paddingPx)));
+}
 
 function ordered(definition: EntityDefinition, names: ReadonlySet<string>): FieldDefinition[] {
   const lead = leadField(definition);
