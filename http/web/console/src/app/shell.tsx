@@ -18,12 +18,14 @@ import { signInPlace } from './session.ts';
 import { StatusBadge } from './status_badge.tsx';
 import { isReady, startProblem, status } from './sync.ts';
 import { ToastList } from './toast_list.tsx';
+import { runNewest } from './toasts.ts';
 
 const drawerIsOpen = signal(false);
 
 function globalKeys(): KeyMap {
   const keys: Record<string, KeyMap[string]> = {
     '?': { label: 'This list', run: () => (helpIsOpen.value = true) },
+    z: { label: 'Undo, or whatever the last message offers', run: runNewest },
     'g t': { label: 'Go to Tables', run: () => go(href(['t'])) },
   };
   for (const { pattern, nav } of pages) {
@@ -35,6 +37,10 @@ function globalKeys(): KeyMap {
 export function Shell() {
   useKeys('Everywhere', globalKeys());
   useEffect(() => place.subscribe(() => (drawerIsOpen.value = false)), []);
+  useEffect(() => {
+    // The page's code comes while definitions and storage are looked for.
+    pageAt(place.value.path)?.page.load().catch(() => {});
+  }, []);
   return (
     <div class="shell">
       <a class="skip-link" href="#main" onClick={skip}>Skip to the page</a>

@@ -37,6 +37,14 @@ export function dismiss(id: number): void {
   toasts.value = toasts.value.filter((one) => one.id !== id);
 }
 
+/** Does what the newest message offers, for the keyboard. */
+export function runNewest(): void {
+  const one = [...toasts.value].reverse().find(({ action }) => action);
+  if (!one) return;
+  dismiss(one.id);
+  void one.action!.run();
+}
+
 /** Nobody loses a message that they are about to use. */
 export function holdToasts(): void {
   for (const timer of timers.values()) clearTimeout(timer);

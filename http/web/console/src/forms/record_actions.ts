@@ -5,7 +5,7 @@ import { toast } from '../app/toasts.ts';
 import { api, pathOf, sentenceOf, UnreachableError } from '../data/api.ts';
 import { bookkeepingFields, type EntityDefinition } from '../data/definitions.ts';
 
-/** Makes a record what it was at a version, as a new event. `standing`: the version that must still stand. */
+/** Makes a record what it was at a version, as a new event. `standing`: the version that must still stand; 0: none. */
 export function restore(entity: string, id: string, version: number, standing?: number): Promise<Row> {
   const body = standing === undefined ? { version } : { version, expected_version: standing };
   return api<Row>(`${pathOf('api', entity, id)}/revert`, { method: 'POST', body });

@@ -1,6 +1,6 @@
 // What happened to a record, the newest first: who, when, and what changed.
 import { useSignal } from '@preact/signals';
-import { setParams } from '../../app/router.ts';
+import { href } from '../../app/router.ts';
 import { api, queryOf, sentenceOf } from '../../data/api.ts';
 import type { EntityDefinition } from '../../data/definitions.ts';
 import { Badge, type BadgeKind } from '../../ui/badge.tsx';
@@ -45,12 +45,8 @@ export function History({ definition, id, versions, shown, problem, onRestore }:
           <li key={item.version} class={item.version === shown ? 'history-shown' : undefined}>
             <div class="history-head">
               <a
-                href="#version"
+                href={href(['t', definition.name, id], { version: item.version === latest ? null : item.version })}
                 aria-current={item.version === shown ? 'true' : undefined}
-                onClick={(event) => {
-                  event.preventDefault();
-                  setParams({ version: item.version === latest ? null : item.version });
-                }}
               >
                 Version {item.version}
               </a>

@@ -51,7 +51,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
 
   const bringBack = async (version: number) => {
     try {
-      await restore(definition.name, id, version, latest?.version);
+      await restore(definition.name, id, version, latest?.action === 'deleted' ? 0 : latest?.version);
       setParams({ version: null });
       toast(`Version ${version} is back, as a new version`);
     } catch (error) {

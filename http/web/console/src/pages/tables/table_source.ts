@@ -9,6 +9,7 @@ import { comparator, matcher, queryPairs, type Query } from '../../../../client/
 import { api, isAbort, queryOf, request, UnreachableError } from '../../data/api.ts';
 
 export const firstPage = 200;
+const mostFromCache = 10_000;
 const pageSize = 2_000; // parsed between two frames
 const aheadRows = 1_500; // read this far before somebody gets there
 export const maxRows = 200_000;
@@ -108,7 +109,9 @@ export class TableSource {
   async #loadFirst(generation: number): Promise<void> {
     try {
       this.#listenMeanwhile();
-      const { rows, source, asOf } = await this.collection.load({ ...this.query, limit: firstPage });
+      let { rows, source, asOf } = await this.collection.load({ ...this.query, limit: firstPage });
+      // Without a backend: all that is known here.
+      if (source === 'cache' && rows.length === firstPage) ({ rows, source, asOf } = await this.collection.load({ ...this.query, limit: mostFromCache }));
       if (generation !== this.#generation) return;
       this.#begin(rows);
       // A page that is not full is the last. Own changes that are not sent may have made it longer or shorter.
