@@ -171,6 +171,38 @@ export function consolePartsTests() {
     table.close();
   });
 
+  test('console: the stream page says what happened to its stream: gaps, another history, an end, a refusal', async () => {
+    const { LiveStream } = await consoleModule('data/live_stream.ts');
+    const event = (position, previous) => `id: ${position}-a\ndata: ${JSON.stringify({ type: 'event', position, cursor: `${position}-a`, previous, id: `r${position}` })}\n\n`;
+    const named = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+    const answers = [
+      named('hello', { cursor: '5-a' }) + event(6, 5) + named('caught_up', { cursor: '6-a' }) + event(9, 8) + named('bye', { reason: 'restart', retry_ms: 0 }),
+      named('resync', { reason: 'other_history', cursor: '2-b' }),
+      null,
+    ];
+    const asked = [];
+    globalThis.fetch = async (url) => {
+      asked.push(new URL(url).searchParams.get('after'));
+      const text = answers.shift();
+      if (!text) return new Response('{"detail":"no such branch"}', { status: 403, headers: { 'Content-Type': 'application/problem+json' } });
+      return new Response(text, { headers: { 'Content-Type': 'text/event-stream' } });
+    };
+    const seen = [];
+    await new Promise((resolve) => {
+      new LiveStream(new URLSearchParams(), '5', {
+        onEvents: (events) => seen.push(...events.map(({ position }) => position)),
+        onMarker: (marker) => {
+          seen.push(marker.kind);
+          if (marker.kind === 'gap') assert.deepEqual([marker.from, marker.to], [6, 8]);
+          if (marker.kind === 'refused') resolve(assert.equal(marker.detail, 'no such branch'));
+        },
+        onState: () => {},
+      });
+    });
+    assert.deepEqual(seen, ['hello', 6, 'caught up', 'gap', 9, 'bye', 'lost', 'resync', 'lost', 'refused']);
+    assert.deepEqual(asked, ['5', '9-a', '2-b']);
+  });
+
   test('console: a form takes over what others change, and shows what they change under somebody’s fingers', () => {
     const draft = new drafts.RecordDraft(definition, { id: '1', full_name: 'A', age: 3, branch: 'north' });
     const [, name, age] = definition.fields;
