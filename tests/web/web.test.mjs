@@ -3,7 +3,6 @@ import { describe } from 'node:test';
 import { clientDocsTests } from './client_docs.mjs';
 import { clientLibraryTests } from './client_library.mjs';
 import { consoleTests } from './console.mjs';
-import { consolePartsTests } from './console_parts.mjs';
 import { consoleScrollTests } from './console_scroll.mjs';
 import { eventSourceTests } from './event_source.mjs';
 import { pageSocketTests } from './page_socket.mjs';
@@ -14,7 +13,6 @@ const atOnce = 4; // they mostly wait for a server or a page to come back
 describe('web', { concurrency: atOnce }, () => {
   clientDocsTests();
   clientLibraryTests();
-  consolePartsTests();
   consoleTests();
   consoleScrollTests();
   eventSourceTests();

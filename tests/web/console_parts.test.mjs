@@ -1,6 +1,6 @@
-// Parts of the console that need no browser.
+// Parts of the console that need no browser; in a process of their own, whose fetch is theirs.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { consoleModule } from './support/console_module.mjs';
 
 const field = (name, kind, more = {}) => ({ name, title: name, kind, required: false, unique: false, ...more });
@@ -27,7 +27,7 @@ const definition = {
   csv: null,
 };
 
-export function consolePartsTests() {
+describe('console parts', () => {
   let convert, query, source, drafts;
   before(async () => {
     [convert, query, source, drafts] = await Promise.all(
@@ -220,4 +220,4 @@ export function consolePartsTests() {
     assert.deepEqual(draft.errors.value, { full_name: 'is taken', data: 'a › b: is odd' });
     assert.deepEqual(draft.general.value, ['no']);
   });
-}
+});
