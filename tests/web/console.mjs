@@ -258,6 +258,28 @@ export function consoleTests() {
     tab.assertClean({ network: true }); // a deleted record is 404
   });
 
+  webTest('console: a table is shown as it was at a moment, read only, and its rows lead to what they were', async (scope) => {
+    const { server, open } = await setUp(scope);
+    await server.save('clients', { id: 'CLT-1', full_name: 'Old name', branch: 'north' });
+    await server.save('clients', { id: 'CLT-2', full_name: 'Gone since', branch: 'north' });
+    const { position } = await server.save('clients', { id: 'CLT-3', full_name: 'Elsewhere', branch: 'south' });
+    await server.request('PATCH', '/api/clients/CLT-1', { body: { full_name: 'New name' } });
+    await server.request('DELETE', '/api/clients/CLT-2');
+    const tab = await open(`#/t/clients?branch=north&sort=full_name&at=${position}`);
+    await tab.row('Old name').waitFor();
+    assert.deepEqual(await tab.page.locator('.grid-window .grid-link').allTextContents(), ['Gone since', 'Old name']);
+    assert.equal(await tab.page.getByRole('button', { name: 'New', exact: true }).count(), 0);
+    await server.save('clients', { full_name: 'Later', branch: 'north' });
+    await tab.row('Old name').getByRole('link').click();
+    await title(tab, 'New name');
+    await tab.page.locator('.fields-differ', { hasText: 'Old name' }).waitFor();
+    await tab.page.goBack();
+    await tab.page.getByRole('button', { name: 'Back to now' }).click();
+    await tab.row('New name').waitFor();
+    await tab.row('Later').waitFor();
+    tab.assertClean();
+  });
+
   webTest('console: the stream is live, Space pauses it, filters narrow it, and it says what happens to it', async (scope) => {
     const { server, open } = await setUp(scope);
     await server.save('clients', { id: 'CLT-1', full_name: 'Before' });
