@@ -104,6 +104,12 @@ function Table({ definition }: { definition: EntityDefinition }) {
     grid.current?.show(next);
     if (document.activeElement === document.body) grid.current?.focus();
   };
+  const latestStep = useRef(step);
+  latestStep.current = step;
+  const toEnd = async () => {
+    await source.readAll();
+    setTimeout(() => latestStep.current(Infinity)); // when the rows are there
+  };
   const withActive = (run: (row: Row) => void) => () => {
     const row = rowOf(active.value);
     if (row) run(row);
@@ -117,7 +123,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
     PageDown: { label: 'A page down', run: () => step(grid.current?.page() ?? 10), isHidden: true },
     PageUp: { label: 'A page up', run: () => step(-(grid.current?.page() ?? 10)), isHidden: true },
     Home: { label: 'First row', run: () => step(-Infinity), isHidden: true },
-    End: { label: 'Last row', run: () => step(Infinity), isHidden: true },
+    End: { label: 'Last row', run: () => void toEnd(), isHidden: true },
     Enter: { label: 'Open the row', run: withActive(open) },
     ...(mayChange && {
       n: { label: 'New record', run: () => (form.value = { record: null }) },

@@ -10,7 +10,7 @@ import { api, isAbort, queryOf, request, UnreachableError } from '../../data/api
 
 export const firstPage = 200;
 const mostFromCache = 10_000;
-const pageSize = 2_000; // parsed between two frames
+const pageSize = 2_000; // parsed between two frames; a cursor belongs to one size
 const aheadRows = 1_500; // read this far before somebody gets there
 export const maxRows = 200_000;
 export const flashMs = 1_600;
@@ -51,6 +51,7 @@ export class TableSource {
   #isComplete = false;
   #reading: AbortController | null = null;
   #wanted = 0; // rows that somebody wants to see
+  #underWay: Promise<void> | null = null; // pages are read one after the other
   #isLoading = false;
   #changedMeanwhile = new Set<string>(); // while an answer was on its way, which may not have seen it
   #generation = 0;
@@ -88,6 +89,7 @@ export class TableSource {
     const generation = ++this.#generation;
     this.#reading?.abort();
     this.#reading = null;
+    this.#underWay = null;
     this.#cursor = null;
     void (this.at === null ? this.#loadFirst(generation) : this.#loadPast(generation));
   }
@@ -95,7 +97,13 @@ export class TableSource {
   /** Somebody looks at this row. */
   want(index: number): void {
     this.#wanted = Math.max(this.#wanted, index);
-    void this.#readOn();
+    void this.#keepReading();
+  }
+
+  /** Reads to the end, or as far as rows are held. */
+  async readAll(): Promise<void> {
+    this.#wanted = maxRows;
+    await this.#keepReading();
   }
 
   /** Lets the new rows in. */
@@ -119,7 +127,7 @@ export class TableSource {
       this.#tail = this.#isComplete ? null : (this.#rows.at(-1) ?? null);
       this.#catchUp();
       this.#publish({ isFirstLoad: false, problem: null, source, asOf });
-      void this.#readOn();
+      void this.#keepReading();
     } catch (error) {
       if (generation !== this.#generation) return;
       this.#isLoading = false;
@@ -138,6 +146,15 @@ export class TableSource {
     this.#byId = new Map(rows.map((row) => [String(row['id']), row]));
     this.#waiting.clear();
     this.#tail = null;
+  }
+
+  // One at a time; who comes while it goes on waits for the same.
+  #keepReading(): Promise<void> {
+    if (this.#underWay) return this.#underWay;
+    const reading = this.#readOn().finally(() => {
+      if (this.#underWay === reading) this.#underWay = null;
+    });
+    return (this.#underWay = reading);
   }
 
   // Pages one after the other, as far as somebody looks.
