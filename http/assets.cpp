@@ -1,6 +1,7 @@
 // Content negotiation for embedded files. The files themselves are in a generated source.
 #include "http/assets.hpp"
 #include "http/ascii.hpp"
+#include <algorithm>
 #include <string>
 
 namespace synclog::http {
@@ -34,6 +35,17 @@ bool allows(std::string_view list, std::string_view coding) {
 }
 
 } // namespace
+
+const asset* find_asset(std::string_view path) {
+  const auto files = embedded_assets();
+  const auto at =
+      std::find_if(files.begin(), files.end(), [path](const asset& file) { return file.path == path; });
+  return at == files.end() ? nullptr : &*at;
+}
+
+bool needs_policy(const asset& file) {
+  return file.type.starts_with("text/html") || file.path == "/sw.js";
+}
 
 encoded_body body_for(const asset& file, std::string_view accept_encoding) {
   if (allows(accept_encoding, "br")) return {file.brotli, "br"};

@@ -18,14 +18,18 @@ constexpr method_set change = any_of(method::put, method::patch);
 constexpr method_set remove = only(method::delete_);
 
 constexpr std::array routes{
-    route{get, "/", handlers::index, access::none, pace::quick},
+    route{get, "/", handlers::front_page, access::none, pace::quick},
     route{get, "/livez", handlers::livez, access::none, pace::quick},
     route{get, "/readyz", handlers::readyz, access::none, pace::quick},
     route{get, "/version", handlers::version, access::none, pace::quick},
     route{get, "/asyncapi.json", handlers::asyncapi, access::none, pace::quick},
     route{get, "/openapi.json", handlers::openapi, access::none, pace::quick},
-    route{get, "/client.js", handlers::client_script, access::none, pace::quick},
-    route{get, "/assets/{name}", handlers::hashed_asset, access::none, pace::quick},
+    route{get, "/client.js", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/docs", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/sw.js", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/manifest.webmanifest", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/icon.svg", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/assets/{name}", handlers::embedded_file, access::none, pace::quick},
     route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},

@@ -1,13 +1,17 @@
-// Which form of an embedded file a browser gets.
+// Which files are embedded, and which form of one a browser gets.
 #include "http/assets.hpp"
+#include "http/query_string.hpp"
+#include "http/routes.hpp"
 #include <doctest/doctest.h>
+#include <set>
 
 using synclog::http::asset;
+using synclog::http::asset_caching;
 using synclog::http::body_for;
+using synclog::http::needs_policy;
 
 TEST_CASE("assets: the smallest form that the browser allows is sent, and the plain one to who allows none") {
-  const asset file{.name = "a.js",
-                   .hashed_name = "a.0.js",
+  const asset file{.path = "/a.js",
                    .type = "text/javascript",
                    .hash = "0",
                    .plain = "plain",
@@ -23,13 +27,36 @@ TEST_CASE("assets: the smallest form that the browser allows is sent, and the pl
   CHECK(body_for(file, "identity;q=1, *;q=0").encoding.empty());
 }
 
-TEST_CASE("assets: what the build put in has names, kinds and three forms, the compressed ones smaller") {
+TEST_CASE("assets: what the build put in has a kind and three forms, the compressed ones smaller") {
   for (const asset& file : synclog::http::embedded_assets()) {
-    CAPTURE(file.name);
-    CHECK(file.hashed_name.find(file.hash) != std::string_view::npos);
+    CAPTURE(file.path);
     CHECK(file.type.find('/') != std::string_view::npos);
     CHECK(file.gzip.substr(0, 2) == "\x1f\x8b");
     CHECK(file.gzip.size() < file.plain.size());
     CHECK(file.brotli.size() < file.gzip.size());
   }
+}
+
+TEST_CASE(
+    "assets: each file has a path of its own that a route leads to, and only hashed names are immutable") {
+  const synclog::http::router routes(synclog::http::all_routes());
+  std::set<std::string_view> paths;
+  for (const asset& file : synclog::http::embedded_assets()) {
+    CAPTURE(file.path);
+    CHECK(paths.insert(file.path).second);
+    CHECK(synclog::http::find_asset(file.path) == &file);
+    const auto target = synclog::http::parse_target(file.path);
+    REQUIRE(target);
+    const auto* found = routes.find(target->segments, synclog::http::method::get).found;
+    REQUIRE(found != nullptr);
+    CHECK(found->access == synclog::http::access::none);
+    CHECK((file.caching == asset_caching::immutable) == file.path.starts_with("/assets/"));
+  }
+  CHECK(synclog::http::find_asset("/assets/") == nullptr);
+}
+
+TEST_CASE("assets: pages and the worker need a policy, what they load does not") {
+  CHECK(needs_policy({.path = "/", .type = "text/html; charset=utf-8"}));
+  CHECK(needs_policy({.path = "/sw.js", .type = "text/javascript; charset=utf-8"}));
+  CHECK_FALSE(needs_policy({.path = "/assets/a.js", .type = "text/javascript; charset=utf-8"}));
 }
