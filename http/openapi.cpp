@@ -419,7 +419,8 @@ void append_tags(object_text& document, const core::catalog& entities) {
   for (const auto& entity : entities.all())
     add(entity->name, entity->title);
   add("events", "Every change, in order");
-  add("server", "Health and descriptions");
+  add("admin", "The log as a whole: for admins, and for auditors where it only reads");
+  add("server", "Health, descriptions and the console");
 }
 
 } // namespace

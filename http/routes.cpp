@@ -1,6 +1,7 @@
 // Every route of the server. What is not here does not exist; names under /api that are not listed are
 // entities.
 #include "http/routes.hpp"
+#include "http/handlers/admin.hpp"
 #include "http/handlers/assets.hpp"
 #include "http/handlers/events.hpp"
 #include "http/handlers/history.hpp"
@@ -32,6 +33,13 @@ constexpr std::array routes{
     route{get, "/assets/{name}", handlers::embedded_file, access::none, pace::quick},
     route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
+    route{get, "/api/admin/overview", handlers::admin_overview, access::audit, pace::waits},
+    route{get, "/api/admin/events", handlers::admin_events, access::audit, pace::waits},
+    route{get, "/api/admin/verify", handlers::admin_verify, access::audit, pace::waits},
+    route{get, "/api/admin/checkpoints", handlers::admin_checkpoint, access::audit, pace::waits},
+    route{post, "/api/admin/checkpoints/verify", handlers::admin_checkpoint_check, access::audit,
+          pace::waits},
+    route{post, "/api/admin/undo", handlers::admin_undo, access::admin, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},
     route{get, "/api/{entity}", handlers::list_or_get, access::read, pace::waits},
     route{post, "/api/{entity}", handlers::save, access::write, pace::waits},

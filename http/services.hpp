@@ -14,6 +14,7 @@
 
 namespace synclog::http {
 
+struct admin_services;
 class answer_memory;
 class metrics;
 namespace streams {
@@ -54,6 +55,7 @@ struct services {
   answer_memory* answers = nullptr;         // limited lists that have not changed; null = none are kept
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
   const published_text* openapi = nullptr;  // the same of /openapi.json
+  admin_services* admin = nullptr;          // what /api/admin works with; null = those routes are not found
 };
 
 } // namespace synclog::http
