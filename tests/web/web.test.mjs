@@ -3,7 +3,9 @@ import { describe } from 'node:test';
 import { clientDocsTests } from './client_docs.mjs';
 import { clientLibraryTests } from './client_library.mjs';
 import { consoleTests } from './console.mjs';
+import { consoleAuditTests } from './console_audit.mjs';
 import { consoleScrollTests } from './console_scroll.mjs';
+import { consoleServingTests } from './console_serving.mjs';
 import { eventSourceTests } from './event_source.mjs';
 import { pageSocketTests } from './page_socket.mjs';
 import { wsClientTests } from './ws_client.mjs';
@@ -15,6 +17,8 @@ describe('web', { concurrency: atOnce }, () => {
   clientLibraryTests();
   consoleTests();
   consoleScrollTests();
+  consoleAuditTests();
+  consoleServingTests();
   eventSourceTests();
   pageSocketTests();
   wsClientTests();

@@ -2,7 +2,9 @@
 import { render } from 'preact';
 import { Shell } from './app/shell.tsx';
 import { startSync } from './app/sync.ts';
+import { followWorker } from './app/worker.ts';
 import './app/theme.ts';
 
 render(<Shell />, document.getElementById('app')!);
 void startSync();
+void followWorker();

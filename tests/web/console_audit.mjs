@@ -1,0 +1,112 @@
+// The Audit page and the API reference in Chromium, over a real server.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import os from 'node:os';
+import path from 'node:path';
+import { webTest } from './support/web_test.mjs';
+
+// The private key that the server signs with, as `openssl genpkey` writes it.
+async function keyFile(scope) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'synclog-key-'));
+  scope.keep({ close: () => rm(folder, { recursive: true, force: true }) });
+  const file = path.join(folder, 'key.pem');
+  await writeFile(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return file;
+}
+
+async function open(scope, url, heading) {
+  const context = await scope.otherBrowser();
+  const page = await context.newPage();
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  await page.goto(url);
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+  return { page, errors };
+}
+
+export function consoleAuditTests() {
+  webTest('audit: verifies, makes a checkpoint and holds one against the log', async (scope) => {
+    const server = await scope.server({ arguments: ['--checkpoint-key', await keyFile(scope)] });
+    await server.save('clients', { id: 'CLT-1', full_name: 'One', branch: 'north' });
+    const { page, errors } = await open(scope, `${server.origin}/#/audit`, 'Audit');
+    await page.getByRole('button', { name: 'Verify now' }).click();
+    await page.getByText('Everything agrees: 1 event').waitFor();
+
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Make a checkpoint' }).click()]);
+    assert.equal(file.suggestedFilename(), 'checkpoint-1.json');
+    const checkpoint = await readFile(await file.path());
+    await server.save('clients', { id: 'CLT-2', full_name: 'Two', branch: 'north' });
+    const choose = page.locator('input[type=file]');
+    await choose.setInputFiles({ name: 'kept.json', mimeType: 'application/json', buffer: checkpoint });
+    await page.getByText("signed by this server's key").waitFor();
+    const forged = checkpoint.toString('utf8').replace('"position":1', '"position":2');
+    await choose.setInputFiles({ name: 'forged.json', mimeType: 'application/json', buffer: Buffer.from(forged) });
+    await page.getByText('the signature does not fit').waitFor();
+    await choose.setInputFiles({ name: 'other.json', mimeType: 'application/json', buffer: Buffer.from('{"a":1}') });
+    await page.getByText('This is no checkpoint').waitFor();
+    assert.deepEqual(errors.filter((text) => !text.includes('status of 400')), []);
+  });
+
+  webTest('audit: finds who did what by branch and request, and undoes a selection after showing it', async (scope) => {
+    const server = await scope.server();
+    await server.save('clients', { id: 'CLT-1', full_name: 'Right', branch: 'north' });
+    const bad = [{ id: 'CLT-1', full_name: 'Wrong' }, { id: 'CLT-2', full_name: 'Wrong too', branch: 'south' }];
+    const imported = await server.request('POST', '/api/clients', { body: bad, headers: { 'X-Request-Id': 'bad-import' } });
+    assert.equal(imported.status, 200);
+    const { page, errors } = await open(scope, `${server.origin}/#/audit`, 'Audit');
+    const rows = page.locator('table tbody tr');
+    await page.getByText('3 events, all there are').waitFor();
+    await page.getByLabel('Branch').fill('south');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.getByText('1 event, all there are').waitFor();
+    assert.match(page.url(), /branch=south/);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByText('3 events, all there are').waitFor();
+
+    await rows.first().getByRole('link', { name: 'bad-import' }).click();
+    await page.getByText('2 events, all there are').waitFor();
+    await page.getByRole('button', { name: 'Undo these…' }).click();
+    await page.getByText('2 records would be brought back').waitFor();
+    await page.getByRole('dialog').getByText('Wrong', { exact: true }).waitFor();
+    assert.equal((await server.log()).length, 3);
+    await page.getByRole('button', { name: 'Undo 2 records' }).click();
+    await page.getByText('2 records brought back').first().waitFor();
+    const events = await server.log();
+    assert.equal(events.length, 5);
+    assert.equal((await (await server.request('GET', '/api/clients/CLT-1')).json()).full_name, 'Right');
+    await page.getByRole('link', { name: 'The new events' }).click();
+    await page.getByText('2 events, all there are').waitFor();
+    assert.deepEqual(errors, []);
+  });
+
+  webTest('reference: every operation is there, one is found, tried, and copied as curl', async (scope) => {
+    const server = await scope.server();
+    const { page, errors } = await open(scope, `${server.origin}/docs`, /synclog/);
+    const document = await (await server.request('GET', '/openapi.json')).json();
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    assert.equal(await page.locator('.operation').count(), operations.length);
+
+    await page.getByLabel('Find an operation').fill('clients save');
+    await page.locator('.operation-head', { hasText: 'POST' }).click();
+    const body = page.locator('.operation textarea');
+    const example = JSON.parse(await body.inputValue());
+    assert.equal(typeof example.full_name, 'string');
+    await body.fill(JSON.stringify({ id: 'CLT-docs', full_name: "O'Neill <b>" }));
+    await page.getByRole('button', { name: 'Send POST' }).click();
+    await page.locator('.answer').getByText('201').waitFor();
+    await page.locator('.answer pre').getByText("O'Neill <b>").waitFor();
+
+    await page.goto(`${server.origin}/docs#list_events`);
+    const operation = page.locator('.operation', { has: page.locator('code', { hasText: /^\/api\/events$/ }) });
+    await operation.getByLabel('resource').fill('clients');
+    await operation.getByLabel('Answer as').selectOption('text/event-stream');
+    await operation.getByLabel('after').fill('0');
+    await operation.getByRole('button', { name: 'Try it' }).click();
+    await operation.locator('.answer pre').getByText('CLT-docs').waitFor();
+    await operation.getByRole('button', { name: 'Stop' }).click();
+    await operation.getByRole('button', { name: 'Stop' }).waitFor({ state: 'detached' });
+    assert.deepEqual(errors, []);
+  });
+}
