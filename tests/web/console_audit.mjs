@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { generateKeyPairSync } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
+import { ConsolePage, narrow, wide } from './support/console_page.mjs';
 import { webTest } from './support/web_test.mjs';
 
 // The private key that the server signs with, as `openssl genpkey` writes it.
@@ -15,22 +16,27 @@ async function keyFile(scope) {
   return file;
 }
 
-async function open(scope, url, heading) {
-  const context = await scope.otherBrowser();
-  const page = await context.newPage();
-  const errors = [];
-  page.on('pageerror', (error) => errors.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
-  await page.goto(url);
-  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  return { page, errors };
+// Of a page in every form that people have it: what axe finds serious, and a picture to look at.
+async function examine(tab, name) {
+  const found = [];
+  for (const colorScheme of ['light', 'dark']) {
+    await tab.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const [size, viewport] of Object.entries({ wide, narrow })) {
+      await tab.page.setViewportSize(viewport);
+      await tab.screenshot(`${name}-${size}-${colorScheme}`);
+      for (const finding of await tab.serious()) found.push(`${name} ${size} ${colorScheme}: ${finding}`);
+    }
+  }
+  await tab.page.setViewportSize(wide);
+  return found;
 }
 
 export function consoleAuditTests() {
   webTest('audit: verifies, makes a checkpoint and holds one against the log', async (scope) => {
     const server = await scope.server({ arguments: ['--checkpoint-key', await keyFile(scope)] });
     await server.save('clients', { id: 'CLT-1', full_name: 'One', branch: 'north' });
-    const { page, errors } = await open(scope, `${server.origin}/#/audit`, 'Audit');
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, '#/audit');
+    const { page } = tab;
     await page.getByRole('button', { name: 'Verify now' }).click();
     await page.getByText('Everything agrees: 1 event').waitFor();
 
@@ -46,7 +52,7 @@ export function consoleAuditTests() {
     await page.getByText('the signature does not fit').waitFor();
     await choose.setInputFiles({ name: 'other.json', mimeType: 'application/json', buffer: Buffer.from('{"a":1}') });
     await page.getByText('This is no checkpoint').waitFor();
-    assert.deepEqual(errors.filter((text) => !text.includes('status of 400')), []);
+    tab.assertClean({ network: true }); // the answer 400
   });
 
   webTest('audit: finds who did what by branch and request, and undoes a selection after showing it', async (scope) => {
@@ -55,7 +61,8 @@ export function consoleAuditTests() {
     const bad = [{ id: 'CLT-1', full_name: 'Wrong' }, { id: 'CLT-2', full_name: 'Wrong too', branch: 'south' }];
     const imported = await server.request('POST', '/api/clients', { body: bad, headers: { 'X-Request-Id': 'bad-import' } });
     assert.equal(imported.status, 200);
-    const { page, errors } = await open(scope, `${server.origin}/#/audit`, 'Audit');
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, '#/audit');
+    const { page } = tab;
     const rows = page.locator('table tbody tr');
     await page.getByText('3 events, all there are').waitFor();
     await page.getByLabel('Branch').fill('south');
@@ -69,7 +76,8 @@ export function consoleAuditTests() {
     await page.getByText('2 events, all there are').waitFor();
     await page.getByRole('button', { name: 'Undo these…' }).click();
     await page.getByText('2 records would be brought back').waitFor();
-    await page.getByRole('dialog').getByText('Wrong', { exact: true }).waitFor();
+    await page.getByRole('dialog').locator('del', { hasText: 'Wrong' }).waitFor();
+    const found = await examine(tab, 'audit-undo');
     assert.equal((await server.log()).length, 3);
     await page.getByRole('button', { name: 'Undo 2 records' }).click();
     await page.getByText('2 records brought back').first().waitFor();
@@ -78,12 +86,18 @@ export function consoleAuditTests() {
     assert.equal((await (await server.request('GET', '/api/clients/CLT-1')).json()).full_name, 'Right');
     await page.getByRole('link', { name: 'The new events' }).click();
     await page.getByText('2 events, all there are').waitFor();
-    assert.deepEqual(errors, []);
+    await page.getByRole('button', { name: 'Verify now' }).click();
+    await page.getByText('Everything agrees: 5 events').waitFor();
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByText('5 events, all there are').waitFor();
+    assert.deepEqual([...found, ...(await examine(tab, 'audit'))], []);
+    tab.assertClean();
   });
 
   webTest('reference: every operation is there, one is found, tried, and copied as curl', async (scope) => {
     const server = await scope.server();
-    const { page, errors } = await open(scope, `${server.origin}/docs`, /synclog/);
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, 'docs');
+    const { page } = tab;
     const document = await (await server.request('GET', '/openapi.json')).json();
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     assert.equal(await page.locator('.operation').count(), operations.length);
@@ -97,6 +111,7 @@ export function consoleAuditTests() {
     await page.getByRole('button', { name: 'Send POST' }).click();
     await page.locator('.answer').getByText('201').waitFor();
     await page.locator('.answer pre').getByText("O'Neill <b>").waitFor();
+    assert.deepEqual(await examine(tab, 'docs'), []);
 
     await page.goto(`${server.origin}/docs#list_events`);
     const operation = page.locator('.operation', { has: page.locator('code', { hasText: /^\/api\/events$/ }) });
@@ -107,6 +122,18 @@ export function consoleAuditTests() {
     await operation.locator('.answer pre').getByText('CLT-docs').waitFor();
     await operation.getByRole('button', { name: 'Stop' }).click();
     await operation.getByRole('button', { name: 'Stop' }).waitFor({ state: 'detached' });
-    assert.deepEqual(errors, []);
+    tab.assertClean();
+  });
+
+  webTest('audit: a table as it was is opened from here', async (scope) => {
+    const server = await scope.server();
+    await server.save('clients', { id: 'CLT-1', full_name: 'Before', branch: 'north' });
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, '#/audit');
+    const { page } = tab;
+    await page.getByLabel('Table', { exact: true }).first().selectOption('clients');
+    await page.getByRole('button', { name: 'Show the table' }).click();
+    await page.waitForFunction(() => location.hash.startsWith('#/t/clients?at='));
+    await tab.ready();
+    tab.assertClean();
   });
 }

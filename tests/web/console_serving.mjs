@@ -1,25 +1,12 @@
 // The console as the server sends it: within its budget, from this server alone, below a prefix, and without a backend.
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
-import { until } from './support/wait.mjs';
+import { ConsolePage } from './support/console_page.mjs';
 import { PrefixProxy } from './support/prefix_proxy.mjs';
+import { until } from './support/wait.mjs';
 import { webTest } from './support/web_test.mjs';
 
 const budget = { script: 60 * 1024, style: 12 * 1024 }; // gzipped, of what a first visit loads
-const ofTheNetwork = /net::ERR_|Failed to load resource/; // Chromium itself says when a request fails
-
-// A page of a browser of its own, with everything that it asked for and that went wrong in it.
-async function open(scope, url, { waitFor = 'nav[aria-label="Console"]' } = {}) {
-  const context = await scope.otherBrowser();
-  const page = await context.newPage();
-  const seen = { requests: [], errors: [] };
-  context.on('request', (request) => seen.requests.push(request.url()));
-  page.on('pageerror', (error) => seen.errors.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && seen.errors.push(message.text()));
-  await page.goto(url);
-  await page.locator(waitFor).first().waitFor();
-  return { page, context, seen };
-}
 
 const controlled = (page) => page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 const cachesOf = (page) => page.evaluate(() => caches.keys());
@@ -27,10 +14,9 @@ const cachesOf = (page) => page.evaluate(() => caches.keys());
 export function consoleServingTests() {
   webTest('console: a first visit is within its budget, asks this server alone, and says when it first painted', async (scope, t) => {
     const server = await scope.server();
-    const { page, seen } = await open(scope, `${server.origin}/#/t/clients`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    assert.deepEqual(seen.requests.filter((url) => !url.startsWith(`${server.origin}/`)), []);
-    assert.deepEqual(seen.errors, []);
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, '#/t/clients');
+    const { page } = tab;
+    tab.assertClean();
 
     const sizes = { script: 0, style: 0 };
     const loaded = await page.evaluate(() =>
@@ -51,15 +37,19 @@ export function consoleServingTests() {
     const server = await scope.server();
     await server.save('clients', { id: 'CLT-prefix', full_name: 'Below A Prefix', branch: 'north' });
     const proxy = scope.keep(await PrefixProxy.start(server));
-    const { page, seen } = await open(scope, `${proxy.url}#/t/clients`);
-    await page.getByText('Below A Prefix').first().waitFor();
+    const browser = await scope.otherBrowser();
+    const asked = [];
+    browser.on('request', (request) => asked.push(request.url()));
+    const tab = await ConsolePage.open(browser, proxy.url, '#/t/clients');
+    const { page } = tab;
+    await tab.row('Below A Prefix').waitFor();
     await server.save('clients', { id: 'CLT-live', full_name: 'Live Through It', branch: 'north' });
-    await page.getByText('Live Through It').first().waitFor();
+    await tab.row('Live Through It').waitFor();
     await controlled(page);
     await page.goto(`${proxy.url}docs`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    assert.deepEqual(seen.requests.filter((url) => !url.startsWith(proxy.url)), []);
-    assert.deepEqual(seen.errors, []);
+    await page.locator('.operation').first().waitFor();
+    assert.deepEqual(asked.filter((url) => !url.startsWith(proxy.url)), []);
+    tab.assertClean();
     const scopes = await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).map((each) => each.scope));
     assert.deepEqual(scopes, [proxy.url]);
   });
@@ -67,24 +57,25 @@ export function consoleServingTests() {
   webTest('console: with the server gone it opens from its worker, with cached rows and the outbox, and goes on when it is back', async (scope) => {
     const server = await scope.server();
     await server.save('clients', { id: 'CLT-kept', full_name: 'Kept In The Cache', branch: 'north' });
-    const { page, seen } = await open(scope, `${server.origin}/#/t/clients`);
-    await page.getByText('Kept In The Cache').first().waitFor();
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, '#/t/clients');
+    const { page } = tab;
+    await tab.row('Kept In The Cache').waitFor();
     await controlled(page);
     await server.stop();
     await page.reload();
-    await page.getByText('Kept In The Cache').first().waitFor();
-    await page.getByText('Offline').first().waitFor();
+    await tab.row('Kept In The Cache').waitFor();
+    await page.locator('.sidebar .status-offline').waitFor();
     await page.goto(`${server.origin}/#/outbox`);
     await page.getByRole('heading', { level: 1, name: 'Outbox' }).waitFor();
     await page.goto(`${server.origin}/docs`);
     await page.getByRole('heading', { level: 1 }).waitFor(); // the page is there; what it describes is not
     await page.goto(`${server.origin}/#/t/clients`);
-    assert.deepEqual(seen.errors.filter((text) => !ofTheNetwork.test(text)), []);
+    tab.assertClean({ network: true });
 
     await server.start();
-    await page.getByText('Online').first().waitFor();
+    await page.locator('.sidebar .status-online').waitFor();
     await server.save('clients', { id: 'CLT-back', full_name: 'Back Again', branch: 'north' });
-    await page.getByText('Back Again').first().waitFor();
+    await tab.row('Back Again').waitFor();
     // Only the console's own files are in the worker's cache.
     const cached = await page.evaluate(async () => {
       const all = [];
@@ -98,7 +89,7 @@ export function consoleServingTests() {
   webTest('console: a new build is offered once, loaded when somebody says so, and leaves one older cache', async (scope) => {
     const server = await scope.server();
     const proxy = scope.keep(await PrefixProxy.start(server));
-    const { page } = await open(scope, proxy.url);
+    const { page } = await ConsolePage.open(await scope.otherBrowser(), proxy.url);
     await controlled(page);
     let loads = 0;
     page.on('load', () => ++loads);
@@ -110,10 +101,13 @@ export function consoleServingTests() {
       return page.evaluate(async () => void (await (await navigator.serviceWorker.getRegistration()).update()));
     };
     await anotherBuild('second');
-    await until('the second worker has taken over', async () => (await cachesOf(page)).some((name) => name.endsWith(' second')));
-    await until('nothing waits', () => page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).waiting === null));
+    await until('the second worker has taken over', () =>
+      page.evaluate(async () => {
+        const { installing, waiting } = await navigator.serviceWorker.getRegistration();
+        return installing === null && waiting === null && (await caches.keys()).some((name) => name.endsWith(' second'));
+      }));
     assert.equal(loads, 0);
-    assert.equal(await page.getByText('There is a new version').count(), 0);
+    assert.equal(await page.locator('.toast').count(), 0);
 
     // Another build: its files have other names.
     proxy.pathOf = (path) => path.replace(/-OTHER(\.js)$/, '$1');
@@ -123,7 +117,7 @@ export function consoleServingTests() {
       return body.replaceAll(before[0].split(' ').at(-1), 'third').replace(/(assets\/[\w-]+)(\.js)/g, '$1-OTHER$2');
     };
     await page.evaluate(async () => void (await (await navigator.serviceWorker.getRegistration()).update()));
-    await page.getByText('There is a new version').waitFor();
+    await page.locator('.toast', { hasText: 'There is a new version' }).waitFor();
     assert.equal(loads, 0);
     await page.getByRole('button', { name: 'Reload' }).click();
     await until('it was loaded again', () => loads === 1);
