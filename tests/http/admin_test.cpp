@@ -191,7 +191,7 @@ TEST_CASE(
   REQUIRE_MESSAGE(made.status == 200, made.body);
   CHECK(made.header("content-disposition") == "attachment; filename=\"checkpoint-1.json\"");
   const auto read = core::read_checkpoint(made.body);
-  REQUIRE(read);
+  REQUIRE(read.has_value());
   CHECK(read->about.position.value == 1);
   CHECK(core::is_signed_by(*read, signer.key.public_half()));
 
@@ -304,7 +304,7 @@ TEST_CASE("docs/admin.md: every command works as it is printed") {
   const auto status = wait_for_exit(spawn(how), std::chrono::seconds(60));
   std::ostringstream printed;
   printed << std::ifstream(output.path).rdbuf();
-  REQUIRE(status);
+  REQUIRE(status.has_value());
   REQUIRE_MESSAGE((WIFEXITED(*status) && WEXITSTATUS(*status) == 0), printed.str());
   CHECK(printed.str().find("event: result") != std::string::npos);
   CHECK(printed.str().find("\"own_key\":true") != std::string::npos);

@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { generateKeyPairSync } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
+import { test } from 'node:test';
+import { consoleModule } from './support/console_module.mjs';
 import { ConsolePage, narrow, wide } from './support/console_page.mjs';
 import { webTest } from './support/web_test.mjs';
 
@@ -32,6 +34,67 @@ async function examine(tab, name) {
 }
 
 export function consoleAuditTests() {
+  test('reference: a call is made of what was filled in, and as a command it holds no token and survives a shell', async () => {
+    const { callOf, curlOf, keyOf } = await consoleModule('docs/call.ts');
+    const operation = {
+      method: 'PATCH',
+      path: '/api/clients/{id}',
+      parameters: [
+        { name: 'id', in: 'path', required: true },
+        { name: 'branch', in: 'query', schema: { type: 'array' } },
+        { name: 'dry_run', in: 'query' },
+        { name: 'If-Match', in: 'header' },
+      ],
+      body: { 'application/json': {} },
+    };
+    const call = callOf(operation, {
+      values: { [keyOf('path', 'id')]: 'A/1', [keyOf('query', 'branch')]: 'north, south', [keyOf('header', 'If-Match')]: '"3"' },
+      accept: 'application/json',
+      bodyType: 'application/json',
+      body: `{"name":"O'Neill"}`,
+      token: 'slk_secret',
+    });
+    assert.equal(call.url, 'http://console.test/api/clients/A%2F1?branch=north&branch=south');
+    assert.deepEqual(call.headers, { 'If-Match': '"3"', Accept: 'application/json', Authorization: 'Bearer slk_secret', 'Content-Type': 'application/json' });
+    const command = curlOf(call);
+    assert.ok(!command.includes('slk_secret'));
+    assert.ok(command.startsWith('curl -X PATCH '));
+    assert.ok(command.includes(`--data-binary '{"name":"O'\\''Neill"}'`), command);
+    assert.ok(command.endsWith(`'${call.url}'`));
+  });
+
+  test('reference: types are said in words, examples have what must be there, and circles end', async () => {
+    const { exampleOf, readReference, typeText } = await consoleModule('docs/document.ts');
+    const item = { type: 'object', properties: { next: { $ref: '#/components/schemas/item' }, many: { type: 'array', items: { $ref: '#/components/schemas/item' } } } };
+    const input = {
+      type: 'object',
+      'x-required-to-create': ['full_name'],
+      properties: {
+        id: { type: 'string' },
+        full_name: { type: ['string', 'null'], maxLength: 10 },
+        born: { type: ['string', 'null'], format: 'date' },
+        state: { enum: ['open', 'shut'] },
+        item: { $ref: '#/components/schemas/item' },
+      },
+    };
+    const reference = readReference({
+      info: { title: 'T', version: '1' },
+      tags: [{ name: 'b', description: 'B' }],
+      paths: { '/a': { get: { operationId: 'get_a', tags: ['a'], responses: {} } }, '/b': { put: { operationId: 'put_b', tags: ['b'], responses: {} } } },
+      components: { schemas: { item, input } },
+    });
+    assert.deepEqual(reference.groups.map(({ name }) => name), ['b', 'a']);
+    const example = exampleOf({ oneOf: [{ $ref: '#/components/schemas/input' }] }, reference);
+    assert.equal(example.full_name, 'text');
+    assert.match(example.born, /^\d{4}-\d{2}-\d{2}$/);
+    assert.equal(example.state, 'open');
+    assert.ok(!('id' in example));
+    assert.deepEqual(example.item.many, []);
+    assert.equal(typeText(input.properties.full_name), 'string at most 10 characters or null');
+    assert.equal(typeText(input.properties.born), 'string, date or null');
+    assert.equal(typeText({ type: 'array', items: { $ref: '#/components/schemas/record.clients' } }), 'array of clients');
+  });
+
   webTest('audit: verifies, makes a checkpoint and holds one against the log', async (scope) => {
     const server = await scope.server({ arguments: ['--checkpoint-key', await keyFile(scope)] });
     await server.save('clients', { id: 'CLT-1', full_name: 'One', branch: 'north' });

@@ -46,7 +46,7 @@ TEST_CASE(
     CHECK(paths.insert(file.path).second);
     CHECK(synclog::http::find_asset(file.path) == &file);
     const auto target = synclog::http::parse_target(file.path);
-    REQUIRE(target);
+    REQUIRE(target.has_value());
     const auto* found = routes.find(target->segments, synclog::http::method::get).found;
     REQUIRE(found != nullptr);
     CHECK(found->access == synclog::http::access::none);

@@ -45,9 +45,9 @@ TEST_CASE("verify desk: who comes while a verification runs follows that one") {
   lab with;
   auto desk = desk_of(with);
   auto one = desk.join();
-  REQUIRE(one);
+  REQUIRE(one.has_value());
   auto two = desk.join();
-  REQUIRE(two);
+  REQUIRE(two.has_value());
   with.steps.release();
   REQUIRE(wait_until([&] { return two->look().progress.done == 1; }));
   CHECK(one->look().progress.stage == "log");
@@ -58,7 +58,7 @@ TEST_CASE("verify desk: who comes while a verification runs follows that one") {
   CHECK(two->look().report->events == 2);
   CHECK(with.begun == 1);
   CHECK_FALSE(desk.is_running());
-  REQUIRE(desk.last());
+  REQUIRE(desk.last().has_value());
   CHECK(desk.last()->report.events == 2);
 }
 
@@ -66,10 +66,10 @@ TEST_CASE("verify desk: it goes on while one reader is left, and ends when the l
   lab with;
   auto desk = desk_of(with);
   auto two = desk.join();
-  REQUIRE(two);
+  REQUIRE(two.has_value());
   {
     const auto one = desk.join();
-    REQUIRE(one);
+    REQUIRE(one.has_value());
   }
   with.steps.release();
   REQUIRE(wait_until([&] { return two->look().progress.done == 1; }));
@@ -77,15 +77,15 @@ TEST_CASE("verify desk: it goes on while one reader is left, and ends when the l
   { const auto gone = std::move(*two); }
   // Still in its step: a newcomer neither follows what is ending nor waits for it.
   const auto early = desk.join();
-  REQUIRE_FALSE(early);
+  REQUIRE_FALSE(early.has_value());
   CHECK(early.error().code == core::problem_code::overloaded);
   with.steps.release();
   REQUIRE(wait_until([&] { return !desk.is_running(); }));
   CHECK(with.cancelled == 1);
-  CHECK_FALSE(desk.last());
+  CHECK_FALSE(desk.last().has_value());
   with.finishes = true;
   const auto again = desk.join();
-  REQUIRE(again);
+  REQUIRE(again.has_value());
   REQUIRE(wait_until([&] { return again->look().ended(); }));
   CHECK(with.begun == 2);
 }
@@ -95,8 +95,8 @@ TEST_CASE("verify desk: a database that cannot be read is told, not thrown") {
     throw eventstore::pg::unavailable("gone");
   });
   const auto watched = desk.join();
-  REQUIRE(watched);
+  REQUIRE(watched.has_value());
   REQUIRE(wait_until([&] { return watched->look().ended(); }));
   CHECK(watched->look().failed->code == core::problem_code::database_unavailable);
-  CHECK_FALSE(desk.last());
+  CHECK_FALSE(desk.last().has_value());
 }

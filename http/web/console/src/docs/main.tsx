@@ -25,6 +25,11 @@ function Docs() {
 function Loaded({ reference }: { reference: Reference }) {
   const [search, setSearch] = useState('');
   const groups = useMemo(() => matching(reference.groups, search), [reference, search]);
+  useEffect(() => {
+    const showAll = () => setSearch(''); // a link may lead to what a search has left out
+    addEventListener('hashchange', showAll);
+    return () => removeEventListener('hashchange', showAll);
+  }, []);
   return (
     <div class="docs">
       <div class="docs-side">

@@ -106,7 +106,7 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
             <span>Records that were changed again since, too</span>
           </label>
         )}
-        {outcome && outcome.items.length > 0 && !step && <Items items={outcome.items} isDone={done !== null} />}
+        {outcome && outcome.items.length > 0 && !step && <Items items={outcome.items} />}
       </div>
     </Dialog>
   );
@@ -140,17 +140,19 @@ function Summary({ outcome, isDone }: { outcome: Outcome; isDone: boolean }) {
 
 const kinds: Record<Item['what'], BadgeKind> = { undone: 'accent', conflict: 'warning', refused: 'error' };
 const words: Record<Item['what'], string> = { undone: 'back', conflict: 'left', refused: 'refused' };
+// A record that was not there before goes.
+const wordOf = (item: Item): string => (item.what === 'undone' && item.restored_version === null ? 'deleted' : words[item.what]);
 
-function Items({ items, isDone }: { items: readonly Item[]; isDone: boolean }) {
+function Items({ items }: { items: readonly Item[] }) {
   return (
     <>
       <ul class="undo-items">
         {items.slice(0, shownItems).map((item) => (
           <li key={`${item.resource}/${item.id}`}>
             <div class="row">
-              <Badge kind={kinds[item.what]}>{words[item.what]}</Badge>
+              <Badge kind={kinds[item.what]}>{wordOf(item)}</Badge>
               <a href={href(['t', item.resource, item.id])}>{definitionOf(item.resource)?.title ?? item.resource} {item.id}</a>
-              {item.what === 'undone' && <span class="muted">{item.restored_version === null ? (isDone ? 'deleted' : 'is deleted') : `as version ${item.restored_version}`}</span>}
+              {item.what === 'undone' && item.restored_version !== null && <span class="muted">as version {item.restored_version}</span>}
             </div>
             {item.detail && <p class="muted">{item.detail}</p>}
             {item.restored_version !== null && item.changes.length > 0 && <Differences changes={item.changes} />}

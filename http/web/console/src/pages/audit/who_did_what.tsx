@@ -44,6 +44,7 @@ export function WhoDidWhat() {
     }
   };
   useEffect(() => {
+    setUndoes(false); // somebody followed a link in it
     void load(null);
     return () => underWay.current?.abort();
   }, [asked]);
