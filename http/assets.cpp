@@ -48,9 +48,14 @@ bool needs_policy(const asset& file) {
 }
 
 encoded_body body_for(const asset& file, std::string_view accept_encoding) {
-  if (allows(accept_encoding, "br")) return {file.brotli, "br"};
-  if (allows(accept_encoding, "gzip")) return {file.gzip, "gzip"};
-  return {file.plain, ""};
+  encoded_body best{file.plain, ""};
+  // A very small file becomes larger by compression.
+  const auto consider = [&](std::string_view bytes, std::string_view encoding) {
+    if (bytes.size() < best.bytes.size() && allows(accept_encoding, encoding)) best = {bytes, encoding};
+  };
+  consider(file.gzip, "gzip");
+  consider(file.brotli, "br");
+  return best;
 }
 
 } // namespace synclog::http

@@ -97,7 +97,7 @@ function stepText({ stage, done, total }: Step): string {
 
 function Result({ report }: { report: Report }) {
   const { difference } = report;
-  const when = report.at && <p class="muted">Verified <Moment value={report.at} />, in {report.seconds.toFixed(1)} s.</p>;
+  const when = report.at && <p class="muted">Verified <Moment value={report.at} />, in {report.seconds.toFixed(1)}{'\u00a0'}s.</p>;
   if (!difference) {
     return (
       <>
