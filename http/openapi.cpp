@@ -244,7 +244,7 @@ void append_save(object_text& path, const core::entity& entity) {
   {
     array_text parameters(operation.member("parameters"));
     append_references(parameters, "parameters",
-                      {"dry_run", "map", "idempotency_key", "if_match", "if_none_match", "prefer"});
+                      {"dry_run", "map", "quotes", "idempotency_key", "if_match", "if_none_match", "prefer"});
   }
   append_body(operation, entity, {"application/json"}, true);
   object_text responses(operation.member("responses"));

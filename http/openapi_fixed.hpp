@@ -22,6 +22,8 @@ inline constexpr std::string_view parameters = R"json(
  "schema":{"type":"boolean","default":false}},
 "map":{"name":"map","in":"query","description":"For CSV: header:field, several separated by commas.",
  "schema":{"type":"string"},"example":"DRN:distributor_code"},
+"quotes":{"name":"quotes","in":"query","description":"For a part of a CSV file, by whoever has seen the whole: proper: line breaks in quotes are believed; stray: only where they cannot be meant otherwise. Unless told, the body decides.",
+ "schema":{"type":"string","enum":["proper","stray"]}},
 "if_match":{"name":"If-Match","in":"header","description":"Only when the record is at this version: \"3\". Otherwise 412.",
  "schema":{"type":"string"}},
 "if_none_match":{"name":"If-None-Match","in":"header",
