@@ -2,6 +2,7 @@
 import { Cache, type RecordChange } from './cache.js';
 import { Database } from './database.js';
 import type { EntityInfo, Row } from './entity.js';
+import { areOn, type Faults } from './faults.js';
 import type { Limits } from './limits.js';
 import { laneOf, overlaid } from './operation.js';
 import { Outbox } from './outbox.js';
@@ -60,6 +61,7 @@ export class Core {
         this.tabs.send({ kind: 'outbox' });
       },
       onReleased: () => this.tabs.send({ kind: 'outbox' }),
+      onNextTry: (nextTry) => this.#set({ nextTry }),
     });
     this.tabs = new Tabs(name, platform, limits, {
       onMessage: (message) => void this.#take(message),
@@ -80,6 +82,8 @@ export class Core {
       storage: 'opening',
       stream: this.tabs.shares ? 'shared' : 'own',
       clockSkewMs: null,
+      nextTry: null,
+      faults: null,
     } as const;
     this.status = new Signal<Status>({ ...start, warnings: warningsOf(start) });
     this.database.state.subscribe((storage) => this.#set({ storage }));
@@ -87,6 +91,7 @@ export class Core {
     this.database.onOpen = (lost) => void this.#opened(lost);
     this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
     transport.onSkew = (skewMs) => this.#noteSkew(skewMs);
+    transport.faults.subscribe((faults) => this.#noteFaults(faults));
   }
 
   async start(): Promise<void> {
@@ -173,8 +178,34 @@ export class Core {
     if (tellOthers) this.tabs.send({ kind: 'signed in' });
   }
 
+  /** The user has signed out here: nothing is sent before resume(). */
+  signedOut(): void {
+    void this.transport.token().then((token) => this.sender.hold(token));
+    this.#set({ signedOut: true });
+  }
+
+  /** Faults are of the browser: all its tabs have the same. */
+  setFaults(faults: Faults): void {
+    this.transport.faults.set(faults);
+    this.tabs.send({ kind: 'faults', faults });
+  }
+
+  sendNow(tellOthers = true): void {
+    this.#followed.hurry();
+    this.sender.sendNow();
+    this.#probeSoon(0);
+    if (tellOthers) this.tabs.send({ kind: 'send now' });
+  }
+
   noteOutbox(): void {
     this.tabs.send({ kind: 'outbox' });
+  }
+
+  #noteFaults(faults: Faults): void {
+    const wasOff = this.status.value.faults?.offline === true;
+    this.#set({ faults: areOn(faults) ? faults : null });
+    if (faults.offline) this.#setConnection('offline');
+    else if (wasOff) this.sendNow(false);
   }
 
   #reached(): void {
@@ -269,12 +300,17 @@ export class Core {
       case 'follow':
         if (!this.tabs.leads) return;
         for (const [entity, cursor] of Object.entries(message.entities)) this.#followed.add(entity, cursor);
+        if (this.status.value.faults) this.tabs.send({ kind: 'faults', faults: this.status.value.faults });
         return this.#tellConnection();
       case 'connection':
         if (!this.tabs.leads) this.#setConnection(message.connection as Status['connection']);
         return;
       case 'signed in':
         return this.resume(false);
+      case 'faults':
+        return this.transport.faults.set(message.faults);
+      case 'send now':
+        return this.sendNow(false);
       case 'cleared':
         return this.#forgetHere();
       case 'leads':
