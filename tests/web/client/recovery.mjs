@@ -7,6 +7,7 @@ import { clientTest, following, idle, soon } from './behaviour.mjs';
 export function recoveryTests() {
   describe('what is unsent', { concurrency: 4 }, unsentTests);
   describe('faults', { concurrency: 4 }, faultTests);
+  describe('connection', { concurrency: 4 }, connectionTests);
   describe('choices', choiceTests);
 }
 
@@ -124,6 +125,36 @@ function faultTests() {
     assert.equal((await page.sync.fetch('/api/clients')).status, 200);
     page.sync.setFaults({ offline: true });
     await assert.rejects(page.sync.fetch('/api/clients'), TypeError);
+  });
+}
+
+function connectionTests() {
+  clientTest('a request that fails while the stream goes on: offline is said, and taken back by itself', async ({ backend, tab }) => {
+    const page = await tab();
+    page.collection('clients').live({}, () => {});
+    await following(backend, page);
+    await page.until('online', ({ connection }) => connection === 'online');
+    for (const failure of ['fail', () => new Response('{}', { status: 503, headers: { 'Content-Type': 'application/problem+json' } })]) {
+      for (const request of [() => page.collection('clients').load(), () => page.sync.fetch('/api/clients').catch(() => {})]) {
+        const seen = [];
+        const unsubscribe = page.sync.status.subscribe(({ connection }) => seen.push(connection));
+        backend.next(/clients/, failure);
+        await request();
+        await soon('offline was said', () => seen.includes('offline'));
+        await page.until('online again', ({ connection }) => connection === 'online');
+        unsubscribe();
+      }
+    }
+    assert.equal(backend.streamsOpened, 1, 'the same stream');
+  });
+
+  clientTest('the page’s own requests notice that one must sign in, but not that a token which is tried is wrong', async ({ backend, tab }) => {
+    backend.token = 'right';
+    const page = await tab();
+    await page.sync.fetch('/api/clients', { headers: { Authorization: 'Bearer wrong' } });
+    assert.equal(page.status.signedOut, false);
+    await page.sync.fetch('/api/clients');
+    assert.equal(page.status.signedOut, true);
   });
 }
 

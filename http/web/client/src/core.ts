@@ -13,7 +13,7 @@ import { warningsOf, type Status } from './status.js';
 import { Followed } from './followed.js';
 import { positionOf } from './stream.js';
 import { Tabs, type TabMessage, type TabPlatform } from './tabs.js';
-import type { Outcome, Transport } from './transport.js';
+import { offlineStatuses, type Outcome, type Transport } from './transport.js';
 
 export interface Change {
   /** Records that are in the result, or were, and differ. */
@@ -184,6 +184,20 @@ export class Core {
     this.#set({ signedOut: true });
   }
 
+  /** The browser's fetch, with sign-in and faults; what comes of it is noted as of the client's own requests. */
+  async fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      const answer = await this.transport.fetch(path, init);
+      if (offlineStatuses.has(answer.status)) this.#setConnection('offline');
+      else if (answer.status === 401 && !new Headers(init.headers).has('Authorization')) this.#set({ signedOut: true });
+      else if (this.status.value.connection !== 'online') this.#reached();
+      return answer;
+    } catch (error) {
+      if (!init.signal?.aborted) this.#setConnection('offline');
+      throw error;
+    }
+  }
+
   /** Faults are of the browser: all its tabs have the same. */
   setFaults(faults: Faults): void {
     this.transport.faults.set(faults);
@@ -209,7 +223,7 @@ export class Core {
   }
 
   #reached(): void {
-    if (this.#followed.isRunning) this.#followed.hurry();
+    if (this.#followed.isRunning && !this.#followed.isCaughtUp) this.#followed.hurry();
     else if (this.tabs.leads || this.status.value.connection === 'offline') this.#setConnection('online');
   }
 
@@ -230,13 +244,17 @@ export class Core {
     this.tabs.send({ kind: 'connection', connection: this.status.value.connection, held: this.sender.held });
   }
 
-  // Without a stream nothing would notice that the backend is back.
+  // Without a stream nothing would notice that the backend is back; nor when a request has failed and the stream has not.
+  get #needsProbe(): boolean {
+    return !this.#followed.isRunning || (this.#followed.isCaughtUp && this.status.value.connection === 'offline');
+  }
+
   #probeSoon(afterMs = fullJitter(this.#probes++, this.limits.retryBaseMs * 2, this.limits.retryCapMs)): void {
     clearTimeout(this.#probeTimer);
-    if (this.#closed || this.#followed.isRunning) return;
+    if (this.#closed || !this.#needsProbe) return;
     this.#probeTimer = setTimeout(async () => {
       const outcome = await this.transport.request('/version', { timeoutMs: this.limits.requestMs });
-      if (this.#closed || this.#followed.isRunning) return;
+      if (this.#closed || !this.#needsProbe) return;
       if (outcome.kind === 'later') this.#setConnection('offline');
       else {
         this.#probes = 0;

@@ -106,7 +106,7 @@ export class Sync {
 
   /** The browser's fetch for a path of the backend, with this client's sign-in; rejects when there is no answer. */
   fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    return this.#core.transport.fetch(path, init);
+    return this.#core.fetch(path, init);
   }
 
   /** All that is not acknowledged, as JSON text for a file. */

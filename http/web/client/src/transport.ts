@@ -22,7 +22,8 @@ export interface RequestOptions {
 }
 
 const retryStatuses = new Set([408, 425, 429]);
-const offlineStatuses = new Set([502, 503, 504]);
+/** Somebody answers for a backend that does not. */
+export const offlineStatuses = new Set([502, 503, 504]);
 const maxRetryAfterMs = 60_000;
 
 export class Transport {
@@ -96,7 +97,7 @@ export class Transport {
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     const token = await this.token();
-    if (token) headers.set('Authorization', `Bearer ${token}`);
+    if (token && !headers.has('Authorization')) headers.set('Authorization', `Bearer ${token}`);
     return this.#fetch(this.url(path), { ...init, headers });
   }
 
