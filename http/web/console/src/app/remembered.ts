@@ -9,6 +9,11 @@ export function remembered(name: string): unknown {
   }
 }
 
+/** Called when another tab remembers something else. */
+export function onRemembered(name: string, call: (value: unknown) => void): void {
+  addEventListener('storage', ({ key }) => key === prefix + name && call(remembered(name)));
+}
+
 /** null forgets it. */
 export function remember(name: string, value: unknown): void {
   try {

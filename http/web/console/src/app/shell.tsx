@@ -2,6 +2,7 @@
 import { signal, useComputed } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { faultsInWords } from '../../../client/src/faults.ts';
 import { definitions } from '../data/definitions.ts';
 import { sentenceOf } from '../data/api.ts';
 import { Button } from '../ui/button.tsx';
@@ -16,7 +17,7 @@ import { pageAt, pages, type PageEntry, type PageProps } from './pages.ts';
 import { go, href, place } from './router.ts';
 import { signInPlace } from './session.ts';
 import { StatusBadge } from './status_badge.tsx';
-import { isReady, startProblem, status } from './sync.ts';
+import { isReady, startProblem, status, sync } from './sync.ts';
 import { ToastList } from './toast_list.tsx';
 import { runNewest } from './toasts.ts';
 
@@ -77,6 +78,11 @@ function Warnings() {
       {now.signedOut && (
         <Notice kind="warning" action={<a class="button" href={href(signInPlace)}>Sign in</a>}>
           You are signed out. What you change is kept here and sent after the next sign-in.
+        </Notice>
+      )}
+      {now.faults && (
+        <Notice kind="warning" action={<Button label="Switch off" onClick={() => sync.setFaults({})} />}>
+          Faults are switched on in this browser: {faultsInWords(now.faults)}.
         </Notice>
       )}
       {now.storage !== 'durable' && now.storage !== 'opening' && <Notice kind="warning">{now.warnings[0]}</Notice>}

@@ -3,9 +3,9 @@ import { computed, signal } from '@preact/signals';
 import type { AttentionItem } from '../../../client/src/attention.ts';
 import type { Status } from '../../../client/src/status.ts';
 import { connect, type ConnectOptions, type Sync } from '../../../client/src/sync.ts';
-import { api, baseUrl } from '../data/api.ts';
+import { api, baseUrl, sendBy } from '../data/api.ts';
 import { entityInfos, hasRoute, loadDefinitions } from '../data/definitions.ts';
-import { remember, remembered } from './remembered.ts';
+import { onRemembered, remember, remembered } from './remembered.ts';
 import { person, token, type Person } from './session.ts';
 
 /** There from when `isReady` is true; pages are not shown before. */
@@ -21,7 +21,7 @@ export const isOffline = computed(() => status.value?.connection === 'offline');
 const whoMs = 2_000;
 const retryMs = 3_000;
 
-/** Replaces or adds to how the library connects: the Settings page's fault switches. Before startSync(). */
+/** Replaces or adds to how the library connects. Before startSync(). */
 export const connectOptions: ConnectOptions = {};
 
 export async function startSync(): Promise<void> {
@@ -41,20 +41,36 @@ export async function startSync(): Promise<void> {
     return;
   }
   startProblem.value = null;
+  sendBy((path, init) => sync.fetch(path, init)); // faults that are switched on are those of the whole console
+  Object.assign(globalThis, { synclog: sync }); // for whoever opens the browser's own console
   sync.status.subscribe((value) => (status.value = value));
   sync.attention.subscribe((value) => (attention.value = value));
   isReady.value = true;
 }
 
+/** Connects anew, as whoever is signed in now: with their own outbox and cache. */
+export async function restartSync(): Promise<void> {
+  isReady.value = false;
+  sendBy(null);
+  await sync.close();
+  await startSync();
+}
+
+const personName = `person ${baseUrl}`;
+// Another tab has signed in as somebody else: what waits here must not be sent in their name.
+onRemembered(personName, (value) => {
+  if (isReady.value && (value as Person | null)?.actor !== person.value?.actor) void restartSync();
+});
+
 // Whose outbox it is must be known without a backend too: the last answer is remembered.
 async function askWho(): Promise<void> {
-  const name = `person ${baseUrl}`;
   if (!hasRoute('/api/session')) return;
   try {
-    const answer = await api<Person>('/api/session', { timeoutMs: whoMs });
-    person.value = { actor: answer.actor, role: answer.role, branches: answer.branches ?? null, expires_at: answer.expires_at ?? null };
-    remember(name, person.value);
+    const answer = await api<Person & { all_branches?: boolean }>('/api/session', { timeoutMs: whoMs });
+    const branches = answer.all_branches ? null : answer.branches;
+    person.value = { actor: answer.actor, role: answer.role, branches: branches ?? null, expires_at: answer.expires_at ?? null };
+    remember(personName, person.value);
   } catch {
-    person.value = remembered(name) as Person | null;
+    person.value = remembered(personName) as Person | null;
   }
 }
