@@ -65,7 +65,7 @@ problem row_defect(std::uint64_t line, std::uint64_t column, std::string detail)
 
 } // namespace
 
-result<reader> reader::open(std::string_view bytes) {
+result<reader> reader::open(std::string_view bytes, quote_trust trust) {
   auto decoded = decode_text(bytes);
   if (!decoded) return std::move(decoded).error();
   reader made;
@@ -106,7 +106,7 @@ result<reader> reader::open(std::string_view bytes) {
   if (made.header_.size() > max_columns) return refuse("the header has more than 2,000 columns");
   made.line_ += count_lines(text, made.offset_, header.past);
   made.offset_ = header.past;
-  made.dialect_.strict = made.is_strict();
+  made.dialect_.strict = trust == quote_trust::look ? made.is_strict() : trust == quote_trust::proper;
   return made;
 }
 

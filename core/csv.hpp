@@ -22,6 +22,13 @@ struct dialect {
   bool strict = false;
 };
 
+// Whether line breaks in quotes are believed.
+enum class quote_trust : std::uint8_t {
+  look,   // as the file itself looks
+  proper, // yes: for a part of a file that looks so as a whole
+  stray,  // only where they cannot be meant otherwise: for a part of a file that does not
+};
+
 struct row {
   std::uint64_t line = 0;          // physical line where it starts, from 1
   std::optional<problem> defect;   // the row cannot be read: wrong number of fields, open quote …
@@ -37,7 +44,7 @@ struct row {
 class reader {
  public:
   // malformed: no text (NUL bytes, control characters), or no header.
-  static result<reader> open(std::string_view bytes);
+  static result<reader> open(std::string_view bytes, quote_trust trust = quote_trust::look);
   const std::vector<std::string>& header() const { return header_; }
   const csv::dialect& dialect() const { return dialect_; }
   bool next(row& out); // false at the end

@@ -1,6 +1,7 @@
 // Content negotiation for embedded files. The files themselves are in a generated source.
 #include "http/assets.hpp"
 #include "http/ascii.hpp"
+#include <algorithm>
 #include <string>
 
 namespace synclog::http {
@@ -35,10 +36,26 @@ bool allows(std::string_view list, std::string_view coding) {
 
 } // namespace
 
+const asset* find_asset(std::string_view path) {
+  const auto files = embedded_assets();
+  const auto at =
+      std::find_if(files.begin(), files.end(), [path](const asset& file) { return file.path == path; });
+  return at == files.end() ? nullptr : &*at;
+}
+
+bool needs_policy(const asset& file) {
+  return file.type.starts_with("text/html") || file.path == "/sw.js";
+}
+
 encoded_body body_for(const asset& file, std::string_view accept_encoding) {
-  if (allows(accept_encoding, "br")) return {file.brotli, "br"};
-  if (allows(accept_encoding, "gzip")) return {file.gzip, "gzip"};
-  return {file.plain, ""};
+  encoded_body best{file.plain, ""};
+  // A very small file becomes larger by compression.
+  const auto consider = [&](std::string_view bytes, std::string_view encoding) {
+    if (bytes.size() < best.bytes.size() && allows(accept_encoding, encoding)) best = {bytes, encoding};
+  };
+  consider(file.gzip, "gzip");
+  consider(file.brotli, "br");
+  return best;
 }
 
 } // namespace synclog::http

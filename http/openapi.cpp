@@ -244,7 +244,7 @@ void append_save(object_text& path, const core::entity& entity) {
   {
     array_text parameters(operation.member("parameters"));
     append_references(parameters, "parameters",
-                      {"dry_run", "map", "idempotency_key", "if_match", "if_none_match", "prefer"});
+                      {"dry_run", "map", "quotes", "idempotency_key", "if_match", "if_none_match", "prefer"});
   }
   append_body(operation, entity, {"application/json"}, true);
   object_text responses(operation.member("responses"));
@@ -419,7 +419,8 @@ void append_tags(object_text& document, const core::catalog& entities) {
   for (const auto& entity : entities.all())
     add(entity->name, entity->title);
   add("events", "Every change, in order");
-  add("server", "Health and descriptions");
+  add("admin", "The log as a whole: for admins, and for auditors where it only reads");
+  add("server", "Health, descriptions and the console");
 }
 
 } // namespace

@@ -167,6 +167,8 @@ void append_record_schema(std::string& out, const core::entity& definition) {
   schema.string("type", "object");
   schema.string("title", definition.title);
   append_description(schema, source ? &source->root() : nullptr);
+  // As it was loaded: what pages need to know of filters, order, search and keys.
+  if (source) json::append_value(schema.member("x-definition"), source->root());
   auto& required = schema.member("required");
   required += R"(["id","version","position","created_at","updated_at")";
   for (const auto& field : definition.fields) {

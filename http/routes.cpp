@@ -1,6 +1,7 @@
 // Every route of the server. What is not here does not exist; names under /api that are not listed are
 // entities.
 #include "http/routes.hpp"
+#include "http/handlers/admin.hpp"
 #include "http/handlers/assets.hpp"
 #include "http/handlers/events.hpp"
 #include "http/handlers/history.hpp"
@@ -18,16 +19,27 @@ constexpr method_set change = any_of(method::put, method::patch);
 constexpr method_set remove = only(method::delete_);
 
 constexpr std::array routes{
-    route{get, "/", handlers::index, access::none, pace::quick},
+    route{get, "/", handlers::front_page, access::none, pace::quick},
     route{get, "/livez", handlers::livez, access::none, pace::quick},
     route{get, "/readyz", handlers::readyz, access::none, pace::quick},
     route{get, "/version", handlers::version, access::none, pace::quick},
     route{get, "/asyncapi.json", handlers::asyncapi, access::none, pace::quick},
     route{get, "/openapi.json", handlers::openapi, access::none, pace::quick},
-    route{get, "/client.js", handlers::client_script, access::none, pace::quick},
-    route{get, "/assets/{name}", handlers::hashed_asset, access::none, pace::quick},
+    route{get, "/client.js", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/docs", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/sw.js", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/manifest.webmanifest", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/icon.svg", handlers::embedded_file, access::none, pace::quick},
+    route{get, "/assets/{name}", handlers::embedded_file, access::none, pace::quick},
     route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
+    route{get, "/api/admin/overview", handlers::admin_overview, access::audit, pace::waits},
+    route{get, "/api/admin/events", handlers::admin_events, access::audit, pace::waits},
+    route{get, "/api/admin/verify", handlers::admin_verify, access::audit, pace::waits},
+    route{get, "/api/admin/checkpoints", handlers::admin_checkpoint, access::audit, pace::waits},
+    route{post, "/api/admin/checkpoints/verify", handlers::admin_checkpoint_check, access::audit,
+          pace::waits},
+    route{post, "/api/admin/undo", handlers::admin_undo, access::admin, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},
     route{get, "/api/{entity}", handlers::list_or_get, access::read, pace::waits},
     route{post, "/api/{entity}", handlers::save, access::write, pace::waits},

@@ -15,6 +15,7 @@
 
 namespace synclog::http {
 
+struct admin_services;
 class answer_memory;
 class metrics;
 namespace streams {
@@ -56,6 +57,7 @@ struct services {
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
   const published_text* openapi = nullptr;  // the same of /openapi.json
   const projections::awaited_rebuilds* rebuilds = nullptr; // null: nobody rebuilds here
+  admin_services* admin = nullptr; // what /api/admin works with; null = those routes are not found
 };
 
 } // namespace synclog::http

@@ -132,6 +132,8 @@ boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
     auto caller = co_await context_->authenticate(asked, current.target.found->access);
     if (!caller) co_return caller.error();
     asked.caller = std::move(*caller);
+    if (!may_use(asked.caller, current.target.found->access))
+      co_return core::make_problem(code::forbidden, "this needs another role");
     co_return std::nullopt;
   } catch (const std::exception& caught) {
     co_return problem_of_exception(caught, asked.request_id);

@@ -7,6 +7,7 @@
 #include "eventstore/pg/listener.hpp"
 #include "eventstore/pg/pool.hpp"
 #include "eventstore/statements.hpp"
+#include "http/admin_services.hpp"
 #include "http/answer_memory.hpp"
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
@@ -16,6 +17,8 @@
 #include "projections/read_table.hpp"
 #include "projections/record_reader.hpp"
 #include "projections/search_index.hpp"
+#include "projections/verify_tables.hpp"
+#include "tools/checkpoint_files.hpp"
 #include "tools/commands.hpp"
 #include "tools/database_access.hpp"
 #include "tools/demo.hpp"
@@ -65,6 +68,7 @@ struct serve_options {
   http::streams::hub_options streams;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
+  std::string checkpoint_key;
   std::string auth = "none";
   int slow_reader_s = 60;
   bool demo = false;
@@ -74,7 +78,8 @@ struct serve_options {
 // Everything that serves, in the order of construction; destroyed in reverse.
 struct application {
   application(asio::io_context& context, asio::io_context& commit_context, const database_access& access,
-              const core::catalog& loaded, const serve_options& options)
+              const core::catalog& loaded, std::optional<core::private_key> checkpoint_key,
+              const serve_options& options)
       : entities(loaded), connect(make_connect(access)), tables(entities),
         short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
         whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
@@ -85,22 +90,36 @@ struct application {
         listener(
             context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
             [this] { return committer.backend_pid(); }),
-        streams(context.get_executor(), feed, log, options.streams), services{entities,
-                                                                              committer,
-                                                                              feed,
-                                                                              log,
-                                                                              short_reads,
-                                                                              records,
-                                                                              texts,
-                                                                              streams,
-                                                                              options.limits,
-                                                                              nullptr,
-                                                                              options.answer_bytes > 0
-                                                                                  ? &answers
-                                                                                  : nullptr} {
+        streams(context.get_executor(), feed, log, options.streams), admin{access.service_conninfo,
+                                                                           std::move(checkpoint_key),
+                                                                           http::verify_desk(
+                                                                               verify_of(access, entities))},
+        services{entities,
+                 committer,
+                 feed,
+                 log,
+                 short_reads,
+                 records,
+                 texts,
+                 streams,
+                 options.limits,
+                 nullptr,
+                 options.answer_bytes > 0 ? &answers : nullptr} {
     services.rebuilds = &awaited;
+    services.admin = &admin;
   }
 
+  // Beside requests, which come first: one connection, whatever the processor has.
+  static http::verify_desk::verifier verify_of(const database_access& access, const core::catalog& entities) {
+    return [conninfo = access.service_conninfo, &entities](const eventstore::progress_callback& progress) {
+      eventstore::verify_report report;
+      eventstore::verify_options how;
+      how.jobs = 1;
+      eventstore::verify_log(conninfo, report, progress, how);
+      if (!report.difference) projections::verify_tables(conninfo, entities, report, progress, how.jobs);
+      return report;
+    };
+  }
   static pg::connect_options make_connect(const database_access& access) {
     pg::connect_options made;
     made.conninfo = access.service_conninfo;
@@ -133,6 +152,7 @@ struct application {
   projections::awaited_rebuilds awaited;
   pg::listener listener;
   http::streams::hub streams;
+  http::admin_services admin;
   http::services services;
 };
 
@@ -233,6 +253,15 @@ int run_serve(serve_options options) {
   if (const auto own = core::catalog::load(options.entities_dir); !own) {
     return report_problem(own.error());
   }
+  std::optional<core::private_key> checkpoint_key;
+  if (!options.checkpoint_key.empty()) {
+    const auto loaded = load_private_key(options.checkpoint_key);
+    if (!loaded) {
+      report_problem(loaded.error());
+      return exit_usage;
+    }
+    checkpoint_key = *loaded;
+  }
   auto access = open_database(options.database);
   if (!access) {
     return report_problem(access.error());
@@ -287,7 +316,7 @@ int run_serve(serve_options options) {
     for (unsigned index = 0; index < threads; ++index) {
       options.server.lanes.push_back(lanes.emplace_back(1).get_executor());
     }
-    application app(context, commit_context, *access, *entities, options);
+    application app(context, commit_context, *access, *entities, checkpoint_key, options);
     http::metrics counters(http::all_routes());
     // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
     // the next one, or PostgreSQL waits.
@@ -342,6 +371,10 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->envname("SYNCLOG_AUTH")
       ->check(CLI::IsMember({"none"}))
       ->capture_default_str();
+  serve
+      ->add_option("--checkpoint-key", options->checkpoint_key,
+                   "PEM file of the private key that signs the checkpoints of /api/admin/checkpoints")
+      ->envname("SYNCLOG_CHECKPOINT_KEY");
   serve->add_option("--max-body", options->limits.max_body_bytes, "bytes of a request body")
       ->envname("SYNCLOG_MAX_BODY")
       ->check(whole_number(1))

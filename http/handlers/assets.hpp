@@ -6,9 +6,11 @@
 
 namespace synclog::http::handlers {
 
-// GET /client.js: the client library, revalidated by its ETag. 404 in a build without it.
-boost::asio::awaitable<void> client_script(const services& with, const request& asked, responder& answer);
-// GET /assets/{name}: a file under its hashed name, which never changes: kept for a year without asking.
-boost::asio::awaitable<void> hashed_asset(const services& with, const request& asked, responder& answer);
+// GET of a path that an embedded file is served at: /client.js, /docs, /sw.js, /assets/{name}. Pages and the
+// worker come with a policy that lets them load from this server alone. 404 in a build without the file.
+boost::asio::awaitable<void> embedded_file(const services& with, const request& asked, responder& answer);
+// GET /: the console. Who accepts text/plain and names no HTML, and everybody in a build without it, gets
+// a list of what there is.
+boost::asio::awaitable<void> front_page(const services& with, const request& asked, responder& answer);
 
 } // namespace synclog::http::handlers

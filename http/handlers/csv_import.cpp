@@ -1,6 +1,5 @@
 // See csv_import.hpp.
 #include "http/handlers/csv_import.hpp"
-#include "core/csv.hpp"
 
 namespace synclog::http::handlers {
 
@@ -25,11 +24,10 @@ core::command command_of_row(const core::entity& definition, const core::csv::co
 
 } // namespace
 
-boost::asio::awaitable<core::result<bulk_items>> read_csv_items(const core::entity& definition,
-                                                                std::string_view text,
-                                                                const column_map& overrides,
-                                                                std::size_t max_items) {
-  auto opened = core::csv::reader::open(text);
+boost::asio::awaitable<core::result<bulk_items>>
+read_csv_items(const core::entity& definition, std::string_view text, const column_map& overrides,
+               std::size_t max_items, core::csv::quote_trust trust) {
+  auto opened = core::csv::reader::open(text, trust);
   if (!opened) co_return opened.error();
   core::csv::reader& file = *opened;
   auto plan = core::csv::column_plan::make(definition, file.header(), overrides, file.dialect());

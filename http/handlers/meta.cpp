@@ -1,11 +1,13 @@
-// Health, version, metrics, the published descriptions and the landing page.
+// Health, version, metrics, the published descriptions and the list of what there is.
 #include "http/handlers/meta.hpp"
 #include "core/json.hpp"
 #include "http/handlers/conditions.hpp"
 #include "http/metrics.hpp"
 #include "http/problem_response.hpp"
 #include "http/published_text.hpp"
+#include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
 namespace synclog::http::handlers {
 namespace {
@@ -78,35 +80,6 @@ response page(unsigned status, std::string_view type, std::string body) {
   return out;
 }
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    switch (c) {
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    case '&':
-      out += "&amp;";
-      break;
-    case '"':
-      out += "&quot;";
-      break;
-    default:
-      out += c;
-    }
-  }
-}
-
-void append_link(std::string& out, std::string_view address, std::string_view text) {
-  out += "<a href=\"";
-  append_escaped(out, address);
-  out += "\">";
-  append_escaped(out, text);
-  out += "</a>";
-}
-
 boost::asio::awaitable<void> send_published(const published_text* text, const request& asked,
                                             responder& answer) {
   if (text == nullptr) {
@@ -175,36 +148,23 @@ boost::asio::awaitable<void> metrics_text(const services& with, const request&, 
 }
 
 boost::asio::awaitable<void> index(const services& with, const request&, responder& answer) {
-  std::string body =
-      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>synclog</title>"
-      "<meta name=\"viewport\" content=\"width=device-width\"></head><body><h1>synclog</h1>"
-      "<p>Every input is saved here first, and everyone sees it at once.</p><h2>Tables</h2><ul>";
+  std::size_t width = 0;
+  for (const auto& entity : with.entities.all())
+    width = std::max(width, entity->name.size());
+  std::string body = "synclog " SYNCLOG_VERSION "\n\ntables\n";
   for (const auto& entity : with.entities.all()) {
-    body += "<li>";
-    append_link(body, "/api/" + entity->name + "?limit=100",
-                entity->title.empty() ? entity->name : entity->title);
-    body += " <code>/api/";
-    append_escaped(body, entity->name);
-    body += "</code></li>";
+    body += fmt::format("  /api/{:{}}  {}\n", entity->name, width, entity->title);
   }
-  body += "</ul><h2>More</h2><ul><li>";
-  append_link(body, "/api/events?limit=100", "Events");
-  body += "</li><li>";
-  append_link(body, "/readyz?verbose", "Is it ready?");
-  body += "</li><li>";
-  append_link(body, "/metrics", "Metrics");
-  body += "</li><li>";
-  append_link(body, "/version", "Version");
-  body += "</li><li>";
-  append_link(body, "/openapi.json", "Requests and answers, as OpenAPI");
-  body += "</li><li>";
-  append_link(body, "/asyncapi.json", "Event channels, as AsyncAPI");
-  body += "</li></ul></body></html>\n";
-  response made = page(200, "text/html; charset=utf-8", std::move(body));
-  made.headers.emplace_back(
-      "Content-Security-Policy",
-      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-  made.headers.emplace_back("Referrer-Policy", "no-referrer");
+  body += "\nmore\n"
+          "  /               the console, for browsers\n"
+          "  /docs           this API, to read and to try, for browsers\n"
+          "  /api/events     every change, in order; as a stream with Accept: text/event-stream\n"
+          "  /openapi.json   requests and answers\n"
+          "  /asyncapi.json  streams and the WebSocket\n"
+          "  /client.js      the client library for pages\n"
+          "  /readyz?verbose /livez /metrics /version\n";
+  response made = page(200, "text/plain; charset=utf-8", std::move(body));
+  made.headers.emplace_back("Vary", "Accept");
   co_await answer.send(std::move(made));
 }
 

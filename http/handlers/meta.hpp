@@ -1,4 +1,4 @@
-// What the server says about itself: the page at /, health, version, metrics and its event channels. Never
+// What the server says about itself: the list at /, health, version, metrics and its event channels. Never
 // waits for the database.
 #pragma once
 #include "http/message.hpp"
@@ -7,7 +7,7 @@
 
 namespace synclog::http::handlers {
 
-// GET /: where to go from here.
+// GET / for who takes no HTML: where to go from here, as text.
 boost::asio::awaitable<void> index(const services& with, const request& asked, responder& answer);
 // GET /livez: the process runs.
 boost::asio::awaitable<void> livez(const services& with, const request& asked, responder& answer);

@@ -82,13 +82,26 @@ answered save_json(const services& with, const request& asked, const opened_writ
   co_return co_await submit_one(with, asked, opened, std::move(*wanted));
 }
 
+// ?quotes= of a part of a file, by whoever has seen the whole.
+core::result<core::csv::quote_trust> read_quote_trust(const request& asked) {
+  const auto given = parameter_values(asked, "quotes");
+  if (given.empty()) return core::csv::quote_trust::look;
+  if (given.size() == 1 && given.front() == "proper") return core::csv::quote_trust::proper;
+  if (given.size() == 1 && given.front() == "stray") return core::csv::quote_trust::stray;
+  return bad_request("quotes is proper or stray, once");
+}
+
 answered answer_save(const services& with, const request& asked) {
-  constexpr std::array<std::string_view, 2> known{"dry_run", "map"};
+  constexpr std::array<std::string_view, 3> known{"dry_run", "map", "quotes"};
   const auto opened = open_write(with, asked, known);
   if (!opened) co_return opened.error();
   const auto form = body_form_of(asked, {.ndjson = true, .csv = true});
   if (!form) co_return form.error();
   if (*form != body_form::csv && !opened->column_map.empty()) co_return bad_request("map goes with text/csv");
+  const auto trust = read_quote_trust(asked);
+  if (!trust) co_return trust.error();
+  if (*form != body_form::csv && *trust != core::csv::quote_trust::look)
+    co_return bad_request("quotes goes with text/csv");
   if (*form == body_form::json) co_return co_await save_json(with, asked, *opened);
   if (*form == body_form::ndjson) {
     constexpr auto kind = core::command_kind::save;
@@ -96,7 +109,7 @@ answered answer_save(const services& with, const request& asked) {
     co_return co_await submit_bulk(with, asked, *opened, std::move(items));
   }
   auto rows = co_await read_csv_items(*opened->definition, asked.body, opened->column_map,
-                                      with.limits.max_bulk_items);
+                                      with.limits.max_bulk_items, *trust);
   co_return co_await submit_bulk(with, asked, *opened, std::move(rows));
 }
 

@@ -180,6 +180,21 @@ TEST_CASE("csv import: columns without a field go to the rest object; map names 
   CHECK(server.request("POST", "/api/clients?map=Wer", csv_body, "Wer\nBob\n").status == 400);
 }
 
+TEST_CASE("csv import: quotes= says of a part of a file whether line breaks in quotes are believed") {
+  const auto& server = server_fixture::shared();
+  const std::string part = "city;full_name\n\"one\ntwo\";Ann\n";
+  const auto rejected_with = [&](const std::string& query) {
+    const auto answer = server.request("POST", "/api/clients?dry_run=true" + query, csv_body, part);
+    return answer.status < 300 ? at(answer.body, "/rejected") : std::to_string(answer.status);
+  };
+  CHECK(rejected_with("") == "1");
+  CHECK(rejected_with("&quotes=stray") == "1");
+  CHECK(rejected_with("&quotes=proper") == "0");
+  CHECK(rejected_with("&quotes=maybe") == "400");
+  CHECK(rejected_with("&quotes=proper&quotes=stray") == "400");
+  CHECK(server.post("/api/clients?quotes=proper", R"({"full_name":"A"})").status == 400);
+}
+
 TEST_CASE("csv export: cells that a spreadsheet would run are made harmless and come back as they were") {
   const server_fixture server;
   const auto body =

@@ -39,16 +39,6 @@ TEST_CASE("meta: metrics count requests by route and tell of the log") {
   }
 }
 
-TEST_CASE("meta: the landing page links the tables and may run nothing") {
-  const auto page = server_fixture::shared().get("/");
-  CHECK(page.status == 200);
-  CHECK(page.header("content-type").starts_with("text/html"));
-  CHECK(page.header("content-security-policy").find("default-src 'none'") != std::string::npos);
-  CHECK(page.body.find("/api/stock-requests") != std::string::npos);
-  CHECK(page.body.find("<script") == std::string::npos);
-  CHECK(page.body.find("style=") == std::string::npos);
-}
-
 TEST_CASE("meta: requests and event channels are described, and revalidated by their tag") {
   const server_fixture& server = server_fixture::shared();
   CHECK(at(server.get("/openapi.json").body, "/openapi") == "3.1.0");

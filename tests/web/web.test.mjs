@@ -2,8 +2,18 @@
 import { describe } from 'node:test';
 import { clientDocsTests } from './client_docs.mjs';
 import { clientLibraryTests } from './client_library.mjs';
+import { clientRecoveryTests } from './client_recovery.mjs';
+import { consoleTests } from './console.mjs';
+import { consoleAuditTests } from './console_audit.mjs';
+import { consoleScrollTests } from './console_scroll.mjs';
+import { consoleServingTests } from './console_serving.mjs';
+import { consoleChecklistTests } from './console_checklist.mjs';
+import { consoleImportTests } from './console_import.mjs';
+import { consoleOutboxTests } from './console_outbox.mjs';
+import { consoleSettingsTests } from './console_settings.mjs';
 import { eventSourceTests } from './event_source.mjs';
 import { pageSocketTests } from './page_socket.mjs';
+import { tutorialTests } from './tutorial.mjs';
 import { wsClientTests } from './ws_client.mjs';
 
 const atOnce = 4; // they mostly wait for a server or a page to come back
@@ -11,7 +21,17 @@ const atOnce = 4; // they mostly wait for a server or a page to come back
 describe('web', { concurrency: atOnce }, () => {
   clientDocsTests();
   clientLibraryTests();
+  clientRecoveryTests();
+  consoleTests();
+  consoleChecklistTests();
+  consoleImportTests();
+  consoleOutboxTests();
+  consoleScrollTests();
+  consoleAuditTests();
+  consoleServingTests();
+  consoleSettingsTests();
   eventSourceTests();
   pageSocketTests();
+  tutorialTests();
   wsClientTests();
 });

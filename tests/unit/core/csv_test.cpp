@@ -17,8 +17,8 @@ struct outcome {
   csv::dialect dialect;
 };
 
-outcome read_all(std::string_view bytes) {
-  auto opened = csv::reader::open(bytes);
+outcome read_all(std::string_view bytes, csv::quote_trust trust = csv::quote_trust::look) {
+  auto opened = csv::reader::open(bytes, trust);
   REQUIRE(opened.has_value());
   outcome found;
   found.dialect = opened->dialect();
@@ -242,4 +242,17 @@ TEST_CASE("csv: random bytes never crash, and every line is counted at most once
         CHECK((is_valid_utf8(cell) && cell.find('\0') == std::string::npos));
     }
   }
+}
+
+TEST_CASE(
+    "csv: of a part of a file, whoever has seen the whole says whether line breaks in quotes are believed") {
+  // A record that ends like a whole one, and no quotes elsewhere: by itself it looks like two stray quotes.
+  const std::string part = "a;b\n\"one\ntwo\";x\n";
+  CHECK(read_all(part).broken_lines == lines{2});
+  CHECK(read_all(part, csv::quote_trust::proper).good ==
+        std::vector<std::vector<std::string>>{{"one\ntwo", "x"}});
+  // Two stray quotes that pair up in a part where others are used properly.
+  const std::string pair = "a;b\n\"1\";x\n2;\"y\n3;z\"\n";
+  CHECK(read_all(pair).good.size() == 2);
+  CHECK(read_all(pair, csv::quote_trust::stray).good.size() == 3);
 }

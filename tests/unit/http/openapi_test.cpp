@@ -137,6 +137,18 @@ TEST_CASE("openapi: what may be written has every field, none of them required, 
   CHECK(document.at(input + "properties/expected_version") != nullptr);
 }
 
+TEST_CASE("openapi: a record's schema carries the definition as it was loaded") {
+  const auto entities = eight();
+  const auto document = described(entities);
+  for (const auto& each : entities.all()) {
+    const auto loaded = core::json::parse(each->definition_json);
+    REQUIRE(loaded);
+    std::string expected;
+    core::json::append_value(expected, loaded->root());
+    CHECK(document.text("components/schemas/record." + each->name + "/x-definition") == expected);
+  }
+}
+
 TEST_CASE("openapi: every code of a problem is listed") {
   const auto words = described(eight()).text("components/schemas/problem_code/enum");
   for (const auto code :

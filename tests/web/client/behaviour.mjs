@@ -653,6 +653,31 @@ function liveTests() {
     await soon('live', () => seen.rows.length === 2);
   });
 
+  clientTest('a page that keeps its own rows hears of every record, also of those it has not loaded, and when all of it is void', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    backend.change('clients', 'a', { full_name: 'A' });
+    await clients.load({ limit: 1 });
+    const heard = [];
+    const reloads = [];
+    const stop = clients.watch({ onChange: (ids, source) => heard.push([...ids, source]), onReload: (why) => reloads.push(why) });
+    await following(backend, page);
+    backend.change('clients', 'z', { full_name: 'Z' });
+    await soon('heard', () => clients.known('z')?.full_name === 'Z');
+    assert.deepEqual(heard.at(-1), ['z', 'backend']);
+    void clients.update('z', { phone: '1' });
+    await soon('own change', () => heard.some(([id, source]) => id === 'z' && source === 'local'));
+    await idle(page);
+    backend.remove('clients', 'a');
+    await soon('gone', () => clients.known('a') === null);
+    backend.restoreEmpty();
+    await soon('void', () => reloads.includes('void'));
+    stop();
+    const before = heard.length;
+    await clients.add({ id: 'later', full_name: 'L' });
+    assert.equal(heard.length, before);
+  });
+
   clientTest('a wrong live query tells its caller', async ({ tab }) => {
     const page = await tab();
     const error = await new Promise((resolve) => page.collection('clients').live({ nonsense: 1 }, () => {}, resolve));

@@ -3,8 +3,10 @@
 import { describe } from 'node:test';
 import { behaviourTests } from './behaviour.mjs';
 import { pureTests } from './pure.mjs';
+import { recoveryTests } from './recovery.mjs';
 
 describe('client', { concurrency: 2 }, () => {
   pureTests();
   behaviourTests();
+  recoveryTests();
 });

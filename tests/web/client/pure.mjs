@@ -10,6 +10,7 @@ import { comparator, matcher, queryKey } from '../../../http/web/client/dist/mod
 import { fullJitter } from '../../../http/web/client/dist/modules/retry.js';
 import { Signal } from '../../../http/web/client/dist/modules/signal.js';
 import { SseParser } from '../../../http/web/client/dist/modules/sse.js';
+import { seeded } from '../support/random.mjs';
 
 export function pureTests() {
   describe('pure', () => {
@@ -130,15 +131,4 @@ export function pureTests() {
       assert.deepEqual(heard, [1, 2]);
     });
   });
-}
-
-// A small generator of numbers that a seed repeats.
-export function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

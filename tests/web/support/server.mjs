@@ -87,6 +87,11 @@ export class Server {
     return this.#output;
   }
 
+  // A subcommand beside it, for execFile(): program, arguments, options.
+  command(subcommand) {
+    return [binary(), [...subcommand, '--data-dir', path.join(this.#folder, 'data')], { env: cleanEnvironment() }];
+  }
+
   // After stop() or kill9(): the same database on the same port. Returns when it listens.
   async start() {
     const listen = `127.0.0.1:${this.port}`;

@@ -60,6 +60,14 @@ export interface Version {
   changes: { path: string; from: unknown; to: unknown }[];
 }
 
+/** For pages that keep their own rows: a long list that is read page by page. */
+export interface Watcher {
+  /** Something new is known of these records, whatever query they belong to. Heard from the first load of the collection on. */
+  onChange(ids: readonly string[], source: Change['source']): void;
+  /** void: all that was loaded is of another history. return: the backend can be reached again. */
+  onReload(why: 'void' | 'return'): void;
+}
+
 export type LiveCallback<R> = (rows: R[], change: Change) => void;
 
 const kept = 'The backend cannot be reached. The change is kept here and sent later.';
@@ -219,6 +227,25 @@ export class Collection<R extends Row = Row> {
     const outcome = await this.#ask<Version[]>(`/api/${this.name}/${encodeURIComponent(id)}/history`, this.core.limits.loadMs);
     if (outcome.kind === 'later') throw new UnreachableError(outcome.reason);
     return outcome.body;
+  }
+
+  /** Tells of every record of this collection that changes, from here or from anywhere. Returns the function that ends it. */
+  watch(watcher: Watcher): () => void {
+    const unlisten = this.core.listen(this.name, (ids, source) => watcher.onChange(ids, source));
+    const onReturn = () => watcher.onReload('return');
+    const onVoid = () => watcher.onReload('void');
+    this.core.onReturn.add(onReturn);
+    this.core.onVoid.add(onVoid);
+    return () => {
+      unlisten();
+      this.core.onReturn.delete(onReturn);
+      this.core.onVoid.delete(onVoid);
+    };
+  }
+
+  /** A record as far as it is known here, with what waits for it; null: not known, or gone. */
+  known(id: string): R | null {
+    return this.core.shown(this.name, id) as R | null;
   }
 
   /** Whether something waits to be sent for this record. */

@@ -2,6 +2,7 @@
 import { Cache, type RecordChange } from './cache.js';
 import { Database } from './database.js';
 import type { EntityInfo, Row } from './entity.js';
+import { areOn, type Faults } from './faults.js';
 import type { Limits } from './limits.js';
 import { laneOf, overlaid } from './operation.js';
 import { Outbox } from './outbox.js';
@@ -12,7 +13,7 @@ import { warningsOf, type Status } from './status.js';
 import { Followed } from './followed.js';
 import { positionOf } from './stream.js';
 import { Tabs, type TabMessage, type TabPlatform } from './tabs.js';
-import type { Outcome, Transport } from './transport.js';
+import { offlineStatuses, type Outcome, type Transport } from './transport.js';
 
 export interface Change {
   /** Records that are in the result, or were, and differ. */
@@ -60,6 +61,7 @@ export class Core {
         this.tabs.send({ kind: 'outbox' });
       },
       onReleased: () => this.tabs.send({ kind: 'outbox' }),
+      onNextTry: (nextTry) => this.#set({ nextTry }),
     });
     this.tabs = new Tabs(name, platform, limits, {
       onMessage: (message) => void this.#take(message),
@@ -80,6 +82,8 @@ export class Core {
       storage: 'opening',
       stream: this.tabs.shares ? 'shared' : 'own',
       clockSkewMs: null,
+      nextTry: null,
+      faults: null,
     } as const;
     this.status = new Signal<Status>({ ...start, warnings: warningsOf(start) });
     this.database.state.subscribe((storage) => this.#set({ storage }));
@@ -87,6 +91,7 @@ export class Core {
     this.database.onOpen = (lost) => void this.#opened(lost);
     this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
     transport.onSkew = (skewMs) => this.#noteSkew(skewMs);
+    transport.faults.subscribe((faults) => this.#noteFaults(faults));
   }
 
   async start(): Promise<void> {
@@ -173,12 +178,52 @@ export class Core {
     if (tellOthers) this.tabs.send({ kind: 'signed in' });
   }
 
+  /** The user has signed out here: nothing is sent before resume(). */
+  signedOut(): void {
+    void this.transport.token().then((token) => this.sender.hold(token));
+    this.#set({ signedOut: true });
+  }
+
+  /** The browser's fetch, with sign-in and faults; what comes of it is noted as of the client's own requests. */
+  async fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      const answer = await this.transport.fetch(path, init);
+      if (offlineStatuses.has(answer.status)) this.#setConnection('offline');
+      else if (answer.status === 401 && !new Headers(init.headers).has('Authorization')) this.#set({ signedOut: true });
+      else if (this.status.value.connection !== 'online') this.#reached();
+      return answer;
+    } catch (error) {
+      if (!init.signal?.aborted) this.#setConnection('offline');
+      throw error;
+    }
+  }
+
+  /** Faults are of the browser: all its tabs have the same. */
+  setFaults(faults: Faults): void {
+    this.transport.faults.set(faults);
+    this.tabs.send({ kind: 'faults', faults });
+  }
+
+  sendNow(tellOthers = true): void {
+    this.#followed.hurry();
+    this.sender.sendNow();
+    this.#probeSoon(0);
+    if (tellOthers) this.tabs.send({ kind: 'send now' });
+  }
+
   noteOutbox(): void {
     this.tabs.send({ kind: 'outbox' });
   }
 
+  #noteFaults(faults: Faults): void {
+    const wasOff = this.status.value.faults?.offline === true;
+    this.#set({ faults: areOn(faults) ? faults : null });
+    if (faults.offline) this.#setConnection('offline');
+    else if (wasOff) this.sendNow(false);
+  }
+
   #reached(): void {
-    if (this.#followed.isRunning) this.#followed.hurry();
+    if (this.#followed.isRunning && !this.#followed.isCaughtUp) this.#followed.hurry();
     else if (this.tabs.leads || this.status.value.connection === 'offline') this.#setConnection('online');
   }
 
@@ -199,13 +244,17 @@ export class Core {
     this.tabs.send({ kind: 'connection', connection: this.status.value.connection, held: this.sender.held });
   }
 
-  // Without a stream nothing would notice that the backend is back.
+  // Without a stream nothing would notice that the backend is back; nor when a request has failed and the stream has not.
+  get #needsProbe(): boolean {
+    return !this.#followed.isRunning || (this.#followed.isCaughtUp && this.status.value.connection === 'offline');
+  }
+
   #probeSoon(afterMs = fullJitter(this.#probes++, this.limits.retryBaseMs * 2, this.limits.retryCapMs)): void {
     clearTimeout(this.#probeTimer);
-    if (this.#closed || this.#followed.isRunning) return;
+    if (this.#closed || !this.#needsProbe) return;
     this.#probeTimer = setTimeout(async () => {
       const outcome = await this.transport.request('/version', { timeoutMs: this.limits.requestMs });
-      if (this.#closed || this.#followed.isRunning) return;
+      if (this.#closed || !this.#needsProbe) return;
       if (outcome.kind === 'later') this.#setConnection('offline');
       else {
         this.#probes = 0;
@@ -269,12 +318,17 @@ export class Core {
       case 'follow':
         if (!this.tabs.leads) return;
         for (const [entity, cursor] of Object.entries(message.entities)) this.#followed.add(entity, cursor);
+        if (this.status.value.faults) this.tabs.send({ kind: 'faults', faults: this.status.value.faults });
         return this.#tellConnection();
       case 'connection':
         if (!this.tabs.leads) this.#setConnection(message.connection as Status['connection']);
         return;
       case 'signed in':
         return this.resume(false);
+      case 'faults':
+        return this.transport.faults.set(message.faults);
+      case 'send now':
+        return this.sendNow(false);
       case 'cleared':
         return this.#forgetHere();
       case 'leads':

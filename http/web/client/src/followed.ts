@@ -21,6 +21,7 @@ export class Followed {
   #stream: EventStream | undefined;
   #leads = false;
   #opened = false;
+  #caughtUpNow = false; // the running stream has told all there was, and goes on
   #voids = 0; // in a row
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -28,6 +29,10 @@ export class Followed {
 
   get isRunning(): boolean {
     return this.#stream !== undefined || this.#timer !== undefined;
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#stream !== undefined && this.#caughtUpNow;
   }
 
   wanted(): Record<string, string> {
@@ -130,10 +135,12 @@ export class Followed {
 
   #caughtUp(): void {
     this.#voids = 0;
+    this.#caughtUpNow = true;
     this.handlers.onConnection('online');
   }
 
   #noteState(state: 'connecting' | 'catching up' | 'away' | 'signed out'): void {
+    this.#caughtUpNow = false;
     if (state === 'catching up') this.#opened = true;
     if (state === 'signed out') this.handlers.onSignedOut();
     if (state === 'catching up') this.handlers.onConnection('catching up');

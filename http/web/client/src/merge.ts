@@ -66,6 +66,19 @@ function walk(base: Row | null, mine: Row, theirs: Row, above: string[], fields:
   return write;
 }
 
+/** The patch that makes the choices of a person: `chosen` gives a place its value; undefined: theirs stays. */
+export function patchOf(fields: readonly FieldMerge[], chosen: (field: FieldMerge) => unknown): Row {
+  const patch: Row = {};
+  for (const field of fields) {
+    const value = chosen(field);
+    if (value === undefined || sameValue(value, field.theirs)) continue;
+    let inner = patch;
+    for (const name of field.path.slice(0, -1)) inner = (inner[name] ??= {}) as Row;
+    inner[field.path.at(-1)!] = value;
+  }
+  return patch;
+}
+
 /** RFC 7396: the record with the patch applied, as the server does it. */
 export function applyPatch(target: unknown, patch: Row): Row {
   const made: Row = isObject(target) ? { ...target } : {};

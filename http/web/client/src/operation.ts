@@ -35,6 +35,9 @@ export interface Operation {
   createdMs: number;
   serverErrors: number;
   rebases: number;
+  /** How often it was sent and not answered, and what came of it the last time. */
+  tries?: number;
+  reason?: string;
   state: 'waiting' | 'attention';
   problem?: Problem;
   /** With attention: the record that stands; null: none. */
@@ -53,7 +56,7 @@ export function draft(key: string, entity: string, kind: Kind, items: Item[], cr
 
 /** What an item becomes when it goes on alone, after a bulk or a refusal: a new request under a new key. */
 export function again(from: Operation, item: Item, key: string, changes: Partial<Operation> = {}): Draft {
-  const { lease: _lease, problem: _problem, theirs: _theirs, seq: _seq, ...kept } = from;
+  const { lease: _lease, problem: _problem, theirs: _theirs, seq: _seq, tries: _tries, reason: _reason, ...kept } = from;
   return {
     ...kept,
     kind: from.kind === 'bulk' ? 'save' : from.kind,

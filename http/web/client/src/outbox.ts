@@ -152,6 +152,28 @@ export class Outbox {
     await this.settle(operation, { replace: [{ ...free, ...changes }], records: [], adjust: (later) => later });
   }
 
+  /** Takes away what waits. False when it is gone, or on its way: then its answer decides. */
+  discard(key: string, nowMs: number): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const operation = this.find(key);
+      if (operation?.state !== 'waiting' || this.#isLeased(operation, nowMs) || this.#sending.has(key)) return false;
+      if (operation.seq < memoryStart && !this.#lost) {
+        const free = await this.database.run(async (handle) => {
+          const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
+          const stored = await work.store.get(operation.seq);
+          const isFree = stored?.key === key && stored.state === 'waiting' && !this.#isHeld(stored, nowMs);
+          if (isFree) await work.store.delete(operation.seq);
+          await work.done;
+          return isFree;
+        });
+        if (free === false) return false;
+        if (free === undefined) this.#overrides.set(operation.seq, { was: operation, replace: [] });
+      }
+      this.#replaceHere(operation, []);
+      return true;
+    });
+  }
+
   /** All of the settlement at once, if the operation is still there as it was; the records in any case. */
   settle(operation: Operation, settlement: Settlement): Promise<void> {
     return this.#inTurn(() => this.#settle(operation, settlement));
@@ -217,6 +239,12 @@ export class Outbox {
       });
       if (told) this.#overrides.delete(seq);
     }
+  }
+
+  // By any tab, this one too.
+  #isHeld(operation: Operation, nowMs: number): boolean {
+    const left = (operation.lease?.untilMs ?? 0) - nowMs;
+    return left > 0 && left <= this.limits.leaseMs;
   }
 
   #isLeased(operation: Operation, nowMs: number): boolean {

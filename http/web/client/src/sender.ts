@@ -20,6 +20,8 @@ export interface SenderHandlers {
   /** Told to the other tabs. */
   onSettled(settlement: Settlement): void;
   onReleased(): void;
+  /** When it tries again by itself; null: nothing is planned here. */
+  onNextTry(at: Date | null): void;
   nowMs(): number;
 }
 
@@ -78,13 +80,25 @@ export class Sender {
     this.#attempts = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.handlers.onNextTry(null);
     this.kick();
+  }
+
+  /** A person does not want to wait, whatever the backend asked for. */
+  sendNow(): void {
+    this.#notBeforeMs = 0;
+    this.hurry();
   }
 
   /** The user has signed in again. */
   resume(): void {
     this.#heldToken = undefined;
     this.hurry();
+  }
+
+  /** Nothing is sent until there is another token than this one, or resume(). */
+  hold(token: string | null): void {
+    this.#heldToken = token;
   }
 
   kick(): void {
@@ -163,7 +177,7 @@ export class Sender {
     if (outcome.kind === 'later') return this.#later(claimed, outcome);
     if (outcome.kind === 'unauthorized') {
       this.#heldToken = outcome.token;
-      await this.outbox.release(claimed);
+      await this.outbox.release(claimed, { reason: 'sign in' });
       this.handlers.onReleased();
       this.#tell(claimed.key, { stored: 'outbox', reason: 'sign in' });
       return this.#wait(tokenLookMs);
@@ -209,7 +223,7 @@ export class Sender {
       this.handlers.onSettled(settlement);
       this.#tell(operation.key, verdictOf(settlement.replace));
     } else {
-      await this.outbox.release(operation, { serverErrors });
+      await this.outbox.release(operation, { serverErrors, tries: (operation.tries ?? 0) + 1, reason: outcome.reason });
       this.handlers.onReleased();
     }
     for (const key of [...this.#own]) if (!this.#underWay.has(key)) this.#tell(key, { stored: 'outbox', reason: outcome.reason });
@@ -221,8 +235,10 @@ export class Sender {
 
   #wait(ms: number): void {
     clearTimeout(this.#timer);
+    this.handlers.onNextTry(new Date(this.handlers.nowMs() + ms));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      this.handlers.onNextTry(null);
       void this.#next();
     }, ms);
   }

@@ -1,5 +1,6 @@
 // What a page may show about the connection and what is unsent, in one value.
 import type { StorageState } from './database.js';
+import { faultsInWords, type Faults } from './faults.js';
 
 export interface Status {
   /** catching up: connected, and what was missed is on its way. */
@@ -17,6 +18,10 @@ export interface Status {
   stream: 'shared' | 'own';
   /** How far this device's clock is off, when it is far enough to matter. Nothing but shown times depends on it. */
   clockSkewMs: number | null;
+  /** When what waits is tried again; null: nothing waits, or another tab sends it. */
+  nextTry: Date | null;
+  /** Switched on to see how the page recovers; null: none. */
+  faults: Faults | null;
   /** All of the above that a person should know, as sentences. */
   warnings: readonly string[];
 }
@@ -38,6 +43,7 @@ export function warningsOf(status: Omit<Status, 'warnings'>): string[] {
     status.attention > 0 ? `${status.attention} of your changes could not be saved and need a decision.` : null,
     status.clockSkewMs === null ? null : `This device’s clock is off by ${duration(Math.abs(status.clockSkewMs))}.`,
     status.stream === 'own' ? 'Each tab has its own connection here: many open tabs may have to wait for each other.' : null,
+    status.faults ? `Faults are switched on in this browser: ${faultsInWords(status.faults)}.` : null,
   ];
   return warnings.filter((warning) => warning !== null);
 }

@@ -3,6 +3,7 @@ import { attentionItem, resolved, type AttentionItem, type Choice } from './atte
 import { Collection } from './collection.js';
 import { Core } from './core.js';
 import type { EntityInfo, Row } from './entity.js';
+import { noFaults, type Faults } from './faults.js';
 import { entityInfos, type EntityTypes } from './generated/entities.js';
 import { fingerprint } from './ids.js';
 import { defaultLimits, type Limits } from './limits.js';
@@ -12,6 +13,7 @@ import { Signal } from './signal.js';
 import type { Status } from './status.js';
 import type { TabPlatform } from './tabs.js';
 import { Transport, type Fetch, type Token } from './transport.js';
+import { unsentItem, type UnsentItem } from './unsent.js';
 
 export interface ConnectOptions {
   /** The server, with the path prefix that a proxy gives it. Unless told, where the page came from. */
@@ -32,6 +34,8 @@ export class Sync {
   #collections = new Map<string, Collection>();
   /** Changes that the backend refused, for a person to decide. */
   readonly attention = new Signal<readonly AttentionItem[]>([]);
+  /** What waits to be sent, oldest first. */
+  readonly unsent = new Signal<readonly UnsentItem[]>([]);
 
   /** Use connect(). */
   constructor(core: Core) {
@@ -41,6 +45,7 @@ export class Sync {
       note(lanes);
       const refused = core.outbox.operations.filter(({ state }) => state === 'attention');
       if (refused.length > 0 || this.attention.value.length > 0) this.attention.set(refused.map(attentionItem));
+      this.#noteUnsent();
     };
   }
 
@@ -81,6 +86,29 @@ export class Sync {
     await this.resolve(key, 'theirs');
   }
 
+  /** Tries what waits now, in all tabs, and looks whether the backend is back. */
+  sendNow(): void {
+    this.#core.sendNow();
+  }
+
+  /** Gives up a change that waits. False when it is on its way or answered: then that decides. */
+  async discardUnsent(key: string): Promise<boolean> {
+    const isDone = await this.#core.outbox.discard(key, Date.now());
+    this.#core.noteOutbox();
+    this.#core.sender.kick(); // what waited behind it
+    return isDone;
+  }
+
+  /** Makes things go wrong in all tabs of this browser, to see how a page recovers; status.warnings says so meanwhile. */
+  setFaults(faults: Partial<Faults>): void {
+    this.#core.setFaults({ ...noFaults, ...faults });
+  }
+
+  /** The browser's fetch for a path of the backend, with this client's sign-in; rejects when there is no answer. */
+  fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return this.#core.fetch(path, init);
+  }
+
   /** All that is not acknowledged, as JSON text for a file. */
   exportUnsent(): string {
     return JSON.stringify(this.#core.outbox.export(), null, 2);
@@ -91,9 +119,21 @@ export class Sync {
     this.#core.resume();
   }
 
+  /** The page has signed out: everything is held until resume(). */
+  signedOut(): void {
+    this.#core.signedOut();
+  }
+
   /** Ends streams and timers. What is unsent stays where it is. */
   close(): Promise<void> {
     return this.#core.close();
+  }
+
+  #noteUnsent(): void {
+    const { outbox } = this.#core;
+    const isBehind = (operation: Operation) => operation.lanes.some((lane) => outbox.ofLane(lane)[0] !== operation);
+    const waiting = outbox.operations.filter(({ state }) => state === 'waiting');
+    if (waiting.length > 0 || this.unsent.value.length > 0) this.unsent.set(waiting.map((one) => unsentItem(one, isBehind(one))));
   }
 
   #refused(key: string): Operation {

@@ -2,6 +2,7 @@
 // a tab that closes or crashes hands over at once; one that is frozen keeps its lock, so the others ask it for a sign of
 // life and take the lock away. Without Web Locks every tab leads itself, and says so.
 import type { RecordChange } from './cache.js';
+import type { Faults } from './faults.js';
 import type { Limits } from './limits.js';
 
 export type TabMessage =
@@ -12,6 +13,8 @@ export type TabMessage =
   | { kind: 'follow'; entities: Record<string, string> }
   | { kind: 'connection'; connection: string; held: boolean }
   | { kind: 'signed in' }
+  | { kind: 'faults'; faults: Faults }
+  | { kind: 'send now' }
   | { kind: 'leads' }
   | { kind: 'ping' }
   | { kind: 'pong' };

@@ -1,6 +1,8 @@
 // One request with a deadline, and what its answer means: done, refused, sign in, or later.
+import { noFaults, withFaults, type Faults } from './faults.js';
 import type { Limits } from './limits.js';
 import type { Problem } from './problem.js';
+import { Signal } from './signal.js';
 
 export type Token = () => string | null | undefined | Promise<string | null | undefined>;
 export type Fetch = typeof globalThis.fetch;
@@ -20,7 +22,8 @@ export interface RequestOptions {
 }
 
 const retryStatuses = new Set([408, 425, 429]);
-const offlineStatuses = new Set([502, 503, 504]);
+/** Somebody answers for a backend that does not. */
+export const offlineStatuses = new Set([502, 503, 504]);
 const maxRetryAfterMs = 60_000;
 
 export class Transport {
@@ -29,13 +32,15 @@ export class Transport {
   readonly #fetch: Fetch;
   #underWay = new Set<AbortController>();
   #closed = false;
+  /** What goes wrong on purpose. */
+  readonly faults = new Signal<Faults>(noFaults);
   /** Called with the difference to the server's clock whenever an answer tells it. */
   onSkew: (skewMs: number) => void = () => {};
 
   constructor(base: string, token: Token | undefined, fetch: Fetch, readonly limits: Limits) {
     this.#base = base.replace(/\/+$/, '');
     this.#token = token;
-    this.#fetch = fetch;
+    this.#fetch = withFaults(fetch, this.faults);
   }
 
   url(path: string): string {
@@ -86,6 +91,14 @@ export class Transport {
     const token = await this.token();
     if (token) headers = { ...headers, Authorization: `Bearer ${token}` };
     return { answer: await this.#fetch(this.url(path), { headers, signal, cache: 'no-store' }), token };
+  }
+
+  /** As the browser's fetch, with the sign-in and the faults of this client. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    const token = await this.token();
+    if (token && !headers.has('Authorization')) headers.set('Authorization', `Bearer ${token}`);
+    return this.#fetch(this.url(path), { ...init, headers });
   }
 
   #noteClock(headers: Headers): void {

@@ -5,7 +5,7 @@
 // remove(id), rows(), log(): the backend's, the last four maybe asynchronous.
 import assert from 'node:assert/strict';
 import { pause, until } from '../../support/wait.mjs';
-import { seeded } from '../pure.mjs';
+import { seeded } from '../../support/random.mjs';
 import { Browser } from './tab.mjs';
 
 const fields = ['phone', 'city', 'address'];

@@ -1,0 +1,23 @@
+// What the routes below /api/admin work with beside the services of every route. Made by tools/serve,
+// outlives the server.
+#pragma once
+#include "core/checkpoint.hpp"
+#include "http/overview.hpp"
+#include "http/verify_desk.hpp"
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <optional>
+#include <string>
+
+namespace synclog::http {
+
+struct admin_services {
+  std::string conninfo; // checkpoints are read by connections of their own, as the command line does
+  std::optional<core::private_key> checkpoint_key; // signs; none: this server signs nothing
+  verify_desk verify;
+  http::overview overview{};
+  std::atomic<bool> undoing{false};     // one undo at a time
+  boost::asio::thread_pool blocking{1}; // for what waits without a coroutine; short
+};
+
+} // namespace synclog::http

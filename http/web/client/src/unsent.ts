@@ -1,0 +1,24 @@
+// What waits to be sent, for a person to look at.
+import type { Row } from './entity.js';
+import type { Kind, Operation } from './operation.js';
+
+export interface UnsentItem {
+  key: string;
+  entity: string;
+  kind: Kind;
+  /** The records that it touches. */
+  ids: string[];
+  /** What is to be written; of the first record when there are several. */
+  fields: Row;
+  created: Date;
+  /** How often it was tried without an answer, and what came of it the last time. */
+  tries: number;
+  reason: string | null;
+  /** An earlier change of the same record must be through first. */
+  isBehind: boolean;
+}
+
+export function unsentItem(operation: Operation, isBehind: boolean): UnsentItem {
+  const { key, entity, kind, items, createdMs, tries = 0, reason = null } = operation;
+  return { key, entity, kind, ids: items.map(({ id }) => id), fields: items[0]!.fields, created: new Date(createdMs), tries, reason, isBehind };
+}

@@ -1,0 +1,99 @@
+// A record and its versions, live. The record comes from the client library, with what waits for it; its past only the
+// backend knows.
+import { signal } from '@preact/signals';
+import type { Version } from '../../../../client/src/collection.ts';
+import type { Row } from '../../../../client/src/entity.ts';
+import { sync } from '../../app/sync.ts';
+import { api, pathOf, RefusedError } from '../../data/api.ts';
+
+export interface RecordState {
+  record: Row | null;
+  /** Oldest first. */
+  versions: readonly (Version & { branch?: string | null; erased?: boolean })[];
+  isLoading: boolean;
+  fromCache: boolean;
+  problem: unknown;
+  historyProblem: unknown;
+}
+
+export interface VersionView {
+  /** null: a deletion. */
+  record: Row | null;
+  problem: unknown;
+}
+
+const historyMs = 150; // several changes at once are asked for once
+const maxPast = 200; // versions that are held
+
+export class RecordSource {
+  readonly state = signal<RecordState>({ record: null, versions: [], isLoading: true, fromCache: false, problem: null, historyProblem: null });
+  /** Versions that somebody looked at. */
+  readonly past = signal<ReadonlyMap<number, VersionView>>(new Map());
+  readonly #collection;
+  readonly #unwatch: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  constructor(private readonly entity: string, private readonly id: string) {
+    this.#collection = sync.collection(entity);
+    this.#unwatch = this.#collection.watch({
+      onChange: (ids) => ids.includes(id) && this.#changed(),
+      onReload: () => void this.load(),
+    });
+    void this.load();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#unwatch();
+  }
+
+  async load(): Promise<void> {
+    try {
+      const { record, source } = await this.#collection.get(this.id);
+      this.#set({ record, isLoading: false, fromCache: source === 'cache', problem: null });
+      // The stream keeps the collections of which a list was loaded.
+      await this.#collection.load({ limit: 1 });
+    } catch (error) {
+      this.#set({ isLoading: false, problem: error });
+    }
+    await this.#loadHistory();
+  }
+
+  /** Gets a version, once. */
+  async look(version: number): Promise<void> {
+    const held = this.past.value.get(version);
+    if (held && held.problem === null) return;
+    const about = this.state.value.versions.find((one) => one.version === version);
+    let view: VersionView = { record: null, problem: null };
+    if (about?.action !== 'deleted') {
+      try {
+        view = { record: await api<Row>(`${pathOf('api', this.entity, this.id)}?version=${version}`), problem: null };
+      } catch (problem) {
+        view = { record: null, problem };
+      }
+    }
+    const past = [...this.past.value].slice(-maxPast);
+    if (!this.#isClosed) this.past.value = new Map([...past, [version, view]]);
+  }
+
+  #changed(): void {
+    this.#set({ record: this.#collection.known(this.id) });
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#loadHistory(), historyMs);
+  }
+
+  async #loadHistory(): Promise<void> {
+    try {
+      this.#set({ versions: await this.#collection.history(this.id), historyProblem: null });
+    } catch (error) {
+      const isUnknown = error instanceof RefusedError && error.problem.status === 404; // not sent yet
+      this.#set(isUnknown ? { versions: [], historyProblem: null } : { historyProblem: error });
+    }
+  }
+
+  #set(changes: Partial<RecordState>): void {
+    if (!this.#isClosed) this.state.value = { ...this.state.value, ...changes };
+  }
+}

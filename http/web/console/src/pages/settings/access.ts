@@ -1,0 +1,81 @@
+// Signing in and out, and what an administrator asks of the server. Older servers have none of the routes.
+import { computed } from '@preact/signals';
+import { person, token, type Person } from '../../app/session.ts';
+import { isReady, restartSync, sync } from '../../app/sync.ts';
+import { api, RefusedError } from '../../data/api.ts';
+import { hasRoute } from '../../data/definitions.ts';
+
+const sessionRoute = '/api/session';
+export const tokensRoute = '/api/admin/tokens';
+export const sessionsRoute = '/api/admin/sessions';
+
+export const roles = ['viewer', 'editor', 'auditor', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** What the server says of whoever asks. */
+export interface Whoever {
+  auth: 'token' | 'none';
+  actor: string;
+  role: Role;
+  all_branches: boolean;
+  branches: string[];
+  session: boolean;
+  expires_at: string | null;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  role: Role;
+  branches: string[];
+  state: string;
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_on: string | null;
+}
+
+export interface Session {
+  id: string;
+  name: string;
+  user_agent: string;
+  created_at: string;
+  expires_at: string | null;
+}
+
+export const mayAdminister = computed(() => isReady.value && hasRoute(tokensRoute) && (person.value === null || person.value.role === 'admin'));
+
+/** null: this server knows no sign-in. */
+export async function askWho(): Promise<Whoever | null> {
+  return hasRoute(sessionRoute) ? api<Whoever>(sessionRoute) : null;
+}
+
+/**
+ * `forHow`: 'browser' makes a session of it, which all tabs have and a reload keeps; 'page' keeps the token in this page's
+ * memory. Throws RefusedError.
+ */
+export async function signIn(given: string, forHow: 'browser' | 'page'): Promise<Whoever> {
+  const headers = { Authorization: `Bearer ${given}` };
+  const who = await api<Whoever>(sessionRoute, forHow === 'browser' ? { method: 'POST', headers } : { headers });
+  token.value = forHow === 'page' ? given : null;
+  await become(who);
+  return who;
+}
+
+/** What is unsent stays where it is, and waits for the next sign-in of the same name. */
+export async function signOut(): Promise<void> {
+  token.value = null;
+  await api(sessionRoute, { method: 'DELETE' }).catch((error: unknown) => {
+    if (!(error instanceof RefusedError)) throw error; // refused: nobody was signed in any more
+  });
+  sync.signedOut();
+}
+
+async function become(who: Whoever): Promise<void> {
+  const made: Person = { actor: who.actor, role: who.role, branches: who.all_branches ? null : who.branches, expires_at: who.expires_at };
+  const isSame = person.value?.actor === who.actor;
+  person.value = made;
+  if (isSame) sync.resume();
+  else await restartSync(); // somebody else: their own outbox and cache
+}

@@ -1,0 +1,111 @@
+// The settings in Chromium: faults with their banner, signing in and out, tokens.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { assertNoErrors, consoleSetUp, goTo, lookAt, openConsole, textOf, toast, untilPage } from './support/console_looks.mjs';
+import { webTest } from './support/web_test.mjs';
+
+const button = (page, name) => page.getByRole('button', { name, exact: true });
+const banner = (page) => page.getByText('Faults are switched on in this browser');
+
+export function consoleSettingsTests() {
+  webTest('console settings: a fault is never on without its banner, in any tab, and ends when it is switched off', async (scope) => {
+    const { server, host } = await consoleSetUp(scope);
+    const browser = await scope.otherBrowser();
+    const [first, second] = [await openConsole(browser, host, '#/settings'), await openConsole(browser, host, '#/outbox')];
+    await first.getByRole('link', { name: /^Online/ }).first().waitFor();
+    await first.getByText('asks nobody to sign in').waitFor();
+    assert.equal(await banner(first).count(), 0);
+    await lookAt(first, 'settings-1', { small: true });
+    await first.getByRole('switch', { name: /Go offline/ }).check();
+    for (const page of [first, second]) {
+      await banner(page).waitFor();
+      await page.getByRole('link', { name: /^Offline/ }).first().waitFor();
+    }
+    await lookAt(first, 'settings-2-offline');
+    await first.evaluate(() => window.synclog.collection('clients').add({ full_name: 'While it is off' }));
+    await second.getByText('1 change to be sent').waitFor();
+    await second.getByRole('button', { name: 'Switch off' }).click();
+    for (const page of [first, second]) {
+      await banner(page).waitFor({ state: 'detached' });
+      await page.getByRole('link', { name: /^Online/ }).first().waitFor();
+    }
+    await second.getByText('Nothing waits here').waitFor();
+    assert.equal((await server.log()).length, 1);
+
+    await first.getByLabel('Lose answers').selectOption({ label: 'every second' });
+    await banner(second).waitFor();
+    for (let n = 0; n < 10; ++n) await first.evaluate((name) => window.synclog.collection('clients').add({ full_name: name }), `C${n}`);
+    await button(first, 'All off').click();
+    await second.getByText('Nothing waits here').waitFor();
+    assert.equal((await server.log()).length, 11, 'each once');
+    assertNoErrors(first, second);
+  });
+
+  webTest('console settings: colours are kept over a reload', async (scope) => {
+    const { host } = await consoleSetUp(scope);
+    const page = await openConsole(await scope.otherBrowser(), host, '#/settings');
+    await page.getByRole('combobox', { name: 'Colours' }).selectOption('dark');
+    await page.reload();
+    await page.waitForSelector('h1');
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    assertNoErrors(page);
+  });
+
+  webTest('console settings: signing in, making and revoking tokens; a revoked one signs in again and the outbox waited', async (scope, t) => {
+    let set;
+    try {
+      set = await consoleSetUp(scope, { arguments: ['--auth=token'] });
+    } catch (error) {
+      if (/auth/.test(String(error))) return t.skip('this server knows no tokens');
+      throw error;
+    }
+    const { server, host } = set;
+    const admin = await makeToken(server, ['--name', 'boss', '--role', 'admin']);
+    const page = await openConsole(await scope.otherBrowser(), host, '#/settings');
+    await page.getByLabel('Token').fill('nonsense');
+    await button(page, 'Sign in').click();
+    await page.getByText('is not known').waitFor();
+    await lookAt(page, 'settings-3-sign-in', { small: true });
+    await page.getByLabel('Token').fill(admin);
+    await button(page, 'Sign in').click();
+    await toast(page, 'Signed in as boss');
+
+    await button(page, 'New token').click();
+    await page.getByLabel('Name').fill('front-desk');
+    await page.getByLabel('Branches').fill('north');
+    await lookAt(page, 'settings-4-new-token');
+    await button(page, 'Make the token').click();
+    const secret = await page.locator('.secret').innerText();
+    await button(page, 'Done').click();
+    await page.getByRole('cell', { name: 'front-desk' }).first().waitFor();
+    await lookAt(page, 'settings-5-tokens');
+
+    const desk = await openConsole(await scope.otherBrowser(), host, '#/settings');
+    await desk.getByLabel('Token').fill(secret);
+    await button(desk, 'Sign in').click();
+    await toast(desk, 'Signed in as front-desk');
+    assert.equal(await desk.getByRole('heading', { name: 'Tokens' }).count(), 0);
+    await page.getByRole('row', { name: /front-desk/ }).first().getByRole('button', { name: 'Revoke' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await toast(page, 'front-desk is revoked');
+    await desk.getByText('You are signed out').waitFor();
+    await desk.evaluate(() => window.synclog.collection('clients').add({ full_name: 'Waits' }));
+    await goTo(desk, '#/outbox');
+    await desk.getByText('1 change to be sent').waitFor();
+    assert.match(await textOf(desk), /waits until somebody signs in/);
+
+    const renewed = await makeToken(server, ['--name', 'front-desk', '--role', 'editor', '--branch', 'north']);
+    await goTo(desk, '#/settings');
+    await desk.getByLabel('Token').fill(renewed);
+    await button(desk, 'Sign in').click();
+    await untilPage('it is sent', desk, () => desk.evaluate(() => window.synclog.status.value.unsent === 0));
+    await goTo(desk, '#/outbox');
+    await desk.getByText('Nothing waits here').waitFor();
+    const [saved] = await (await fetch(`${server.origin}/api/clients`, { headers: { Authorization: `Bearer ${admin}` } })).json();
+    assert.deepEqual([saved.full_name, saved.branch], ['Waits', 'north']);
+    assertNoErrors(page, desk);
+  });
+}
+
+const makeToken = async (server, options) => (await promisify(execFile)(...server.command(['token', 'create', ...options]))).stdout.trim();
