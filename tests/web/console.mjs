@@ -1,5 +1,8 @@
 // The console in Chromium, as people use it.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { ConsoleHost } from './support/console_host.mjs';
 import { ConsolePage, narrow, wide } from './support/console_page.mjs';
 import { naughty } from './support/naughty.mjs';
@@ -368,8 +371,10 @@ export function consoleTests() {
     await seed(server, 30);
     const tab = await open('#/');
     const keys = async (...names) => { for (const name of names) await tab.page.keyboard.press(name); };
-    await keys('g', 't');
-    await title(tab, 'Tables');
+    await until('Tables', async () => {
+      await keys('g', 't'); // on a busy machine the second may come too late
+      return (await tab.page.locator('main h1').first().textContent()) === 'Tables';
+    });
     await tab.go('#/t/clients');
     await tab.row('Client 030').waitFor();
     await keys('j', 'j', 'j', 'k');
@@ -394,8 +399,7 @@ export function consoleTests() {
   });
 
   webTest('console: an entity that somebody adds with --entities has its table and its form', async (scope) => {
-    const { mkdtemp, rm, writeFile } = await import('node:fs/promises');
-    const folder = await mkdtemp('/tmp/synclog-entities-');
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'synclog-entities-'));
     scope.keep({ close: () => rm(folder, { recursive: true, force: true }) });
     const definition = {
       title: 'Machines',

@@ -8,7 +8,8 @@ const rows = 100_000;
 const perRequest = 10_000;
 const frames = 240;
 const frameMs = 1000 / 60;
-const slowest = 50; // frames a second; the machine may be compiling beside it
+// Frames a second that even a machine which compiles beside it must show; what the page itself takes of a frame is the measure.
+const slowest = 25;
 
 async function fill(server) {
   for (let begin = 0; begin < rows; begin += perRequest) {

@@ -663,8 +663,8 @@ function liveTests() {
     const stop = clients.watch({ onChange: (ids, source) => heard.push([...ids, source]), onReload: (why) => reloads.push(why) });
     await following(backend, page);
     backend.change('clients', 'z', { full_name: 'Z' });
-    await soon('heard', () => clients.known('z')?.full_name === 'Z');
-    assert.deepEqual(heard.at(-1), ['z', 'backend']);
+    await soon('heard', () => heard.some(([id, source]) => id === 'z' && source === 'backend'));
+    assert.equal(clients.known('z').full_name, 'Z');
     void clients.update('z', { phone: '1' });
     await soon('own change', () => heard.some(([id, source]) => id === 'z' && source === 'local'));
     await idle(page);
