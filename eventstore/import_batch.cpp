@@ -72,6 +72,11 @@ bool is_about_the_rows(const pg::failure& why) {
   }
 }
 
+// What became of tokens is in the log alone.
+bool has_read_table(const numbered_event& each) {
+  return each.read.event.entity != core::token_entity;
+}
+
 core::problem grown_by_others(core::position now) {
   return core::make_problem(
       core::problem_code::stale_version,
@@ -90,11 +95,6 @@ log_end read_end(pg::plain_connection& db) {
   std::memcpy(end.hash.data(), found.text(0, 1).data(), std::min(end.hash.size(), found.text(0, 1).size()));
   end.recorded_at = {found.timestamptz(0, 2)};
   return end;
-}
-
-// What became of tokens is in the log alone.
-bool has_read_table(const numbered_event& each) {
-  return each.read.event.entity != core::token_entity;
 }
 
 core::problem refuse_line(std::uint64_t line, const std::string& what) {

@@ -15,7 +15,9 @@ struct services;
 
 using handler = boost::asio::awaitable<void> (*)(const services&, const request&, responder&);
 
-enum class access : std::uint8_t { none, read, write };
+// Who may: everybody, whoever has a token, those of all branches, who writes, who audits (or administers),
+// who administers.
+enum class access : std::uint8_t { none, read, read_whole, write, audit, admin };
 
 // Whether a handler waits for something (the database, a stream). Answers of quick ones may share a system
 // call with their pipelined neighbours.

@@ -1,11 +1,13 @@
 // Every route of the server. What is not here does not exist; names under /api that are not listed are
 // entities.
 #include "http/routes.hpp"
+#include "http/handlers/admin_access.hpp"
 #include "http/handlers/assets.hpp"
 #include "http/handlers/events.hpp"
 #include "http/handlers/history.hpp"
 #include "http/handlers/meta.hpp"
 #include "http/handlers/records.hpp"
+#include "http/handlers/session.hpp"
 #include "http/handlers/socket.hpp"
 #include <array>
 
@@ -26,7 +28,16 @@ constexpr std::array routes{
     route{get, "/openapi.json", handlers::openapi, access::none, pace::quick},
     route{get, "/client.js", handlers::client_script, access::none, pace::quick},
     route{get, "/assets/{name}", handlers::hashed_asset, access::none, pace::quick},
-    route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
+    route{get, "/metrics", handlers::metrics_text, access::read_whole, pace::quick},
+    route{get, "/api/session", handlers::show_session, access::read, pace::quick},
+    route{post, "/api/session", handlers::open_session, access::read, pace::waits},
+    route{remove, "/api/session", handlers::close_session, access::read, pace::waits},
+    route{post, "/api/tickets", handlers::issue_ticket, access::read, pace::waits},
+    route{get, "/api/admin/tokens", handlers::list_tokens, access::admin, pace::waits},
+    route{post, "/api/admin/tokens", handlers::create_token, access::admin, pace::waits},
+    route{remove, "/api/admin/tokens/{token}", handlers::revoke_token, access::admin, pace::waits},
+    route{get, "/api/admin/sessions", handlers::list_sessions, access::admin, pace::waits},
+    route{remove, "/api/admin/sessions/{session}", handlers::end_session, access::admin, pace::waits},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},
     route{get, "/api/{entity}", handlers::list_or_get, access::read, pace::waits},

@@ -17,6 +17,9 @@ namespace synclog::http {
 
 class answer_memory;
 class metrics;
+namespace auth {
+class access_directory;
+}
 namespace streams {
 class hub;
 }
@@ -56,6 +59,7 @@ struct services {
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
   const published_text* openapi = nullptr;  // the same of /openapi.json
   const projections::awaited_rebuilds* rebuilds = nullptr; // null: nobody rebuilds here
+  auth::access_directory* access = nullptr; // who has been let in; null = nobody is asked (auth none)
 };
 
 } // namespace synclog::http
