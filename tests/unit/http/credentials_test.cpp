@@ -83,19 +83,19 @@ TEST_CASE("credentials: a secret in a URL is noticed under any name, other value
 
 TEST_CASE("roles: who may what") {
   using core::role;
-  const auto may = [](access wanted, role as, bool all_branches = true) {
+  const auto may = [](http::access wanted, role as, bool all_branches = true) {
     core::scope caller{"a", as, all_branches, {}};
     return !auth::refuse_role(caller, wanted).has_value();
   };
-  CHECK(may(access::read, role::viewer, false));
-  CHECK_FALSE(may(access::read_whole, role::editor, false));
-  CHECK(may(access::read_whole, role::viewer));
-  CHECK_FALSE(may(access::write, role::viewer));
-  CHECK(may(access::write, role::editor, false));
-  CHECK_FALSE(may(access::write, role::auditor));
-  CHECK(may(access::write, role::admin));
-  CHECK_FALSE(may(access::audit, role::editor));
-  CHECK(may(access::audit, role::auditor));
-  CHECK_FALSE(may(access::admin, role::auditor));
-  CHECK(may(access::admin, role::admin));
+  CHECK(may(http::access::read, role::viewer, false));
+  CHECK_FALSE(may(http::access::read_whole, role::editor, false));
+  CHECK(may(http::access::read_whole, role::viewer));
+  CHECK_FALSE(may(http::access::write, role::viewer));
+  CHECK(may(http::access::write, role::editor, false));
+  CHECK_FALSE(may(http::access::write, role::auditor));
+  CHECK(may(http::access::write, role::admin));
+  CHECK_FALSE(may(http::access::audit, role::editor));
+  CHECK(may(http::access::audit, role::auditor));
+  CHECK_FALSE(may(http::access::admin, role::auditor));
+  CHECK(may(http::access::admin, role::admin));
 }
