@@ -433,7 +433,10 @@ decision decide(decision_state& state, const command& wanted, const decision_con
   if (wanted.kind != command_kind::save && !shown) {
     return refuse(wanted, not_found(wanted));
   }
-  if (live && !shown) {
+  // Its id stays taken when another branch deleted it: a version that goes on counting would tell of it.
+  const bool was_others =
+      current != nullptr && !live && !current->doc.empty() && !visible(definition, *current, context.caller);
+  if (wanted.kind == command_kind::save && ((live && !shown) || was_others)) {
     const bool by_id = !wanted.id.empty();
     const std::string field = by_id ? "id" : definition.fields[*definition.natural_key].name;
     return refuse(wanted, taken(field, field + " is taken by another record"));

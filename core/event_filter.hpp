@@ -12,7 +12,7 @@ namespace synclog::core {
 // Empty list = any. Repeated values of one name: any of them; different names: all of them.
 struct event_filter {
   std::vector<std::string> resources;
-  std::vector<std::string> branches; // matches the branch before or after
+  std::vector<std::string> branches; // matches the branch before or after, of those that the caller sees
   std::vector<std::string> ids;
   std::vector<std::string> actions;
   core::scope caller;
@@ -33,7 +33,8 @@ struct event_keys {
 enum class filter_verdict : std::uint8_t {
   hide,
   show,
-  show_as_left, // the record moved out of the caller's branches: arrives as `deleted` without data
+  show_as_entered, // the record came from a branch that the caller does not see: which one is not told
+  show_as_left,    // the record moved out of the caller's branches: arrives as `deleted` without data
 };
 
 filter_verdict apply(const event_filter& filter, const event_keys& keys);

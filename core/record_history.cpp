@@ -53,7 +53,7 @@ std::optional<history_item> record_history::take(const event& next) {
   item.action = next.action;
   item.actor = actor_token(next.meta);
   item.branch = next.branch;
-  item.previous_branch = next.previous_branch;
+  if (verdict == filter_verdict::show) item.previous_branch = next.previous_branch;
   item.erased = next.data == "null";
   if (item.erased || next.action == event_action::deleted) return item;
   item.changes = differences(former, next.data);

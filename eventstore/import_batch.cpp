@@ -3,6 +3,7 @@
 #include "eventstore/definition_guard.hpp"
 
 #include "core/ids.hpp"
+#include "core/token.hpp"
 #include "eventstore/head_lock.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include "eventstore/statements.hpp"
@@ -69,6 +70,11 @@ bool is_about_the_rows(const pg::failure& why) {
   default:
     return true;
   }
+}
+
+// What became of tokens is in the log alone.
+bool has_read_table(const numbered_event& each) {
+  return each.read.event.entity != core::token_entity;
 }
 
 core::problem grown_by_others(core::position now) {
@@ -175,6 +181,7 @@ std::optional<core::problem> import_batch::refuse_outdated(std::span<const numbe
   definition_guard guard;
   guard.load(db_.run(query_of(statements::read_definitions)));
   for (const auto& each : events) {
+    if (!has_read_table(each)) continue;
     const auto& definition = definition_of(each);
     if (auto why = guard.refusal(definition)) {
       why->detail = fmt::format("the definition of {} has changed since this import began: run it again",
@@ -225,6 +232,7 @@ std::vector<const numbered_event*> import_batch::last_states(std::span<const num
   std::vector<const numbered_event*> last;
   std::map<std::string_view, std::unordered_set<std::string_view>> seen;
   for (auto index = events.size(); index-- > 0;) {
+    if (!has_read_table(events[index])) continue;
     const auto& event = events[index].read.event;
     if (seen[event.entity].insert(event.record_id).second) last.push_back(&events[index]);
   }
@@ -243,6 +251,7 @@ std::vector<const core::entity*> import_batch::leave_behind(std::span<const numb
   std::vector<const core::entity*> told;
   if (behind_.size() == told_.size()) return told;
   for (const auto& each : events) {
+    if (!has_read_table(each)) continue;
     const auto* definition = &definition_of(each);
     if (!behind_.contains(definition) || told_.contains(definition)) continue;
     if (std::find(told.begin(), told.end(), definition) != told.end()) continue;

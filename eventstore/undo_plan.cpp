@@ -3,6 +3,7 @@
 
 #include "core/record.hpp"
 #include "core/revert.hpp"
+#include "core/token.hpp"
 #include "core/validate.hpp"
 #include <fmt/format.h>
 
@@ -197,6 +198,11 @@ undo_plan undo_planner::plan(const pg::rows& rows, int row) const {
   made.bytes = before.doc.size() + now.doc.size();
   item.version = now.version;
   item.restored_version = before.live ? before.version : 0;
+  if (item.entity == core::token_entity) {
+    item.what = verdict::nothing;
+    item.detail = "a token is not a record: synclog token revoke ends one";
+    return made;
+  }
   const auto* definition = entities_.find(item.entity);
   if (definition == nullptr) {
     item.what = verdict::refused;

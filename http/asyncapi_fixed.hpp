@@ -130,7 +130,7 @@ inline constexpr std::string_view schemas = R"json(
  "properties":{"reason":{"type":"string","examples":["other_history","beyond_head"]},
   "cursor":{"$ref":"#/components/schemas/cursor"}}},
 "bye":{"type":"object","required":["reason"],
- "properties":{"reason":{"type":"string","examples":["restart","too_slow","database_unavailable","overloaded"]},
+ "properties":{"reason":{"type":"string","examples":["restart","token","too_slow","database_unavailable","overloaded"]},
   "retry_ms":{"type":"integer","minimum":0,"description":"When to come back."}}},
 "socket.channels":{"type":"array","items":{"type":"string"},
  "description":"Names of entities; those that nobody knows are named in the answer."},

@@ -16,6 +16,10 @@
 
 namespace synclog::http {
 
+namespace auth {
+struct grant;
+}
+
 enum class method : std::uint8_t { get, head, post, put, patch, delete_, options };
 
 using header_list = std::vector<std::pair<std::string, std::string>>;
@@ -30,6 +34,8 @@ struct request {
   header_list headers;               // names in lower case
   std::string body;
   core::scope caller;
+  std::shared_ptr<const auth::grant> grant; // what let the caller in; null when nobody is asked
+  bool https = false;                       // the host asked is published by https (--public-url)
   std::string request_id;
   std::chrono::steady_clock::time_point until; // request deadline
 
@@ -80,6 +86,8 @@ class responder : public wakeable {
   virtual bool started() const = 0;
   // The server is shutting down: long answers end with `bye`.
   virtual bool draining() const = 0;
+  // The token that let the caller in has been revoked or has expired: streams end with `bye`.
+  virtual bool access_ended() const { return false; }
   // Streams call this once: no request deadline any more, and the connection ends with the stream. Returns
   // false when the bound on concurrent streams is reached.
   virtual bool become_stream() = 0;
@@ -89,7 +97,7 @@ class responder : public wakeable {
   // work(). The request is gone by then.
   virtual void rest(std::unique_ptr<resting_stream> stream) = 0;
   // Has the resting stream do what there is to do, by step(), here and now, or by work(). Comes by itself
-  // when peer_closed() or draining() turns true. While the stream lives.
+  // when peer_closed(), draining() or access_ended() turns true. While the stream lives.
   void wake() override = 0;
   // For step(): false when the socket does not take all of it now; the next write() begins with the rest.
   virtual bool write_now(std::string_view bytes) = 0;

@@ -2,6 +2,7 @@
 #include "http/openapi.hpp"
 #include "core/problem.hpp"
 #include "http/object_text.hpp"
+#include "http/openapi_access.hpp"
 #include "http/openapi_fixed.hpp"
 #include "http/record_schema.hpp"
 #include "http/wire_schemas.hpp"
@@ -76,6 +77,8 @@ void begin_operation(object_text& operation, const core::entity& entity, std::st
 }
 
 void append_refusals(object_text& responses, std::initializer_list<std::string_view> statuses) {
+  for (const std::string_view status : {"401", "403"})
+    responses.json(status, reference("responses", "problem"));
   for (const auto status : statuses)
     responses.json(status, reference("responses", status == "503" ? "busy" : "problem"));
 }
@@ -392,9 +395,14 @@ void append_components(object_text& document, const core::catalog& entities) {
     object_text members(components.member("responses"));
     members.members(openapi::responses);
   }
+  {
+    object_text members(components.member("securitySchemes"));
+    members.members(openapi::security_schemes);
+  }
   object_text schemas(components.member("schemas"));
   schemas.members(wire_schemas);
   schemas.members(openapi::schemas);
+  schemas.members(openapi::access_schemas);
   append_problem_codes(schemas);
   {
     object_text schema(schemas.member("resource"));
@@ -420,6 +428,7 @@ void append_tags(object_text& document, const core::catalog& entities) {
     add(entity->name, entity->title);
   add("events", "Every change, in order");
   add("admin", "The log as a whole: for admins, and for auditors where it only reads");
+  add("access", "Signing in, tickets, tokens");
   add("server", "Health, descriptions and the console");
 }
 
@@ -438,13 +447,14 @@ std::string openapi_text(const core::catalog& entities, std::string_view server_
     }
     // Relative: wherever this document came from, also below a prefix.
     document.json("servers", R"([{"url":"."}])");
-    document.json("security", "[]"); // nobody is asked who they are: --auth=none
+    document.json("security", openapi::security);
     append_tags(document, entities);
     {
       object_text paths(document.member("paths"));
       for (const auto& entity : entities.all())
         append_entity_paths(paths, *entity);
       paths.members(openapi::paths);
+      paths.members(openapi::access_paths);
     }
     append_components(document, entities);
   }

@@ -105,6 +105,21 @@ bool request_guard::is_own_origin(std::string_view origin, std::string_view host
   return own && *own == *normal;
 }
 
+bool request_guard::is_https(std::string_view host) const {
+  if (public_origins_.empty()) return false;
+  const auto origin = normalize_origin("https://" + std::string(host));
+  return origin &&
+         std::find(public_origins_.begin(), public_origins_.end(), *origin) != public_origins_.end();
+}
+
+std::optional<core::problem> request_guard::check_cookie_origin(const request& asked,
+                                                                std::string_view host) const {
+  if (is_safe(asked.method) && asked.path != "/ws") return std::nullopt;
+  if (const auto origin = asked.header("origin"); !origin.empty() && is_own_origin(origin, host))
+    return std::nullopt;
+  return forbidden("a session's cookie is good for this server's own pages only: others send a bearer token");
+}
+
 std::optional<core::problem> request_guard::check_origin(const request& asked, std::string_view host) const {
   if (auth_ != auth_mode::none) return std::nullopt;
   const std::string_view origin = asked.header("origin");

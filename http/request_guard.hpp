@@ -36,6 +36,11 @@ class request_guard {
   // Origin and Sec-Fetch-Site. Under auth none a foreign origin is refused on every method, because without
   // tokens the origin is all that tells a stranger's page from ours; `null` is always foreign.
   std::optional<core::problem> check_origin(const request& asked, std::string_view host) const;
+  // For requests that are let in by a cookie: whatever changes something, and a WebSocket, must come from one
+  // of our own pages, because browsers send cookies also for others.
+  std::optional<core::problem> check_cookie_origin(const request& asked, std::string_view host) const;
+  // The host is published by https.
+  bool is_https(std::string_view host) const;
   // The allow-list entry for this Origin; nullptr when it gets no CORS headers.
   const std::string* cors_origin(std::string_view origin) const { return cors_.find(origin); }
   bool varies_by_origin() const { return !cors_.empty(); }

@@ -18,22 +18,6 @@ constexpr bool is_variable(std::string_view part) {
 
 } // namespace
 
-bool may_use(const core::scope& caller, access wanted) {
-  using core::role;
-  switch (wanted) {
-  case access::none:
-  case access::read:
-    return true;
-  case access::write:
-    return caller.may_write();
-  case access::audit:
-    return caller.all_branches && (caller.role == role::auditor || caller.role == role::admin);
-  case access::admin:
-    return caller.all_branches && caller.role == role::admin;
-  }
-  core::invariant_broken("access out of range");
-}
-
 std::string_view to_string(method verb) {
   return method_names[static_cast<std::size_t>(verb)];
 }

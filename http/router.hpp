@@ -15,13 +15,9 @@ struct services;
 
 using handler = boost::asio::awaitable<void> (*)(const services&, const request&, responder&);
 
-// What a route asks of its caller: nothing, a token, one that may write, one that may look at everything
-// (auditors and admins), an admin's.
-enum class access : std::uint8_t { none, read, write, audit, admin };
-
-// Whether this caller may use such a route. What concerns the whole log is closed to who is limited to
-// branches, whatever the role.
-bool may_use(const core::scope& caller, access wanted);
+// Who may: everybody, whoever has a token, those of all branches, who writes, who audits (or administers),
+// who administers; the last two of all branches.
+enum class access : std::uint8_t { none, read, read_whole, write, audit, admin };
 
 // Whether a handler waits for something (the database, a stream). Answers of quick ones may share a system
 // call with their pipelined neighbours.

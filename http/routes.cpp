@@ -2,11 +2,13 @@
 // entities.
 #include "http/routes.hpp"
 #include "http/handlers/admin.hpp"
+#include "http/handlers/admin_access.hpp"
 #include "http/handlers/assets.hpp"
 #include "http/handlers/events.hpp"
 #include "http/handlers/history.hpp"
 #include "http/handlers/meta.hpp"
 #include "http/handlers/records.hpp"
+#include "http/handlers/session.hpp"
 #include "http/handlers/socket.hpp"
 #include <array>
 
@@ -31,7 +33,16 @@ constexpr std::array routes{
     route{get, "/manifest.webmanifest", handlers::embedded_file, access::none, pace::quick},
     route{get, "/icon.svg", handlers::embedded_file, access::none, pace::quick},
     route{get, "/assets/{name}", handlers::embedded_file, access::none, pace::quick},
-    route{get, "/metrics", handlers::metrics_text, access::read, pace::quick},
+    route{get, "/metrics", handlers::metrics_text, access::read_whole, pace::quick},
+    route{get, "/api/session", handlers::show_session, access::read, pace::quick},
+    route{post, "/api/session", handlers::open_session, access::read, pace::waits},
+    route{remove, "/api/session", handlers::close_session, access::read, pace::waits},
+    route{post, "/api/tickets", handlers::issue_ticket, access::read, pace::waits},
+    route{get, "/api/admin/tokens", handlers::list_tokens, access::admin, pace::waits},
+    route{post, "/api/admin/tokens", handlers::create_token, access::admin, pace::waits},
+    route{remove, "/api/admin/tokens/{token}", handlers::revoke_token, access::admin, pace::waits},
+    route{get, "/api/admin/sessions", handlers::list_sessions, access::admin, pace::waits},
+    route{remove, "/api/admin/sessions/{session}", handlers::end_session, access::admin, pace::waits},
     route{get, "/ws", handlers::socket, access::read, pace::waits},
     route{get, "/api/admin/overview", handlers::admin_overview, access::audit, pace::waits},
     route{get, "/api/admin/events", handlers::admin_events, access::audit, pace::waits},

@@ -300,6 +300,11 @@ std::size_t server::check_deadlines(clock::time_point now) {
   return impl_->check_deadlines(now);
 }
 
+void server::access_changed() {
+  for (const auto& one : impl_->living())
+    one->access_changed();
+}
+
 std::size_t server::open_sessions() const {
   const std::lock_guard guard(impl_->mutex);
   return impl_->sessions.size();

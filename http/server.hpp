@@ -49,6 +49,8 @@ class server {
   // waits for the first.
   boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point until);
 
+  // Some callers have lost access: their streams end. Any thread.
+  void access_changed();
   std::size_t open_sessions() const; // any thread
   // What the sweep does every now and then: sessions whose deadline lies before `now` end, or show why not.
   // Returns how many they were; each is looked at once until it has a deadline again. Any thread.

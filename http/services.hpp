@@ -18,6 +18,9 @@ namespace synclog::http {
 struct admin_services;
 class answer_memory;
 class metrics;
+namespace auth {
+class access_directory;
+}
 namespace streams {
 class hub;
 }
@@ -57,7 +60,8 @@ struct services {
   const published_text* asyncapi = nullptr; // what /asyncapi.json answers; null = not found
   const published_text* openapi = nullptr;  // the same of /openapi.json
   const projections::awaited_rebuilds* rebuilds = nullptr; // null: nobody rebuilds here
-  admin_services* admin = nullptr; // what /api/admin works with; null = those routes are not found
+  admin_services* admin = nullptr;          // what /api/admin works with; null = those routes are not found
+  auth::access_directory* access = nullptr; // who has been let in; null = nobody is asked (auth none)
 };
 
 } // namespace synclog::http

@@ -256,7 +256,8 @@ bool session::check_deadline(clock::time_point now) {
   if (!deadline_.compare_exchange_strong(seen, never, std::memory_order_relaxed)) return false;
   auto expire = [self = shared_from_this(), seen] {
     if (self->armed_ != seen) return; // it moved on in the meantime
-    if (self->client_takes_bytes()) return self->arm_in(self->context_->limits.progress_timeout);
+    if (!self->access_ended() && self->client_takes_bytes())
+      return self->arm_in(self->context_->limits.progress_timeout);
     if (self->progress_.waits()) self->note_stalled_cut();
     self->context_->stats.timeouts.fetch_add(1, std::memory_order_relaxed);
     self->broken_ = true;

@@ -46,6 +46,9 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void drain();
   // Closes it whatever it is doing. Any thread.
   void cut();
+  // Some callers have lost access: when its own has, a stream is told, and what does not move is cut. Any
+  // thread.
+  void access_changed();
 
   // responder, for the handler of the request under way
   boost::asio::awaitable<void> send(response answer) override;
@@ -55,6 +58,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void abort() override;
   bool started() const override;
   bool draining() const override;
+  bool access_ended() const override;
   bool become_stream() override;
   bool peer_closed() const override;
   void rest(std::unique_ptr<resting_stream> stream) override;
@@ -71,6 +75,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
         : parser(std::make_unique<request_parser>(context.limits.max_body_bytes, bodies)) {}
     std::unique_ptr<request_parser> parser; // null once a stream has left its handler
     router::match target;
+    std::shared_ptr<const auth::grant> grant; // what let the caller in
     const std::string* cors_origin = nullptr;
     clock::time_point began;
     std::size_t body_bytes = 0;

@@ -1,4 +1,5 @@
 // The writing side of a connection: answers, streamed bodies, and what a handler may ask of its responder.
+#include "http/auth/grant.hpp"
 #include "http/long_wait.hpp"
 #include "http/session.hpp"
 #include <algorithm>
@@ -26,6 +27,8 @@ constexpr std::size_t stream_buffer_bytes = 256; // what an idle stream keeps of
 // What the kernel may hold for a stream (it doubles the number): left to itself it grows to megabytes for a
 // client that does not read, and resuming takes long.
 constexpr int stream_send_bytes = 128 << 10;
+// For a client whose token has ended to take what was on its way.
+constexpr std::chrono::seconds last_words{2};
 constexpr std::size_t fair_share_bytes = 512u << 10; // written without waiting before others get their turn
 
 bool has_no_body(unsigned status) {
@@ -111,6 +114,11 @@ boost::asio::awaitable<void> session::begin(response head) {
 boost::asio::awaitable<void> session::write(std::string_view bytes) {
   const exchange& current = *exchange_;
   if (!current.begun || current.finished) core::invariant_broken("write between begin and finish");
+  // A long list ends here; a stream says `bye` by itself.
+  if (!current.is_stream && access_ended()) {
+    abort();
+    throw boost::system::system_error(asio::error::connection_aborted);
+  }
   if (bytes.empty() || current.headless) {
     co_await flush();
     co_return;
@@ -170,7 +178,7 @@ boost::asio::awaitable<void> session::flush(std::string_view body, std::string_v
     error_code ec;
     if (!broken_) {
       progress_.begin(unacknowledged());
-      arm_in(context_->limits.progress_timeout);
+      arm_in(access_ended() ? last_words : context_->limits.progress_timeout);
       context_->stats.waiting_writes.fetch_add(1, std::memory_order_relaxed);
       co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(asio::use_awaitable, ec));
       context_->stats.waiting_writes.fetch_sub(1, std::memory_order_relaxed);
@@ -204,6 +212,15 @@ bool session::client_takes_bytes() {
   return progress_.waits() && socket_.is_open() && progress_.look(unacknowledged());
 }
 
+void session::access_changed() {
+  auto look = [self = shared_from_this()] {
+    if (!self->access_ended()) return;
+    if (self->progress_.waits()) self->arm_in(last_words);
+    self->wake();
+  };
+  asio::post(socket_.get_executor(), std::move(look));
+}
+
 void session::note_stalled_cut() {
   context_->stats.stalled_cuts.fetch_add(1, std::memory_order_relaxed);
   const auto count = context_->stalled_cuts.note(clock::now());
@@ -232,6 +249,10 @@ bool session::started() const {
 
 bool session::draining() const {
   return context_->draining;
+}
+
+bool session::access_ended() const {
+  return exchange_ && exchange_->grant && exchange_->grant->ended();
 }
 
 bool session::become_stream() {

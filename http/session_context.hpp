@@ -20,9 +20,13 @@ class session;
 
 // Calls the handler of a route; in the product it adds the services.
 using dispatcher = std::function<boost::asio::awaitable<void>(const route&, const request&, responder&)>;
+struct admission {
+  core::scope caller;
+  std::shared_ptr<const auth::grant> grant; // what must not end while the caller is served; may be null
+  bool by_cookie = false;                   // which browsers send by themselves: the Origin must be ours
+};
 // Who asks: unauthorized or forbidden when nobody may. Unset = everybody is the anonymous admin (auth none).
-using authenticator =
-    std::function<boost::asio::awaitable<core::result<core::scope>>(const request&, access)>;
+using authenticator = std::function<boost::asio::awaitable<core::result<admission>>(const request&, access)>;
 
 struct session_context {
   session_context(http::limits bounds, http::router table, dispatcher call, request_guard checks,

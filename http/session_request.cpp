@@ -2,6 +2,7 @@
 #include "eventstore/pg/sqlstate.hpp"
 #include "eventstore/pg/types.hpp"
 #include "http/ascii.hpp"
+#include "http/auth/credentials.hpp"
 #include "http/problem_response.hpp"
 #include "http/query_string.hpp"
 #include "http/request_id.hpp"
@@ -73,6 +74,7 @@ std::optional<core::problem> session::examine() {
     current.keep_alive = false;
     return refused;
   }
+  asked.https = context_->guard.is_https(host);
   current.cors_origin = context_->guard.cors_origin(asked.header("origin"));
   return locate();
 }
@@ -123,17 +125,19 @@ std::optional<core::problem> session::examine_body_headers() const {
 
 boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
   exchange& current = *exchange_;
-  if (!context_->authenticate || current.target.found == nullptr ||
-      current.target.found->access == access::none) {
-    co_return std::nullopt;
-  }
+  if (!context_->authenticate || current.target.found == nullptr) co_return std::nullopt;
   request& asked = current.parser->request();
+  if (auto refused = auth::refuse_secret_in_url(asked)) co_return refused;
+  if (current.target.found->access == access::none) co_return std::nullopt;
   try {
-    auto caller = co_await context_->authenticate(asked, current.target.found->access);
-    if (!caller) co_return caller.error();
-    asked.caller = std::move(*caller);
-    if (!may_use(asked.caller, current.target.found->access))
-      co_return core::make_problem(code::forbidden, "this needs another role");
+    auto admitted = co_await context_->authenticate(asked, current.target.found->access);
+    if (!admitted) co_return admitted.error();
+    if (admitted->by_cookie) {
+      if (auto refused = context_->guard.check_cookie_origin(asked, asked.header("host"))) co_return refused;
+    }
+    asked.caller = std::move(admitted->caller);
+    asked.grant = admitted->grant;
+    current.grant = std::move(admitted->grant);
     co_return std::nullopt;
   } catch (const std::exception& caught) {
     co_return problem_of_exception(caught, asked.request_id);

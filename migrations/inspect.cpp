@@ -14,7 +14,7 @@ namespace {
 constexpr int oldest_server = 140'000; // SQL-standard function bodies
 
 // Each row: whether it holds, and the sentence when it does not.
-constexpr std::array<std::pair<const char*, const char*>, 7> invariants{{
+constexpr std::array<std::pair<const char*, const char*>, 8> invariants{{
     {"SELECT count(*) = 1 FROM synclog.log_meta",
      "synclog.log_meta does not hold exactly one row: the identity of the log is lost"},
     {R"sql(SELECT count(*) = 2 FROM pg_catalog.pg_trigger t
@@ -35,6 +35,11 @@ constexpr std::array<std::pair<const char*, const char*>, 7> invariants{{
      "the service role synclog_app owns the log, or is a member of the role that does"},
     {R"sql(SELECT NOT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = 'synclog_app')sql",
      "the service role synclog_app is a superuser: ALTER ROLE synclog_app NOSUPERUSER"},
+    // NULL where the table is not there yet.
+    {R"sql(SELECT coalesce(NOT (has_table_privilege('synclog_app', to_regclass('synclog.tokens'), 'INSERT')
+                             OR has_table_privilege('synclog_app', to_regclass('synclog.tokens'), 'UPDATE')
+                             OR has_table_privilege('synclog_app', to_regclass('synclog.tokens'), 'DELETE')), true))sql",
+     "the service role synclog_app may change synclog.tokens without an event: revoke that"},
     {R"sql(SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c CROSS JOIN aclexplode(c.relacl) a
                            WHERE c.relnamespace = 'synclog'::regnamespace AND a.grantee = 0))sql",
      "a table of schema synclog is open to PUBLIC"},

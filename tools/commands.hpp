@@ -16,6 +16,7 @@ void add_migrate(CLI::App& app, run_command& chosen);
 void add_replay(CLI::App& app, run_command& chosen);
 void add_bench(CLI::App& app, run_command& chosen);
 void add_import(CLI::App& app, run_command& chosen);
+void add_token(CLI::App& app, run_command& chosen);
 // Below `bench`.
 void add_bench_stream(CLI::App& bench, run_command& chosen);
 // Below `replay`.

@@ -1,6 +1,7 @@
 // synclog serve: finds or starts the database, brings it up to date, serves until a signal, and shuts down in
 // order.
 #include "core/clock.hpp"
+#include "eventstore/access_rows.hpp"
 #include "eventstore/committer.hpp"
 #include "eventstore/feed.hpp"
 #include "eventstore/log_reader.hpp"
@@ -9,6 +10,8 @@
 #include "eventstore/statements.hpp"
 #include "http/admin_services.hpp"
 #include "http/answer_memory.hpp"
+#include "http/auth/access_directory.hpp"
+#include "http/auth/authenticate.hpp"
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
@@ -107,6 +110,13 @@ struct application {
                  options.answer_bytes > 0 ? &answers : nullptr} {
     services.rebuilds = &awaited;
     services.admin = &admin;
+    if (options.server.auth == http::auth_mode::none) {
+      return;
+    }
+    directory = std::make_unique<http::auth::access_directory>(context.get_executor(), short_reads);
+    directory_listener = std::make_unique<pg::listener>(
+        context.get_executor(), connect, eventstore::access_channel, [this] { directory->hint(); });
+    services.access = directory.get();
   }
 
   // Beside requests, which come first: one connection, whatever the processor has.
@@ -153,6 +163,8 @@ struct application {
   pg::listener listener;
   http::streams::hub streams;
   http::admin_services admin;
+  std::unique_ptr<http::auth::access_directory> directory; // null: nobody is asked who they are
+  std::unique_ptr<pg::listener> directory_listener;
   http::services services;
 };
 
@@ -195,6 +207,9 @@ asio::awaitable<void> start(application& app, http::server& server, bool demo) {
       spdlog::info("saved {} sample records", *loaded);
     }
   }
+  if (app.directory) {
+    app.directory->start([&server] { server.access_changed(); });
+  }
   server.start();
 }
 
@@ -209,6 +224,10 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
   auto drained = app.committer.drain(until - 3s);
   co_await (std::move(stopped) && std::move(drained));
   co_await app.listener.stop();
+  if (app.directory) {
+    co_await app.directory_listener->stop();
+    co_await app.directory->stop();
+  }
   auto streams_stopped = app.streams.stop();
   auto texts_stopped = app.texts.stop();
   co_await (std::move(streams_stopped) && std::move(texts_stopped));
@@ -244,6 +263,7 @@ int run_serve(serve_options options) {
     }
     options.server.listen.push_back(std::move(*address));
   }
+  options.server.auth = options.auth == "token" ? http::auth_mode::token : http::auth_mode::none;
   if (const auto refused = http::refuse_open_listen(options.server.listen, options.server.auth)) {
     fmt::print(stderr, "synclog: {}\n", *refused);
     return exit_usage;
@@ -325,6 +345,9 @@ int run_serve(serve_options options) {
     for (auto& lane : lanes) {
       on_lanes.emplace_back(lane);
     }
+    if (app.directory) {
+      options.server.authenticate = http::auth::make_authenticator(*app.directory);
+    }
     http::server server(context.get_executor(), options.server, app.services, counters);
     pending_rebuilds rebuilds(rebuilding, pending, app.awaited);
     rebuilds.start();
@@ -367,9 +390,11 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->add_option("--public-url", options->server.public_urls,
                    "URL under which a proxy publishes this server, repeatable")
       ->envname("SYNCLOG_PUBLIC_URL");
-  serve->add_option("--auth", options->auth, "who may call: none (loopback only)")
+  serve
+      ->add_option("--auth", options->auth,
+                   "who may call: token (see synclog token), or none: everybody, on loopback only")
       ->envname("SYNCLOG_AUTH")
-      ->check(CLI::IsMember({"none"}))
+      ->check(CLI::IsMember({"none", "token"}))
       ->capture_default_str();
   serve
       ->add_option("--checkpoint-key", options->checkpoint_key,

@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
   add_migrate(app, chosen);
   add_replay(app, chosen);
   add_import(app, chosen);
+  add_token(app, chosen);
   add_bench(app, chosen);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 // See events_request.hpp.
 #include "http/handlers/events_request.hpp"
+#include "core/token.hpp"
 #include "http/handlers/records_common.hpp"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -31,7 +32,8 @@ core::result<core::event_filter> read_event_filter(const services& with, const r
   made.ids = parameter_values(asked, "id");
   made.actions = parameter_values(asked, "action");
   for (const auto& name : made.resources)
-    if (with.entities.find(name) == nullptr)
+    if (with.entities.find(name) == nullptr &&
+        !(name == core::token_entity && core::sees_token_events(asked.caller)))
       return bad_request(fmt::format("unknown resource '{}'; known: {}", name, known_resources(with)));
   for (const auto& word : made.actions)
     if (!core::event_action_from(word))

@@ -138,7 +138,7 @@ class live_query final : public resting_stream {
     co_return std::nullopt;
   }
 
-  ending ending_of_stream() const { return stream_.is_draining() ? ending::draining : ending::gone; }
+  ending ending_of_stream() const { return stream_.over().value_or(ending::gone); }
 
   // Rows that have not changed since the first page. Returns the head behind the last page.
   asio::awaitable<core::position> write_pages(projections::list_page page) {

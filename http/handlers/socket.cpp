@@ -7,6 +7,7 @@
 #include "http/streams/socket_session.hpp"
 #include "http/taken_connection.hpp"
 #include <algorithm>
+#include <array>
 
 namespace synclog::http::handlers {
 
@@ -63,7 +64,8 @@ asio::awaitable<void> socket(const services& with, const request& asked, respond
     co_await answer.send(std::move(refused));
     co_return;
   }
-  auto refused = refuse_unknown_parameters(asked, {});
+  constexpr std::array<std::string_view, 1> known{"ticket"};
+  auto refused = refuse_unknown_parameters(asked, known);
   if (!refused && !is_socket_key(asked.header("sec-websocket-key")))
     refused = core::make_problem(core::problem_code::bad_request,
                                  "Sec-WebSocket-Key is sixteen random bytes in base64");

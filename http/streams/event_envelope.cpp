@@ -47,6 +47,19 @@ void append_left_tail(std::string& out, const eventstore::feed_event& event) {
   out += R"(,"data":null})";
 }
 
+// Without the branch that it came from.
+void append_entered_tail(std::string& out, const eventstore::feed_event& event) {
+  constexpr std::string_view name = R"(,"previous_branch":)";
+  const std::string_view tail = event.encoded.tail;
+  const auto from = tail.find(name);
+  // Behind it stands the actor, always; a quote inside its value is escaped, so this is no part of it.
+  const auto to = tail.find(R"(,"actor":)", from);
+  if (from == std::string_view::npos || to == std::string_view::npos || to > event.encoded.data_begin)
+    core::invariant_broken("the envelope of a move lacks a member");
+  out += tail.substr(0, from);
+  out += tail.substr(to);
+}
+
 } // namespace
 
 void append_envelope(std::string& out, const eventstore::feed_event& event, core::position previous,
@@ -55,6 +68,8 @@ void append_envelope(std::string& out, const eventstore::feed_event& event, core
   fmt::format_to(std::back_inserter(out), "{}", previous.value);
   if (verdict == core::filter_verdict::show_as_left) {
     append_left_tail(out, event);
+  } else if (verdict == core::filter_verdict::show_as_entered) {
+    append_entered_tail(out, event);
   } else {
     out += event.encoded.tail;
   }

@@ -1,5 +1,6 @@
 // See event_view.hpp.
 #include "http/streams/event_view.hpp"
+#include "core/token.hpp"
 #include "http/streams/event_envelope.hpp"
 #include <algorithm>
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ std::string key_of(const core::event_filter& filter, const wire_format& format) 
   append_values(key, "id ", filter.ids);
   append_values(key, "action ", filter.actions);
   // Of the caller only what it may see matters: everybody with the same rights shares.
+  key += core::sees_token_events(filter.caller) ? "tokens\n" : "records\n";
   if (!filter.caller.all_branches) append_values(key, "scope ", filter.caller.branches);
   return key;
 }

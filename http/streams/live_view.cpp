@@ -20,14 +20,15 @@ std::vector<std::string> branches_of(const projections::list_query& query) {
 } // namespace
 
 live_view::live_view(const projections::list_query& query)
-    : filter_(query), interest_{{query.definition->name}, branches_of(query), {}} {}
+    : filter_(query), caller_(query.caller), interest_{{query.definition->name}, branches_of(query), {}} {}
 
 std::string live_view::key() const {
   return "live\n" + filter_.key();
 }
 
 bool live_view::concerns(const eventstore::feed_event& event) const {
-  return event.entity == filter_.definition().name;
+  if (event.entity != filter_.definition().name) return false;
+  return caller_.sees_branch(event.branch) || (event.moved && caller_.sees_branch(event.previous_branch));
 }
 
 bool live_view::is_in(const eventstore::feed_event& event) const {

@@ -23,10 +23,12 @@ class live_view final : public stream_view {
               const docs_before& before) const override;
 
  private:
+  // Of the entity, and in a branch of the caller's before or after.
   bool concerns(const eventstore::feed_event& event) const;
   bool is_in(const eventstore::feed_event& event) const;
 
   projections::live_filter filter_;
+  core::scope caller_;
   stream_interest interest_;
 };
 

@@ -40,6 +40,7 @@ enum close_code : std::uint16_t {
   restart = 1012,
   try_again_later = 1013,
   bad_request = 4400,
+  token = 4401,
   too_slow = 4413
 };
 
@@ -93,7 +94,9 @@ class socket_session final : public resting_stream {
 };
 
 bool socket_session::step() {
-  if (state_ != state::open || !replies_.empty() || answer_.peer_closed() || answer_.draining()) return false;
+  if (state_ != state::open || !replies_.empty() || answer_.peer_closed() || answer_.draining() ||
+      answer_.access_ended())
+    return false;
   for (std::size_t index = 0; index < subscriptions_.size(); ++index) {
     subscription& source = subscriptions_.at(index);
     if (source.too_slow()) return false;
@@ -277,7 +280,9 @@ void socket_session::look_at_clock() {
     state_ = state::last;
   }
   if (state_ != state::open) return;
-  if (answer_.draining()) {
+  if (answer_.access_ended()) {
+    say_bye("token", close_code::token, "token");
+  } else if (answer_.draining()) {
     say_bye("restart", close_code::restart, "restart");
   } else if (now >= silence_.next_ping() && !holds_ping_) {
     holds_ping_ = true;

@@ -18,6 +18,8 @@ std::string_view reason_of(sse_stream::ending why) {
   switch (why) {
   case sse_stream::ending::draining:
     return "restart";
+  case sse_stream::ending::access_ended:
+    return "token";
   case sse_stream::ending::too_slow:
     return "too_slow";
   case sse_stream::ending::database_unavailable:
@@ -46,9 +48,15 @@ asio::awaitable<void> sse_stream::write(std::string_view bytes) {
   return answer_.write(bytes);
 }
 
-std::optional<sse_stream::ending> sse_stream::over(const subscription& source, on_new_history policy) const {
+std::optional<sse_stream::ending> sse_stream::over() const {
   if (answer_.peer_closed()) return ending::gone;
+  if (answer_.access_ended()) return ending::access_ended;
   if (answer_.draining()) return ending::draining;
+  return std::nullopt;
+}
+
+std::optional<sse_stream::ending> sse_stream::over(const subscription& source, on_new_history policy) const {
+  if (const auto why = over()) return why;
   if (source.too_slow()) return ending::too_slow;
   if (policy == on_new_history::stop && source.history_changed()) return ending::history_changed;
   return std::nullopt;

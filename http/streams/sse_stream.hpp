@@ -28,7 +28,14 @@ class sse_stream {
   boost::asio::awaitable<void> begin();
   boost::asio::awaitable<void> write(std::string_view bytes);
 
-  enum class ending : std::uint8_t { gone, draining, too_slow, database_unavailable, history_changed };
+  enum class ending : std::uint8_t {
+    gone,
+    draining,
+    access_ended,
+    too_slow,
+    database_unavailable,
+    history_changed
+  };
   enum class on_new_history : std::uint8_t { resync, stop };
   // Writes what the subscription shows until there is nothing left (no value) or one of these.
   // history_changed comes only with `stop`.
@@ -39,9 +46,9 @@ class sse_stream {
   // `bye` and the end of the answer, as far as the client still listens.
   boost::asio::awaitable<void> end(ending why);
 
-  // The client has gone, or the server drains.
-  bool is_over() const { return answer_.peer_closed() || answer_.draining(); }
-  bool is_draining() const { return answer_.draining(); }
+  // Why nothing more is to be written: the client has gone, the server drains, the caller lost access.
+  std::optional<ending> over() const;
+  bool is_over() const { return over().has_value(); }
 
  private:
   void pause(subscription& source);

@@ -93,8 +93,8 @@ TEST_CASE("server: who may call is asked before the body is read") {
   test_server::settings with = test_server::quick_settings();
   with.options.auth = http::auth_mode::token;
   with.options.authenticate = [](const http::request& asked,
-                                 http::access) -> boost::asio::awaitable<core::result<core::scope>> {
-    if (asked.header("authorization") == "Bearer good") co_return core::scope{};
+                                 http::access) -> boost::asio::awaitable<core::result<http::admission>> {
+    if (asked.header("authorization") == "Bearer good") co_return http::admission{};
     if (asked.header("authorization") == "Bearer unlucky")
       throw eventstore::pg::unavailable("no database to look it up in");
     co_return core::make_problem(core::problem_code::unauthorized, "no token");

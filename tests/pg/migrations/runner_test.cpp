@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <thread>
 
 using namespace synclog;
@@ -25,9 +26,20 @@ std::string_view real_first() {
   return migrations::embedded_migration_files().front().second;
 }
 
-// The real first migration, and a second that the test brings.
-std::array<file, 2> with_second(std::string_view sql) {
-  return {file{"001_event_log.sql", real_first()}, file{"002_more.sql", sql}};
+std::vector<file> all_files() {
+  const auto all = migrations::embedded_migration_files();
+  return {all.begin(), all.end()};
+}
+
+// Every real migration, and one more that the test brings.
+std::vector<file> with_another(std::string_view sql) {
+  static const auto name = fmt::format("{:03}_more.sql", all_files().size() + 1);
+  auto files = all_files();
+  files.emplace_back(name, sql);
+  return files;
+}
+std::string another_label() {
+  return fmt::format("{:03} more", all_files().size() + 1);
 }
 
 template <class T>
@@ -119,26 +131,27 @@ TEST_CASE("durability: fsync off is refused") {
   CHECK(words(migrations::check_durability(at("postgres"))).find("fsync = off") != std::string::npos);
 }
 
-TEST_CASE("migrate up: a second migration is applied on top, and an older program sees a newer database") {
+TEST_CASE("migrate up: another migration is applied on top, and an older program sees a newer database") {
   const std::string database = migrated_database();
-  const auto files = with_second("CREATE TABLE synclog.more (id text)");
+  const auto files = with_another("CREATE TABLE synclog.more (id text)");
   CHECK(migrations::check(at(database), {.files = files}).value() == migrations::schema_state::older);
   const auto done = migrations::up(at(database), {.files = files});
   REQUIRE_MESSAGE(done.has_value(), words(done));
-  CHECK(done->applied == std::vector<std::string>{"002 more"});
-  CHECK(migrations::check(at(database), {.files = std::span(files).first(1)}).value() ==
+  CHECK(done->applied == std::vector<std::string>{another_label()});
+  CHECK(migrations::check(at(database), {.files = std::span(files).first(files.size() - 1)}).value() ==
         migrations::schema_state::newer);
-  const auto refused = migrations::up(at(database), {.files = std::span(files).first(1)});
+  const auto refused = migrations::up(at(database), {.files = std::span(files).first(files.size() - 1)});
   REQUIRE(!refused.has_value());
   CHECK(refused.error().code == problem_code::precondition_failed);
-  CHECK(migrations::status(at(database), {.files = std::span(files).first(1)})->at(1).is ==
+  CHECK(migrations::status(at(database), {.files = std::span(files).first(files.size() - 1)})->back().is ==
         migrations::status_row::state::unknown);
 }
 
 TEST_CASE("migrate up: a changed file, a gap and a foreign schema are refused") {
   const std::string database = migrated_database();
   const std::string edited = std::string(real_first()) + "-- edited\n";
-  const std::array<file, 1> changed{file{"001_event_log.sql", edited}};
+  auto changed = all_files();
+  changed.front().second = edited;
   CHECK(migrations::up(at(database), {.files = changed}).error().code == problem_code::precondition_failed);
   CHECK(migrations::check(at(database), {.files = changed}).error().code ==
         problem_code::precondition_failed);
@@ -156,10 +169,10 @@ TEST_CASE("migrate up: a changed file, a gap and a foreign schema are refused") 
 
 TEST_CASE("migrate up: a failing migration is rolled back whole and said plainly") {
   const std::string database = migrated_database();
-  const auto files = with_second("CREATE TABLE synclog.half (id text); SELECT 1 / 0");
+  const auto files = with_another("CREATE TABLE synclog.half (id text); SELECT 1 / 0");
   const auto failed = migrations::up(at(database), {.files = files});
   REQUIRE(!failed.has_value());
-  CHECK(failed.error().detail.find("002 more failed and left nothing behind: division by zero") !=
+  CHECK(failed.error().detail.find(another_label() + " failed and left nothing behind: division by zero") !=
         std::string::npos);
   CHECK(test_cluster::shared().sql(database, "SELECT to_regclass('synclog.half') IS NULL") == "t");
   CHECK(migrations::check(at(database)).value() == migrations::schema_state::current);
@@ -167,7 +180,8 @@ TEST_CASE("migrate up: a failing migration is rolled back whole and said plainly
 
 TEST_CASE("migrate up: a lock held by somebody else is waited for only so long") {
   const std::string database = migrated_database();
-  const auto files = with_second("ALTER TABLE synclog.definitions ADD COLUMN note text; SELECT pg_sleep(30)");
+  const auto files =
+      with_another("ALTER TABLE synclog.definitions ADD COLUMN note text; SELECT pg_sleep(30)");
   // The lock of a runner at work in its sleep stops the second one.
   std::thread busy([&] { (void)migrations::up(at(database), {.files = files}); });
   const auto locked = [&] {

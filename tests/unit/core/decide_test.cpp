@@ -267,6 +267,24 @@ TEST_CASE("decide: another branch's record looks like none, except that its id i
   CHECK(taken.outcome.error->current.empty());
 }
 
+TEST_CASE("decide: an id that another branch deleted stays taken: its version would tell that it was there") {
+  bench all;
+  all.save(R"({"id":"CLT-1","full_name":"A","branch":"south"})");
+  all.remove("CLT-1");
+  all.caller = {"desk", role::editor, false, {"north"}};
+  for (const auto* text :
+       {R"({"id":"CLT-1","full_name":"B"})", R"({"id":"CLT-1","full_name":"B","expected_version":0})",
+        R"({"id":"CLT-1","full_name":"B","expected_version":2})"}) {
+    const auto made = all.save(text);
+    REQUIRE(made.outcome.error);
+    CHECK(made.outcome.error->code == problem_code::taken);
+    CHECK(made.outcome.error->current.empty());
+  }
+  CHECK(all.merge(R"({"id":"CLT-1","full_name":"B"})").outcome.error->code == problem_code::not_found);
+  all.caller.branches = {"south"};
+  CHECK(all.save(R"({"id":"CLT-1","full_name":"B"})").outcome.version == 3);
+}
+
 TEST_CASE("decide: a one-branch caller's create belongs to that branch, and moving needs both") {
   bench log;
   log.caller = {"desk", role::editor, false, {"south"}};

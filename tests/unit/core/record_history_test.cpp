@@ -75,6 +75,7 @@ TEST_CASE(
   const auto came = shown(south.take(version(2, event_action::updated, "B", "south", "north")));
   CHECK(came.find("SECRET") == std::string::npos);
   CHECK(came.find(R"({"path":"/name","to":"B"})") != std::string::npos);
+  CHECK(came.find("north") == std::string::npos);
   CHECK(shown(south.take(version(3, event_action::updated, "MOVED", "east", "south"))) ==
         std::string(R"({"version":3,"position":30,"action":"deleted",)") + time_text +
             R"(,"branch":"south","changes":[]})");

@@ -60,6 +60,29 @@ TEST_CASE("envelope: a record that left is deleted, without data and without a w
   CHECK(out.find("secret") == std::string::npos);
 }
 
+TEST_CASE("envelope: where a record came from is not told to who does not see that branch") {
+  const auto event = synclog::eventstore::make_feed_event(moved_event());
+  std::string out, whole;
+  synclog::http::streams::append_envelope(out, *event, {4}, core::filter_verdict::show_as_entered);
+  synclog::http::streams::append_envelope(whole, *event, {4}, core::filter_verdict::show);
+  CHECK(out.find("east") == std::string::npos);
+  const std::string told = R"(,"previous_branch":"east")";
+  const auto where = whole.find(told);
+  REQUIRE(where != std::string::npos);
+  CHECK(out == whole.erase(where, told.size()));
+  auto hostile = moved_event();
+  hostile.previous_branch = R"(x","actor":"y)";
+  hostile.record_id = R"(","previous_branch":"z)";
+  out.clear();
+  synclog::http::streams::append_envelope(out, *synclog::eventstore::make_feed_event(hostile), {4},
+                                          core::filter_verdict::show_as_entered);
+  const auto parsed = core::json::parse(out);
+  REQUIRE(parsed.has_value());
+  CHECK(member(*parsed, "previous_branch") == nullptr);
+  CHECK(member(*parsed, "id")->text == hostile.record_id);
+  CHECK(member(*parsed, "actor")->text == "north-desk");
+}
+
 TEST_CASE("cloud event: the required attributes, and the envelope as data") {
   const auto event = synclog::eventstore::make_feed_event(moved_event());
   std::string out;
