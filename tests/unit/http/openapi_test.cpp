@@ -142,7 +142,7 @@ TEST_CASE("openapi: a record's schema carries the definition as it was loaded") 
   const auto document = described(entities);
   for (const auto& each : entities.all()) {
     const auto loaded = core::json::parse(each->definition_json);
-    REQUIRE(loaded);
+    REQUIRE(loaded.has_value());
     std::string expected;
     core::json::append_value(expected, loaded->root());
     CHECK(document.text("components/schemas/record." + each->name + "/x-definition") == expected);
