@@ -143,6 +143,8 @@ inline constexpr std::string_view schemas = R"json(
  "properties":{"ok":{"type":"boolean"},"events":{"type":"integer"},"erased":{"type":"integer"},"rows":{"type":"integer"},
   "position":{"type":"integer","description":"The last event that was verified."},"hash":{"type":"string"},"log_id":{"type":"string"},
   "seconds":{"type":"number"},"at":{"type":"string","format":"date-time"},
+  "notes":{"type":"array","description":"Of read tables that await their rebuild, for example: no difference.","items":{"type":"object",
+   "properties":{"kind":{"type":"string"},"resource":{"type":"string"},"detail":{"type":"string"}}}},
   "difference":{"type":"object","description":"The first; not there: none.","properties":{"position":{"type":"integer"},"kind":{"type":"string"},
    "detail":{"type":"string"},"resource":{"type":"string"},"id":{"type":"string"},"field":{"type":"string"},
    "stored":{"type":"string"},"computed":{"type":"string"}}}}},

@@ -35,6 +35,19 @@ void append_difference(object_text& out, const eventstore::difference& found) {
   add("computed", found.computed);
 }
 
+std::string notes_json(const std::vector<eventstore::verify_note>& notes) {
+  std::string out = "[";
+  for (const auto& note : notes) {
+    if (out.size() > 1) out += ',';
+    object_text one(out);
+    one.string("kind", note.kind);
+    one.string("resource", note.entity);
+    one.string("detail", note.detail);
+  }
+  out += ']';
+  return out;
+}
+
 std::string report_json(const eventstore::verify_report& report, const core::timestamp* at) {
   std::string out;
   {
@@ -48,6 +61,7 @@ std::string report_json(const eventstore::verify_report& report, const core::tim
     if (report.log_id) made.string("log_id", core::to_string(*report.log_id));
     made.json("seconds", fmt::format("{:.3f}", report.seconds));
     if (at != nullptr) made.string("at", core::to_rfc3339(*at));
+    if (!report.notes.empty()) made.json("notes", notes_json(report.notes));
     if (report.difference) append_difference(made, *report.difference);
   }
   return out;
