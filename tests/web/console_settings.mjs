@@ -78,7 +78,7 @@ export function consoleSettingsTests() {
     await button(page, 'Make the token').click();
     const secret = await page.locator('.secret').innerText();
     await button(page, 'Done').click();
-    await page.getByRole('cell', { name: 'front-desk' }).first().waitFor();
+    await page.getByRole('rowheader', { name: 'front-desk' }).first().waitFor();
     await lookAt(page, 'settings-5-tokens');
 
     const desk = await openConsole(await scope.otherBrowser(), host, '#/settings');
