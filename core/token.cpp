@@ -111,8 +111,9 @@ result<std::int64_t> parse_lifetime_s(std::string_view text) {
                                : unit == "s" ? 1
                                              : 0;
   if (read.ec != std::errc{} || seconds == 0 || number < 1 || number > max_lifetime_s / seconds)
-    return make_problem(problem_code::bad_request,
-                        "a lifetime is a number with d, h, m or s behind it, as in 90d; ten years at most");
+    return make_problem(
+        problem_code::bad_request,
+        "a lifetime is a number from 1 on with d, h, m or s behind it, as in 90d; ten years at most");
   return number * seconds;
 }
 

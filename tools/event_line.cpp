@@ -118,7 +118,9 @@ std::string harmless_lines(std::string_view text) {
   std::string made;
   while (true) {
     const auto end = text.find('\n');
-    made += harmless(text.substr(0, end));
+    std::string line(text.substr(0, end));
+    std::replace(line.begin(), line.end(), '\t', ' '); // libpq indents with them
+    made += harmless(line);
     if (end == std::string_view::npos) return made;
     made += '\n';
     text.remove_prefix(end + 1);

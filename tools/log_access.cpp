@@ -1,6 +1,7 @@
 #include "tools/log_access.hpp"
 
 #include "eventstore/pg/types.hpp"
+#include "migrations/runner.hpp"
 #include "projections/stored_definitions.hpp"
 #include <CLI/CLI.hpp>
 
@@ -34,6 +35,12 @@ core::result<log_access> open_log(const log_options& options) {
   auto database = open_database(options.database);
   if (!database) {
     return database.error();
+  }
+  // As serve does: what may be made here is made whole.
+  if (database->cluster && options.database.when_missing == eventstore::pg::missing_cluster::make) {
+    if (const auto made = migrations::up(database->owner_conninfo); !made) {
+      return made.error();
+    }
   }
   if (const auto fits = check_schema(*database); !fits) {
     return fits.error();

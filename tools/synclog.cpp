@@ -72,6 +72,13 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    // CLI11 misses the subcommand before it sees the word that is none.
+    const auto words = app.remaining(true);
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !words.empty() &&
+        !words.front().starts_with('-')) {
+      fmt::print(stderr, "synclog: there is no subcommand {}; --help lists them\n", harmless(words.front()));
+      return exit_usage;
+    }
     const int code = app.exit(error); // the help goes to std::cout
     return written_out(code == 0 ? exit_ok : exit_usage);
   }

@@ -163,6 +163,29 @@ TEST_CASE(
   CHECK(where.empty());
 }
 
+TEST_CASE("replay import: a data folder without a database gets one, and the log in it") {
+  const folder place;
+  const std::string log = place.file("log.ndjson");
+  REQUIRE(run(on(served_log(3), {"replay", "export", log})).code == 0);
+  const std::string data = "/tmp/synclog-imported-" + std::to_string(getpid());
+  command_run importing({"replay", "import", log, "--data-dir", data}, "env -u DATABASE_URL");
+  CHECK(importing.wait() == 0);
+  command_run verify({"replay", "verify", "--data-dir", data}, "env -u DATABASE_URL");
+  CHECK(verify.wait() == 0);
+  CHECK(verify.output().starts_with("ok: 4 events"));
+  std::error_code ignored;
+  fs::remove_all(data, ignored);
+}
+
+TEST_CASE("a mistyped subcommand is named, exit 2") {
+  for (const words& mistyped : {words{"serv"}, words{"replay", "verfy"}, words{"token", "lsit"}}) {
+    const auto refused = run(mistyped);
+    CAPTURE(mistyped.back());
+    CHECK(refused.code == 2);
+    CHECK(refused.errors == "synclog: there is no subcommand " + mistyped.back() + "; --help lists them\n");
+  }
+}
+
 TEST_CASE("replay export: Ctrl-C ends it at once and leaves a whole file or none") {
   const auto source = served_log(20'000);
   const folder where;
