@@ -107,6 +107,63 @@ export function consoleSettingsTests() {
     assert.deepEqual([saved.full_name, saved.branch], ['Waits', 'north']);
     assertNoErrors(page, desk);
   });
+
+  webTest('console settings: what one person has not sent is not sent as the next one, nor on a guess who is signed in', async (scope) => {
+    const { page, ann, bob, clients } = await twoPeople(scope);
+    await button(page, 'Sign out').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You are signed out').waitFor();
+    await page.unroute('**/api/clients*');
+    await signIn(page, bob, 'bob');
+    await untilPage('an outbox of their own', page, async () => (await unsentOf(page)) === 0);
+
+    // The last that this browser knows is wrong, and the server is slow to say so.
+    let answers = false;
+    await page.route('**/api/session', (route) => (answers ? route.continue() : route.abort()));
+    const was = await page.evaluate(() => {
+      const name = Object.keys(localStorage).find((key) => key.startsWith('synclog.person'));
+      const person = JSON.parse(localStorage.getItem(name));
+      localStorage.setItem(name, JSON.stringify({ ...person, actor: 'ann' }));
+      return person.actor;
+    });
+    assert.equal(was, 'bob');
+    await page.reload();
+    await untilPage('the outbox of the one it takes them for', page, async () => (await unsentOf(page)) === 1);
+    await page.evaluate(() => window.synclog.sendNow());
+    await page.getByRole('link', { name: /^(Online|1 )/ }).first().waitFor();
+    answers = true;
+    await untilPage('the server has said who it is', page, async () => (await unsentOf(page)) === 0);
+    assert.deepEqual(await clients(), [], 'nothing was sent meanwhile');
+
+    await button(page, 'Sign out').click();
+    await page.getByText('You are signed out').waitFor();
+    await signIn(page, ann, 'ann');
+    await untilPage('it is sent', page, async () => (await unsentOf(page)) === 0 && (await clients()).length === 1);
+    assertNoErrors(page);
+  });
 }
+
+async function signIn(page, token, name) {
+  await page.getByLabel('Token').fill(token);
+  await button(page, 'Sign in').click();
+  await toast(page, `Signed in as ${name}`);
+}
+
+// Two people at one browser: the console as whoever is signed in, and a change of the first that is not sent.
+async function twoPeople(scope) {
+  const { server, host } = await consoleSetUp(scope, { arguments: ['--auth=token'] });
+  const [ann, bob] = [await makeToken(server, ['--name', 'ann', '--role', 'editor']), await makeToken(server, ['--name', 'bob', '--role', 'editor'])];
+  const browser = await scope.otherBrowser();
+  const page = await openConsole(browser, host, '#/settings');
+  await signIn(page, ann, 'ann');
+  const block = (tab) => tab.route('**/api/clients*', (route) => (route.request().method() === 'POST' ? route.abort() : route.continue()));
+  await block(page);
+  await page.evaluate(() => void window.synclog.collection('clients').add({ full_name: 'Of Ann' }));
+  await untilPage('it waits', page, () => page.evaluate(() => window.synclog.status.value.unsent === 1));
+  const clients = async () => (await fetch(`${server.origin}/api/clients`, { headers: { Authorization: `Bearer ${ann}` } })).json();
+  return { browser, host, page, ann, bob, clients };
+}
+
+const unsentOf = (page) => page.evaluate(() => window.synclog?.status.value.unsent);
 
 const makeToken = async (server, options) => (await promisify(execFile)(...server.command(['token', 'create', ...options]))).stdout.trim();

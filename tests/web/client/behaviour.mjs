@@ -711,6 +711,40 @@ function signInTests() {
     assert.equal(backend.log.length, 4);
   });
 
+  clientTest('writes say whose they are: a server that has admitted somebody else gets none of them', async ({ backend, tab }) => {
+    backend.actor = 'Éva';
+    const page = await tab({ actor: 'Éva', user: 'eva' });
+    assert.equal((await page.collection('clients').add({ full_name: 'A' })).stored, 'backend');
+    backend.actor = 'bob'; // signed in meanwhile in another tab, by a cookie that both have
+    assert.equal((await page.collection('clients').add({ full_name: 'B' })).stored, 'outbox');
+    assert.equal(page.status.signedOut, true);
+    const own = await page.sync.fetch('/api/clients', { method: 'POST', body: '{}' });
+    assert.equal(own.status, 401, 'the page’s own writes too');
+    assert.equal(backend.log.length, 1);
+    assert.equal((await page.sync.fetch('/api/clients')).status, 200);
+    backend.actor = 'Éva';
+    page.sync.resume();
+    await page.until('sent', ({ unsent }) => unsent === 0);
+    assert.equal(backend.log.length, 2);
+  });
+
+  clientTest('what waits is held until it is certain who is signed in', async ({ backend, tab }) => {
+    backend.stop();
+    const first = await tab();
+    await first.collection('clients').add({ full_name: 'A' });
+    await first.close();
+    backend.start();
+    const page = await tab({ hold: true });
+    await page.until('online', ({ connection, unsent }) => connection === 'online' && unsent === 1);
+    page.sync.sendNow();
+    const { stored, warning } = await page.collection('clients').add({ full_name: 'B' });
+    assert.deepEqual([stored, /Signed out/.test(warning), page.status.signedOut], ['outbox', false, false]);
+    assert.equal(backend.log.length, 0);
+    page.sync.resume();
+    await page.until('sent', ({ unsent }) => unsent === 0);
+    assert.equal(backend.log.length, 2);
+  });
+
   clientTest('a new token is noticed without being told', async ({ backend, tab }) => {
     let token = 'old';
     backend.token = 'new';

@@ -178,9 +178,15 @@ export class Core {
     if (tellOthers) this.tabs.send({ kind: 'signed in' });
   }
 
+  /** Nothing is sent before resume(): who is signed in is not certain. */
+  hold(): void {
+    this.sender.hold(null, 'who is signed in is not known yet');
+  }
+
   /** The user has signed out here: nothing is sent before resume(). */
   signedOut(): void {
-    void this.transport.token().then((token) => this.sender.hold(token));
+    this.sender.hold(null); // at once
+    void this.transport.token().then((token) => this.sender.held && this.sender.hold(token));
     this.#set({ signedOut: true });
   }
 

@@ -26,6 +26,7 @@ export interface SenderHandlers {
 }
 
 const tokenLookMs = 2_000;
+const signIn = 'sign in';
 
 export class Sender {
   #waiters = new Map<string, (verdict: Verdict) => void>();
@@ -36,6 +37,7 @@ export class Sender {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
   #heldToken: string | null | undefined; // the token that was refused
+  #heldReason = signIn;
   #stopped = false;
   /** Whether this tab sends what others left. */
   drains = false;
@@ -97,14 +99,15 @@ export class Sender {
   }
 
   /** Nothing is sent until there is another token than this one, or resume(). */
-  hold(token: string | null): void {
+  hold(token: string | null, reason = signIn): void {
     this.#heldToken = token;
+    this.#heldReason = reason;
   }
 
   kick(): void {
     if (this.#stopped) return;
     if (this.held) {
-      for (const key of [...this.#own]) this.#tell(key, { stored: 'outbox', reason: 'sign in' });
+      for (const key of [...this.#own]) this.#tell(key, { stored: 'outbox', reason: this.#heldReason });
       return;
     }
     for (const operation of this.outbox.ready(this.handlers.nowMs())) {
@@ -176,10 +179,10 @@ export class Sender {
     this.handlers.onOutcome(outcome);
     if (outcome.kind === 'later') return this.#later(claimed, outcome);
     if (outcome.kind === 'unauthorized') {
-      this.#heldToken = outcome.token;
-      await this.outbox.release(claimed, { reason: 'sign in' });
+      this.hold(outcome.token);
+      await this.outbox.release(claimed, { reason: signIn });
       this.handlers.onReleased();
-      this.#tell(claimed.key, { stored: 'outbox', reason: 'sign in' });
+      this.#tell(claimed.key, { stored: 'outbox', reason: signIn });
       return this.#wait(tokenLookMs);
     }
     this.#attempts = 0;
@@ -246,7 +249,7 @@ export class Sender {
   async #next(): Promise<void> {
     if (this.held) {
       const token = await this.transport.token().catch(() => null);
-      if (token === this.#heldToken) return this.#wait(tokenLookMs);
+      if (this.#heldReason !== signIn || token === this.#heldToken) return this.#wait(tokenLookMs);
       this.#heldToken = undefined;
     }
     await this.outbox.promote();

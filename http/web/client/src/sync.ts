@@ -22,6 +22,13 @@ export interface ConnectOptions {
   token?: Token;
   /** Whose changes and cache these are. Needed when the same person's token changes; unless told, the token tells. */
   user?: string;
+  /**
+   * The name that the server itself has for whoever is signed in here (`actor` of `GET /api/session`). Said with every
+   * write: when the server has admitted somebody else, it refuses with 401 and the outbox waits.
+   */
+  actor?: string;
+  /** Begins with everything held, until resume(): it is not certain who is signed in. */
+  hold?: boolean;
   /** Definitions that this server has beside the built-in ones. */
   entities?: Record<string, EntityInfo>;
   limits?: Partial<Limits>;
@@ -150,13 +157,14 @@ export async function connect(options: ConnectOptions = {}): Promise<Sync> {
   const base = new URL(url, globalThis.location?.href).href.replace(/\/+$/, '');
   const { fetch = globalThis.fetch.bind(globalThis), ...platform } = options.platform ?? {};
   const limits = { ...defaultLimits, ...options.limits };
-  const transport = new Transport(base, options.token, fetch, limits);
+  const transport = new Transport(base, options.token, fetch, limits, options.actor);
   const user = options.user ?? (await namelessUser(transport));
   const core = new Core(`synclog ${base} ${user}`, transport, limits, { ...entityInfos, ...options.entities }, {
     locks: 'locks' in platform ? platform.locks : globalThis.navigator?.locks,
     BroadcastChannel: 'BroadcastChannel' in platform ? platform.BroadcastChannel : globalThis.BroadcastChannel,
   });
   const sync = new Sync(core);
+  if (options.hold) core.hold();
   await core.start();
   return sync;
 }

@@ -25,6 +25,10 @@ const retryStatuses = new Set([408, 425, 429]);
 /** Somebody answers for a backend that does not. */
 export const offlineStatuses = new Set([502, 503, 504]);
 const maxRetryAfterMs = 60_000;
+const actorHeader = 'Synclog-Actor';
+// A header is bytes: those of UTF-8, as the server has the name.
+const headerText = (text: string): string => String.fromCharCode(...new TextEncoder().encode(text));
+const isWrite = (method: string): boolean => method !== 'GET' && method !== 'HEAD';
 
 export class Transport {
   readonly #base: string;
@@ -37,7 +41,8 @@ export class Transport {
   /** Called with the difference to the server's clock whenever an answer tells it. */
   onSkew: (skewMs: number) => void = () => {};
 
-  constructor(base: string, token: Token | undefined, fetch: Fetch, readonly limits: Limits) {
+  /** `actor`: whom writes are said to be of; a server that has admitted somebody else answers 401. */
+  constructor(base: string, token: Token | undefined, fetch: Fetch, readonly limits: Limits, private readonly actor?: string) {
     this.#base = base.replace(/\/+$/, '');
     this.#token = token;
     this.#fetch = withFaults(fetch, this.faults);
@@ -62,6 +67,7 @@ export class Transport {
       const token = await this.token();
       const sent: Record<string, string> = { Accept: 'application/json', ...headers };
       if (token) sent['Authorization'] = `Bearer ${token}`;
+      if (this.actor !== undefined && isWrite(method)) sent[actorHeader] = headerText(this.actor);
       const init: RequestInit = { method, headers: sent, signal: deadline.signal };
       if (body !== undefined) {
         sent['Content-Type'] = 'application/json';
@@ -97,7 +103,11 @@ export class Transport {
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     const token = await this.token();
-    if (token && !headers.has('Authorization')) headers.set('Authorization', `Bearer ${token}`);
+    const own = token ? `Bearer ${token}` : null;
+    if (own && !headers.has('Authorization')) headers.set('Authorization', own);
+    // With another sign-in than this client's it is somebody else's word.
+    const isOwn = headers.get('Authorization') === own;
+    if (isOwn && this.actor !== undefined && isWrite(init.method ?? 'GET')) headers.set(actorHeader, headerText(this.actor));
     return this.#fetch(this.url(path), { ...init, headers });
   }
 

@@ -22,6 +22,7 @@ export class ScriptedBackend {
   requests = []; // { method, path, status, key }
   isUp = true;
   token = null; // with one, requests need it
+  actor = null; // whom it admits, with one: writes that say they are of somebody else are refused
   epoch = 'aaaaaaaa';
   clockOffMs = 0;
   openStreams = new Set();
@@ -93,7 +94,9 @@ export class ScriptedBackend {
       if (special) return special;
     }
     const headers = new Headers(init.headers);
-    if (this.token && headers.get('Authorization') !== `Bearer ${this.token}`) {
+    const said = headers.get('Synclog-Actor');
+    const isElse = this.actor !== null && said !== null && Buffer.from(said, 'latin1').toString() !== this.actor;
+    if (isElse || (this.token && headers.get('Authorization') !== `Bearer ${this.token}`)) {
       if (method !== 'GET') ++this.unauthorizedWrites;
       return this.#respond(refusal(401, 'unauthorized'));
     }

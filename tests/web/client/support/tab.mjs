@@ -20,7 +20,7 @@ export class Browser {
   tabs = new Set();
 
   async tab(backend, options = {}) {
-    const { limits = {}, token, sharing = true, url = 'http://backend.test', storageVersion, fetch = backend.fetch, user = '' } = options;
+    const { limits = {}, token, sharing = true, url = 'http://backend.test', storageVersion, fetch = backend.fetch, user = '', actor, hold } = options;
     const tab = new Tab();
     const given = async (...request) => {
       await tab.thawed;
@@ -29,7 +29,7 @@ export class Browser {
       await tab.thawed;
       return tab.isDead ? never(request[1]?.signal) : answer;
     };
-    const transport = new Transport(url, token, given, { ...quick, ...limits });
+    const transport = new Transport(url, token, given, { ...quick, ...limits }, actor);
     const channels = class extends BroadcastChannel {
       constructor(name) {
         super(name);
@@ -40,6 +40,7 @@ export class Browser {
     tab.core = new Core(this.name + user, transport, transport.limits, entityInfos, platform, storageVersion);
     tab.sync = new Sync(tab.core);
     this.tabs.add(tab);
+    if (hold) tab.core.hold();
     await tab.core.start();
     return tab;
   }

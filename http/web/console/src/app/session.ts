@@ -9,6 +9,28 @@ export interface Person {
   expires_at?: string | null;
 }
 
+export type Role = 'viewer' | 'editor' | 'auditor' | 'admin';
+
+/** What the server says of whoever asks. */
+export interface Whoever {
+  auth: 'token' | 'none';
+  actor: string;
+  role: Role;
+  all_branches: boolean;
+  branches: string[];
+  session: boolean;
+  expires_at: string | null;
+}
+
+export const personOf = ({ actor, role, all_branches: hasAll, branches, expires_at }: Whoever): Person => ({
+  actor,
+  role,
+  branches: hasAll ? null : branches,
+  expires_at,
+});
+
+export const sessionRoute = '/api/session';
+
 /** The bearer token, while this page lives. A browser that is signed in by cookie has none here. */
 export const token = signal<string | null>(null);
 /** As the server says; null: not known, or nobody need sign in. */

@@ -1,27 +1,15 @@
 // Signing in and out, and what an administrator asks of the server. Older servers have none of the routes.
 import { computed } from '@preact/signals';
-import { person, token, type Person } from '../../app/session.ts';
-import { isReady, restartSync, sync } from '../../app/sync.ts';
+import { person, personOf, sessionRoute, token, type Role, type Whoever } from '../../app/session.ts';
+import { become, isReady, sync } from '../../app/sync.ts';
 import { api, RefusedError } from '../../data/api.ts';
 import { hasRoute } from '../../data/definitions.ts';
 
-const sessionRoute = '/api/session';
 export const tokensRoute = '/api/admin/tokens';
 export const sessionsRoute = '/api/admin/sessions';
 
-export const roles = ['viewer', 'editor', 'auditor', 'admin'] as const;
-export type Role = (typeof roles)[number];
-
-/** What the server says of whoever asks. */
-export interface Whoever {
-  auth: 'token' | 'none';
-  actor: string;
-  role: Role;
-  all_branches: boolean;
-  branches: string[];
-  session: boolean;
-  expires_at: string | null;
-}
+export type { Role, Whoever };
+export const roles: readonly Role[] = ['viewer', 'editor', 'auditor', 'admin'];
 
 export interface Token {
   id: string;
@@ -59,7 +47,7 @@ export async function signIn(given: string, forHow: 'browser' | 'page'): Promise
   const headers = { Authorization: `Bearer ${given}` };
   const who = await api<Whoever>(sessionRoute, forHow === 'browser' ? { method: 'POST', headers } : { headers });
   token.value = forHow === 'page' ? given : null;
-  await become(who);
+  await become(personOf(who));
   return who;
 }
 
@@ -70,12 +58,4 @@ export async function signOut(): Promise<void> {
     if (!(error instanceof RefusedError)) throw error; // refused: nobody was signed in any more
   });
   sync.signedOut();
-}
-
-async function become(who: Whoever): Promise<void> {
-  const made: Person = { actor: who.actor, role: who.role, branches: who.all_branches ? null : who.branches, expires_at: who.expires_at };
-  const isSame = person.value?.actor === who.actor;
-  person.value = made;
-  if (isSame) sync.resume();
-  else await restartSync(); // somebody else: their own outbox and cache
 }
