@@ -66,7 +66,7 @@ async function started(server, options = {}) {
   const opened = await csv.openCsv(options.file ?? fileOf([distributorFile({ rows: 450, broken: [30, 301] })]));
   const seen = [];
   const made = new job.ImportJob({
-    csv: opened, entity: 'distributors', overrides: [], mode: 'save', run: 'import-1', send: server.send,
+    csv: opened, entity: 'distributors', overrides: [], mode: 'save', run: 'import-1', actor: 'ann', actorNow: () => 'ann', send: server.send,
     onProgress: (progress) => seen.push(progress), limits: { lines: 100, bytes: 1024 * 1024 }, retry: { baseMs: 1, capMs: 5 }, ...options,
   });
   return { job: made, seen, opened };
@@ -158,6 +158,35 @@ describe('an import', () => {
     assert.equal((await ended).phase.name, 'done');
   });
 
+  test('somebody else signs in: it ends before the next part and says so', async () => {
+    const server = new RowServer();
+    server.next = [undefined, problem(401, 'unauthorized', 'sign in')];
+    let now = 'ann';
+    const { job: running } = await started(server, { actorNow: () => now, retry: { baseMs: 1, capMs: 60_000 } });
+    const ended = running.run();
+    await soon('it asks to sign in', () => running.progress.phase.name === 'signed out');
+    now = 'bob';
+    running.hurry();
+    const { phase, counts } = await ended;
+    assert.equal(phase.name, 'failed');
+    assert.match(phase.reason, /begun by ann, and bob is signed in now/);
+    assert.equal(counts.rows, 100);
+    assert.equal(server.requests.length, 2);
+  });
+
+  test('told to end while a part is on its way: nothing comes after it, and the reason stays', async () => {
+    const server = new RowServer();
+    let release;
+    server.next = [() => new Promise((resolve) => (release = resolve))];
+    const { job: running } = await started(server);
+    const ended = running.run();
+    await soon('the first part is on its way', () => release);
+    running.end('Somebody else has signed in.');
+    release();
+    assert.deepEqual((await ended).phase, { name: 'failed', reason: 'Somebody else has signed in.' });
+    assert.equal(server.requests.length, 1);
+  });
+
   test('a refusal of the whole ends it and says why', async () => {
     const server = new RowServer();
     server.next = [undefined, problem(400, 'bad_request', 'map names "X", which is no field of distributors')];
@@ -208,13 +237,14 @@ describe('an unfinished import', () => {
     const kept = new Map();
     return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
   };
-  const of = (file) => ({ run: 'import-1', file: { name: file.name, size: file.size, modified: file.lastModified }, entity: 'clients', overrides: [], chunks: 3, counts: job.noCounts, line: 7, savedMs: Date.now() });
+  const of = (file) => ({ run: 'import-1', actor: 'ann', file: { name: file.name, size: file.size, modified: file.lastModified }, entity: 'clients', overrides: [], chunks: 3, counts: job.noCounts, line: 7, savedMs: Date.now() });
 
   test('is known again by its file, not by another, and not for ever', () => {
     const held = storage();
     const file = fileOf(['a\n1\n']);
     resume.keepUnfinished(held, of(file));
     assert.equal(resume.unfinishedOf(held, file).chunks, 3);
+    assert.equal(resume.unfinishedOf(held, file).actor, 'ann');
     assert.equal(resume.unfinishedOf(held, fileOf(['a\n12\n'])), null);
     resume.keepUnfinished(held, { ...of(file), savedMs: Date.now() - 8 * 24 * 3_600_000 });
     assert.equal(resume.unfinishedOf(held, file), null);

@@ -26,7 +26,7 @@ async function whole(entity, file) {
 }
 async function inChunks(entity, file, options) {
   const opened = await csv.openCsv(file);
-  return { opened, ended: await new job.ImportJob({ csv: opened, entity, overrides: [], mode: 'try', run: 'trial', send, onProgress: () => {}, ...options }).run() };
+  return { opened, ended: await new job.ImportJob({ csv: opened, entity, overrides: [], mode: 'try', run: 'trial', actor: null, actorNow: () => null, send, onProgress: () => {}, ...options }).run() };
 }
 
 describe('the same file whole and in chunks', () => {

@@ -9,7 +9,7 @@ import { Notice } from '../../ui/notice.tsx';
 import { agoText, countText, numberText } from '../../ui/text.ts';
 import { sizeText } from '../../ui/text_size.ts';
 import type { Column, ImportEntity, Mapping } from './mapping.ts';
-import { check, chooseColumn, chosen, csv, entity, importEntity, mapping, reading, save, takeFile, trial, unfinished } from './state.ts';
+import { check, chooseColumn, chosen, csv, entity, forgetUnfinished, importEntity, mapping, notMine, reading, save, takeFile, trial, unfinished } from './state.ts';
 
 const delimiters: Record<number, string> = { 44: 'commas', 59: 'semicolons', 9: 'tabs', 124: 'vertical bars' };
 const encodings: Record<Encoding, string> = { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (little end first)', 'utf-16be': 'UTF-16 (big end first)', 'windows-1252': 'Windows-1252 / Latin-1' };
@@ -56,6 +56,13 @@ export function ColumnsStep() {
 
 function GoOn() {
   const broken = unfinished.value!;
+  if (notMine.value) {
+    return (
+      <Notice kind="warning" action={<Button label="Forget it" onClick={forgetUnfinished} />}>
+        The import of this file was broken off after line {numberText(broken.line)}. {notMine.value}
+      </Notice>
+    );
+  }
   return (
     <Notice kind="info" action={<Button label={`Go on after line ${numberText(broken.line)}`} kind="primary" onClick={() => void save(broken)} />}>
       The import of this file was broken off {agoText(broken.savedMs)}, after line {numberText(broken.line)}. What it saved is not saved twice when it goes on.

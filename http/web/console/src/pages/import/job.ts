@@ -58,6 +58,9 @@ export interface JobOptions {
   /** Names the import: its request id, and the beginning of each chunk's key. */
   run: string;
   send: Send;
+  /** Whose import it is, and who is signed in at the moment: it does not go on as somebody else. null: nobody need sign in. */
+  actor: string | null;
+  actorNow: () => string | null;
   onProgress: (progress: Progress) => void;
   limits?: ChunkLimits;
   /** After a break: chunks and counts that are done. */
@@ -84,12 +87,17 @@ interface BulkAnswer {
 
 type Answered = { kind: 'answer'; body: BulkAnswer } | { kind: 'later'; reason: string; afterMs: number; mayHaveLanded: boolean } | { kind: 'sign in' } | { kind: 'refused'; reason: string };
 
+const named = (actor: string | null): string => actor ?? 'nobody';
+export const otherActor = (whose: string | null, now: string | null): string =>
+  `This import was begun by ${named(whose)}, and ${named(now)} is signed in now: it goes on when ${named(whose)} takes the file up again.`;
+
 export class ImportJob {
   #progress: Progress = { phase: { name: 'running' }, counts: noCounts, chunks: 0, line: 0, share: 0, rejects: [], rejectsLeftOut: 0, cancelling: false };
   #cancelled = new AbortController();
   #wake: () => void = () => {};
   #rejects: Rejected[] = [];
   #rejectBytes = 0;
+  #ended = false;
 
   constructor(private readonly options: JobOptions) {
     if (options.done) this.#progress = { ...this.#progress, chunks: options.done.chunks, counts: options.done.counts };
@@ -104,6 +112,14 @@ export class ImportJob {
     this.#set({ cancelling: true });
     this.#cancelled.abort();
     this.#wake();
+  }
+
+  /** Ends at once, for this reason; what is on its way may still land. */
+  end(reason: string): void {
+    if (!['running', 'waiting', 'signed out'].includes(this.#progress.phase.name)) return;
+    this.#set({ phase: { name: 'failed', reason } });
+    this.#ended = true;
+    this.cancel();
   }
 
   /** Tries now what waits. */
@@ -128,6 +144,7 @@ export class ImportJob {
     const skip = this.#progress.chunks;
     for await (const chunk of chunksOf(csv, limits)) {
       if (chunk.index < skip) continue;
+      if (this.#ended) return;
       if (this.#cancelled.signal.aborted) return this.#set({ phase: { name: 'cancelled', uncertain: null } });
       const answered = await this.#deliver(chunk);
       if (!answered) return;
@@ -141,7 +158,9 @@ export class ImportJob {
     const { baseMs, capMs } = this.options.retry ?? { baseMs: 1_000, capMs: 30_000 };
     let mayHaveLanded = false;
     for (let attempt = 0; ; ++attempt) {
+      if (this.#isOfSomebodyElse()) return null;
       const answered = await this.#post(chunk);
+      if (this.#ended) return null;
       if (answered.kind === 'answer') {
         this.#set({ phase: { name: 'running' } });
         return answered.body;
@@ -156,6 +175,7 @@ export class ImportJob {
         const phase: Phase = answered.kind === 'sign in' ? { name: 'signed out' } : { name: 'waiting', reason: answered.reason, untilMs: Date.now() + afterMs, mayHaveLanded };
         this.#set({ phase });
         await this.#pause(afterMs);
+        if (this.#ended) return null;
       }
       if (this.#cancelled.signal.aborted) {
         const uncertain = mayHaveLanded ? { firstLine: chunk.firstLine, lastLine: chunk.lastLine } : null;
@@ -163,6 +183,13 @@ export class ImportJob {
         return null;
       }
     }
+  }
+
+  // Looked at before each request, as somebody may sign in between any two.
+  #isOfSomebodyElse(): boolean {
+    const { actor, actorNow } = this.options;
+    if (actorNow() !== actor) this.end(otherActor(actor, actorNow()));
+    return this.#ended;
   }
 
   #pause(ms: number): Promise<void> {

@@ -4,6 +4,8 @@ import type { Counts } from './job.ts';
 
 export interface Unfinished {
   run: string;
+  /** Whose it is; null: nobody need sign in. */
+  actor: string | null;
   file: { name: string; size: number; modified: number };
   entity: string;
   overrides: [string, string][];
@@ -30,7 +32,7 @@ export function unfinishedOf(storage: Storage | undefined, file: { name: string;
     const kept = JSON.parse(storage?.getItem(key) ?? 'null') as Unfinished | null;
     if (!kept || Math.abs(Date.now() - kept.savedMs) > maxAgeMs) return null;
     const isSame = kept.file.name === file.name && kept.file.size === file.size && kept.file.modified === file.lastModified;
-    return isSame ? kept : null;
+    return isSame ? { ...kept, actor: kept.actor ?? null } : null;
   } catch {
     return null;
   }

@@ -8,7 +8,7 @@ import { countText, numberText } from '../../ui/text.ts';
 import { Counted } from './counted.tsx';
 import { PhaseNotice } from './phase.tsx';
 import { RejectList } from './reject_list.tsx';
-import { cancel, csv, currentRun, entity, importEntity, isUnderWay, past, save, saving, startOver, unfinished } from './state.ts';
+import { cancel, csv, currentRun, entity, importEntity, isUnderWay, notMine, past, save, saving, startOver, unfinished } from './state.ts';
 import { canUndo, UndoButton } from './undo.tsx';
 
 export function SaveStep() {
@@ -39,7 +39,7 @@ export function SaveStep() {
         <Counted counts={counts} tense="was" />
         {!isUnderWay.value && (
           <div class="row import-actions">
-            {phase.name !== 'done' && unfinished.value && <Button label="Go on" kind="primary" onClick={() => void save(unfinished.value)} />}
+            {phase.name !== 'done' && unfinished.value && !notMine.value && <Button label="Go on" kind="primary" onClick={() => void save(unfinished.value)} />}
             {saved > 0 && <a class={phase.name === 'done' ? 'button button-primary' : 'button'} href={href(['t', entity.value])}>Open {importEntity.value!.title}</a>}
             {mine && saved > 0 && !mine.undone && canUndo() && <UndoButton of={mine} label="Undo this import" />}
             {mine && hasRoute('/api/admin/events') && <a class="button" href={href(['audit'], { request_id: mine.run })}>Its events</a>}

@@ -1,6 +1,7 @@
 // Where the import stands. It lives outside of the page: people go and look at other pages while it runs.
 import { computed, signal } from '@preact/signals';
-import { sync } from '../../app/sync.ts';
+import { person } from '../../app/session.ts';
+import { beforeRestart, sync } from '../../app/sync.ts';
 import { remember, remembered } from '../../app/remembered.ts';
 import { toast } from '../../app/toasts.ts';
 import { announce } from '../../app/announcer.ts';
@@ -10,7 +11,7 @@ import { openCsv, sentColumns, type CsvFile } from '../../csv/file.ts';
 import { wrongKind } from '../../csv/kind.ts';
 import { definitionOf, definitions } from '../../data/definitions.ts';
 import { countText } from '../../ui/text.ts';
-import { ImportJob, noCounts, type Counts, type Progress } from './job.ts';
+import { ImportJob, noCounts, otherActor, type Counts, type Progress } from './job.ts';
 import { mappingOf, type ImportEntity } from './mapping.ts';
 import { keepUnfinished, unfinishedOf, type Unfinished } from './resume.ts';
 import { uuid7 } from '../../../../client/src/ids.ts';
@@ -66,7 +67,13 @@ export const mapping = computed(() =>
   csv.value && importEntity.value ? mappingOf(importEntity.value, sentColumns(csv.value), chosen.value) : null,
 );
 
+const actorNow = () => person.value?.actor ?? null;
+/** Why what was broken off is not for whoever is here now; null: it is. */
+export const notMine = computed(() => (unfinished.value && unfinished.value.actor !== actorNow() ? otherActor(unfinished.value.actor, actorNow()) : null));
+
 let job: ImportJob | null = null;
+// Somebody else is signed in, or is about to be.
+beforeRestart.add(() => job?.end('Somebody else has signed in here, so the import was stopped. It goes on when whoever began it takes the file up again.'));
 let run = '';
 let giveUpReading = new AbortController();
 
@@ -143,11 +150,12 @@ export async function check(): Promise<void> {
 
 /** `goOn`: where an import of this file was broken off. */
 export async function save(goOn: Unfinished | null = null): Promise<void> {
+  if (goOn && goOn.actor !== actorNow()) return; // the page says so
   step.value = 'save';
   run = goOn?.run ?? `import-${uuid7()}`;
   const file = csv.value!.file;
   const overrides = goOn?.overrides ?? mapping.value!.overrides;
-  const started = { run, file: { name: file.name, size: file.size, modified: file.lastModified }, entity: entity.value, overrides };
+  const started = { run, actor: actorNow(), file: { name: file.name, size: file.size, modified: file.lastModified }, entity: entity.value, overrides };
   const made = begin(
     'save',
     (progress) => {
@@ -169,13 +177,16 @@ export async function save(goOn: Unfinished | null = null): Promise<void> {
 }
 
 function begin(mode: 'try' | 'save', onProgress: (progress: Progress) => void, goOn: Unfinished | null = null): ImportJob {
+  const mine = sync; // never that of whoever comes next
   const made: ImportJob = new ImportJob({
     csv: csv.value!,
     entity: entity.value,
     overrides: goOn?.overrides ?? mapping.value!.overrides,
     mode,
     run,
-    send: (path, init) => sync.fetch(path, init),
+    send: (path, init) => mine.fetch(path, init),
+    actor: actorNow(),
+    actorNow,
     onProgress: (progress) => job === made && onProgress(progress),
     done: goOn ? { chunks: goOn.chunks, counts: goOn.counts } : undefined,
   });
@@ -189,6 +200,11 @@ const askBeforeLeaving = (event: BeforeUnloadEvent) => event.preventDefault();
 export const cancel = () => job?.cancel();
 export const hurry = () => job?.hurry();
 export const currentRun = () => run;
+
+export function forgetUnfinished(): void {
+  keepUnfinished(storage(), null);
+  unfinished.value = null;
+}
 
 export function startOver(): void {
   job?.cancel();
