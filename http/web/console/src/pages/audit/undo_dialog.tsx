@@ -31,6 +31,8 @@ interface Outcome {
   refused: number;
   request_id: string;
   items: Item[];
+  /** The end of the selection, as the server has set it. */
+  to?: string;
 }
 interface Step {
   done: number;
@@ -53,13 +55,14 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
     underWay.current = given;
     setProblem(null);
     setStep({ done: 0, total: 0 });
-    const { actor, request_id: request, resource, from, to } = search;
+    const { actor, request_id: request, resource, from } = search;
+    const to = (dryRun ? undefined : plan?.to) ?? search.to; // what was shown, and nothing that came since
     const body = { dry_run: dryRun, force: forced, ...Object.fromEntries(Object.entries({ actor, request_id: request, resource, from, to }).filter(([, value]) => value)) };
     try {
       const outcome = await requestWithProgress<Outcome, Step>('/api/admin/undo', { method: 'POST', body, signal: given.signal }, setStep);
       if (dryRun) setPlan(outcome);
       else {
-        setDone(outcome);
+        setDone((before) => (before ? together(before, outcome) : outcome));
         announce(`${countText(outcome.undone, 'record')} brought back`);
       }
     } catch (error) {
@@ -83,6 +86,7 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
       actions={
         <>
           <Button label={done ? 'Close' : 'Cancel'} onClick={close} />
+          {done && !done.complete && <Button label="Go on" kind="danger" isBusy={step !== null} onClick={() => void run(false, force)} />}
           {!done && (
             <Button
               label={plan ? `Undo ${countText(plan.undone, 'record')}` : 'Undo'}
@@ -110,6 +114,11 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
       </div>
     </Dialog>
   );
+}
+
+// What a run did that was stopped, and what the one did that went on.
+function together(before: Outcome, after: Outcome): Outcome {
+  return { ...after, undone: before.undone + after.undone, items: [...before.items.filter(({ what }) => what === 'undone'), ...after.items] };
 }
 
 function selectionText({ actor, request_id: request, resource, from, to }: Search): string {
