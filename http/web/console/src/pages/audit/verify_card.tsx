@@ -22,6 +22,8 @@ interface Report {
   seconds: number;
   at?: string;
   difference?: LogDifference;
+  /** What is no difference, and worth knowing. */
+  notes?: { kind: string; resource: string; detail: string }[];
 }
 interface Step {
   stage: string;
@@ -97,6 +99,11 @@ function stepText({ stage, done, total }: Step): string {
 
 function Result({ report }: { report: Report }) {
   const { difference } = report;
+  const notes = report.notes && report.notes.length > 0 && (
+    <Notice kind="info">
+      {report.notes.map(({ kind, resource, detail }) => <p key={`${kind} ${resource}`}>{detail}</p>)}
+    </Notice>
+  );
   const when = report.at && <p class="muted">Verified <Moment value={report.at} />, in {report.seconds.toFixed(1)}{'\u00a0'}s.</p>;
   if (!difference) {
     return (
@@ -105,6 +112,7 @@ function Result({ report }: { report: Report }) {
           Everything agrees: {countText(report.events, 'event')} and their chain, {countText(report.rows, 'row')} of the tables
           {report.erased > 0 && `, ${numberText(report.erased)} of the events erased`}.
         </Notice>
+        {notes}
         {when}
       </>
     );
@@ -118,6 +126,7 @@ function Result({ report }: { report: Report }) {
       {difference.resource && difference.id && (
         <p><a href={href(['t', difference.resource, difference.id])}>The record and its history</a></p>
       )}
+      {notes}
       {when}
     </>
   );
