@@ -86,11 +86,15 @@ export function consoleSettingsTests() {
     await button(desk, 'Sign in').click();
     await toast(desk, 'Signed in as front-desk');
     assert.equal(await desk.getByRole('heading', { name: 'Tokens' }).count(), 0);
+    const made = await server.request('POST', '/api/clients', { body: { id: 'CLT-1', full_name: 'Somebody', branch: 'north' }, headers: { Authorization: `Bearer ${admin}` } });
+    assert.equal(made.status, 201);
     await goTo(desk, '#/t/clients'); // a page with a stream: the server ends it
+    await desk.tab.row('Somebody').waitFor();
     await page.getByRole('row', { name: /front-desk/ }).first().getByRole('button', { name: 'Revoke' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await toast(page, 'front-desk is revoked');
     await desk.getByText('You are signed out').waitFor();
+    await desk.tab.row('Somebody').waitFor({ state: 'hidden' });
     await desk.evaluate(() => window.synclog.collection('clients').add({ full_name: 'Waits' }));
     await goTo(desk, '#/outbox');
     await desk.getByText('1 change to be sent').waitFor();
@@ -103,9 +107,29 @@ export function consoleSettingsTests() {
     await untilPage('it is sent', desk, () => desk.evaluate(() => window.synclog.status.value.unsent === 0));
     await goTo(desk, '#/outbox');
     await desk.getByText('Nothing waits here').waitFor();
-    const [saved] = await (await fetch(`${server.origin}/api/clients`, { headers: { Authorization: `Bearer ${admin}` } })).json();
+    const [saved] = await (await fetch(`${server.origin}/api/clients?search=Waits`, { headers: { Authorization: `Bearer ${admin}` } })).json();
     assert.deepEqual([saved.full_name, saved.branch], ['Waits', 'north']);
     assertNoErrors(page, desk);
+  });
+
+  webTest('console settings: tabs with tokens of their own leave each other alone', async (scope) => {
+    const { browser, host, page, bob, clients } = await twoPeople(scope);
+    const other = await openConsole(browser, host, '#/settings');
+    await other.getByText('in this browser').first().waitFor();
+    await button(other, 'Sign out').waitFor();
+    await button(page, 'Sign out').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+    await other.getByText('You are signed out').waitFor();
+    await other.getByLabel('Only as long as this page is open').check();
+    await signIn(other, bob, 'bob');
+    await other.evaluate(() => (window.synclog.isBobs = true));
+    assert.equal(await unsentOf(page), 1, 'the other tab is hers still');
+    await other.evaluate(() => window.synclog.collection('clients').add({ full_name: 'Of Bob' }));
+    await untilPage('sent', other, async () => (await unsentOf(other)) === 0);
+    assert.equal(await other.evaluate(() => window.synclog.isBobs), true, 'nothing began anew');
+    const listed = await clients();
+    assert.deepEqual(listed.map(({ full_name }) => full_name), ['Of Bob']);
+    assertNoErrors(page, other);
   });
 
   webTest('console settings: what one person has not sent is not sent as the next one, nor on a guess who is signed in', async (scope) => {
@@ -116,6 +140,8 @@ export function consoleSettingsTests() {
     await page.unroute('**/api/clients*');
     await signIn(page, bob, 'bob');
     await untilPage('an outbox of their own', page, async () => (await unsentOf(page)) === 0);
+
+    assert.deepEqual(await keptRecords(page, 'ann'), [], 'what was kept for her is gone');
 
     // The last that this browser knows is wrong, and the server is slow to say so.
     let answers = false;
@@ -155,14 +181,29 @@ async function twoPeople(scope) {
   const [ann, bob] = [await makeToken(server, ['--name', 'ann', '--role', 'editor']), await makeToken(server, ['--name', 'bob', '--role', 'editor'])];
   const browser = await scope.otherBrowser();
   const page = await openConsole(browser, host, '#/settings');
+  const made = await server.request('POST', '/api/clients', { body: { full_name: 'Kept Here' }, headers: { Authorization: `Bearer ${ann}` } });
+  assert.equal(made.status, 201);
   await signIn(page, ann, 'ann');
   const block = (tab) => tab.route('**/api/clients*', (route) => (route.request().method() === 'POST' ? route.abort() : route.continue()));
+  await goTo(page, '#/t/clients'); // its rows are kept in the browser
+  await page.getByText('Kept Here').first().waitFor();
+  await goTo(page, '#/settings');
   await block(page);
   await page.evaluate(() => void window.synclog.collection('clients').add({ full_name: 'Of Ann' }));
   await untilPage('it waits', page, () => page.evaluate(() => window.synclog.status.value.unsent === 1));
-  const clients = async () => (await fetch(`${server.origin}/api/clients`, { headers: { Authorization: `Bearer ${ann}` } })).json();
+  const clients = async () => (await fetch(`${server.origin}/api/clients?search=Of`, { headers: { Authorization: `Bearer ${ann}` } })).json();
   return { browser, host, page, ann, bob, clients };
 }
+
+// What is in the storage of somebody's cache.
+const keptRecords = (page, user) =>
+  page.evaluate(async (suffix) => {
+    const { name } = (await indexedDB.databases()).find((one) => one.name.endsWith(suffix));
+    const database = await new Promise((resolve) => (indexedDB.open(name).onsuccess = ({ target }) => resolve(target.result)));
+    const records = await new Promise((resolve) => (database.transaction('records').objectStore('records').getAll().onsuccess = ({ target }) => resolve(target.result)));
+    database.close();
+    return records;
+  }, ` ${user}`);
 
 const unsentOf = (page) => page.evaluate(() => window.synclog?.status.value.unsent);
 

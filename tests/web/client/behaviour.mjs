@@ -728,6 +728,51 @@ function signInTests() {
     assert.equal(backend.log.length, 2);
   });
 
+  clientTest('after a 401 nothing of the cache is shown but what waits, and signed in again all of it', async ({ backend, tab }) => {
+    let token = 'old';
+    backend.token = 'old';
+    const page = await tab({ token: () => token });
+    const clients = page.collection('clients');
+    const seen = { rows: [] };
+    clients.live({}, (rows) => (seen.rows = rows), () => {});
+    for (const id of ['a', 'b']) await clients.add({ id, full_name: id });
+    await soon('both', () => seen.rows.length === 2);
+    backend.token = 'new';
+    await clients.update('a', { phone: '1' });
+    assert.deepEqual(seen.rows.map(({ id, phone }) => [id, phone]), [['a', '1']]);
+    assert.equal(clients.known('b'), null);
+    backend.stop();
+    assert.deepEqual((await clients.load()).rows.map(({ id }) => id), ['a']);
+    await assert.rejects(clients.get('b'), UnreachableError);
+    backend.start();
+    token = 'new';
+    page.sync.resume();
+    await soon('all again', () => seen.rows.length === 2);
+    await page.until('sent', ({ unsent }) => unsent === 0);
+  });
+
+  clientTest('signing out clears what is kept of the records, in all tabs, and leaves what is unsent', async ({ backend, tab }) => {
+    const [first, second] = [await tab(), await tab()];
+    await first.collection('clients').add({ id: 'a', full_name: 'A' });
+    await second.collection('clients').load();
+    backend.stop();
+    await first.collection('clients').add({ id: 'b', full_name: 'B' });
+    await first.sync.signedOut();
+    await second.until('there too', ({ signedOut }) => signedOut);
+    for (const { core } of [first, second]) {
+      await soon('nothing in memory', () => core.cache.rows('clients').size === 0);
+      await soon('nor in the storage', async () => (await core.database.run((handle) => handle.getAll('records'))).length === 0);
+    }
+    await first.close();
+    await second.close();
+    const again = await tab({ hold: true });
+    assert.deepEqual((await again.collection('clients').load()).rows.map(({ id }) => id), ['b'], 'only what is unsent');
+    backend.start();
+    again.sync.resume();
+    await again.until('sent', ({ unsent }) => unsent === 0);
+    await soon('all again', async () => (await again.collection('clients').load()).rows.length === 2);
+  });
+
   clientTest('what waits is held until it is certain who is signed in', async ({ backend, tab }) => {
     backend.stop();
     const first = await tab();

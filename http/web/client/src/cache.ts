@@ -46,6 +46,9 @@ export class Cache {
   #cursors = new Map<string, string>();
   #asOf = new Map<string, number>(); // query → when the backend answered it
 
+  /** Takes nothing in: its person has signed out, and what is still on its way must not be kept. */
+  isShut = false;
+
   constructor(private readonly database: Database, private readonly limits: Limits) {}
 
   /** Reads what the storage has of an entity, once. */
@@ -84,6 +87,7 @@ export class Cache {
 
   /** Into memory only; answers those that were news. */
   absorb(changes: readonly RecordChange[]): RecordChange[] {
+    if (this.isShut) return [];
     return changes.filter((change) => {
       const rows = this.rows(change.entity);
       if (!isNewer(change, rows.get(change.id))) return false;
@@ -93,11 +97,12 @@ export class Cache {
   }
 
   noteCursor(entity: string, cursor: string): void {
-    this.#cursors.set(entity, cursor);
+    if (!this.isShut) this.#cursors.set(entity, cursor);
   }
 
   /** Into memory and the storage, with the cursor of the entities named. Answers the news. */
   async apply(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): Promise<RecordChange[]> {
+    if (this.isShut) return [];
     const news = this.absorb(changes);
     const moved = entities.filter((entity) => positionOf(cursor) > positionOf(this.#cursors.get(entity) ?? ''));
     for (const entity of moved) this.#cursors.set(entity, cursor);
@@ -107,6 +112,7 @@ export class Cache {
 
   /** Into the storage only. */
   async store(changes: readonly RecordChange[], cursors: readonly StoredCursor[] = []): Promise<void> {
+    if (this.isShut) return;
     await this.database.run(async (handle) => {
       const work = handle.transaction(['records', 'cursors'], 'readwrite');
       const store = work.objectStore('cursors');
@@ -131,6 +137,7 @@ export class Cache {
     matches: ((row: StoredRow) => boolean) | null,
     nowMs: number,
   ): Promise<RecordChange[]> {
+    if (this.isShut) return [];
     const position = positionOf(cursor);
     const dropped = this.#isFarBehind(entity, position) ? await this.#beginAnew(entity) : [];
     const changes = rows.map((row) => fromAnswer(entity, row, nowMs));

@@ -102,7 +102,8 @@ export class Collection<R extends Row = Row> {
     const outcome = await this.#ask<StoredRow>(`/api/${this.name}/${encodeURIComponent(id)}`, this.core.limits.requestMs, [404]);
     if (outcome.kind === 'later') {
       const record = this.core.shown(this.name, id);
-      if (!record && !this.core.cache.rows(this.name).has(id)) throw new UnreachableError(outcome.reason);
+      const isKnown = !this.core.status.value.signedOut && this.core.cache.rows(this.name).has(id);
+      if (!record && !isKnown) throw new UnreachableError(outcome.reason);
       return { record: record as R | null, source: 'cache' };
     }
     const now = Date.now();
@@ -327,7 +328,7 @@ export class Collection<R extends Row = Row> {
     const shown = () => (this.core.shown(this.name, item.id) ?? { ...item.base, id: item.id, ...item.fields }) as R;
     const own = operation!.key;
     if (verdict.stored === 'backend') return { record: (verdict.records[0] as Row | undefined as R) ?? shown(), stored: 'backend', key: own };
-    if (verdict.stored === 'outbox') return { record: shown(), stored: 'outbox', warning: warningFor(verdict.reason), key: own };
+    if (verdict.stored === 'outbox') return { record: shown(), stored: 'outbox', warning: warningFor(this.core.status.value.signedOut ? 'sign in' : verdict.reason), key: own };
     const { key, problem } = verdict.problems[0]!;
     if (options.refused === 'throw') {
       const refused = this.core.outbox.find(key);

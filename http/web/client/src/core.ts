@@ -119,16 +119,16 @@ export class Core {
     return (Object.hasOwn(this.entities, entity) && this.entities[entity]) || {};
   }
 
-  /** A record with what waits for it; the same object as long as nothing has changed. */
+  /** A record with what waits for it; the same object as long as nothing has changed. Signed out: only what waits. */
   shown(entity: string, id: string): Row | null {
-    const stored = this.cache.row(entity, id);
+    const stored = this.status.value.signedOut ? null : this.cache.row(entity, id);
     const waiting = this.outbox.ofLane(laneOf(entity, id));
     return waiting.length === 0 ? stored : overlaid(entity, id, stored, waiting);
   }
 
   /** Ids of every record of an entity of which something is known. */
   ids(entity: string): Set<string> {
-    const ids = new Set(this.cache.rows(entity).keys());
+    const ids = new Set(this.status.value.signedOut ? [] : this.cache.rows(entity).keys());
     for (const operation of this.outbox.operations) {
       if (operation.entity === entity) for (const { id } of operation.items) ids.add(id);
     }
@@ -172,7 +172,10 @@ export class Core {
 
   /** The user has signed in: what was held goes on, in all tabs. */
   resume(tellOthers = true): void {
+    const wasShut = this.cache.isShut;
+    this.cache.isShut = false;
     this.#set({ signedOut: false });
+    if (wasShut) for (const call of [...this.onVoid]) call();
     this.sender.resume();
     this.#followed.hurry();
     if (tellOthers) this.tabs.send({ kind: 'signed in' });
@@ -183,11 +186,16 @@ export class Core {
     this.sender.hold(null, 'who is signed in is not known yet');
   }
 
-  /** The user has signed out here: nothing is sent before resume(). */
-  signedOut(): void {
+  /** The user has signed out here: nothing is sent before resume(), and nothing but what is unsent is kept. */
+  async signedOut(keepRecords: boolean, tellOthers = true): Promise<void> {
     this.sender.hold(null); // at once
     void this.transport.token().then((token) => this.sender.held && this.sender.hold(token));
     this.#set({ signedOut: true });
+    if (keepRecords) return;
+    this.cache.isShut = true;
+    if (tellOthers) this.tabs.send({ kind: 'signed out' });
+    this.#followed.forget();
+    await this.cache.clear();
   }
 
   /** The browser's fetch, with sign-in and faults; what comes of it is noted as of the client's own requests. */
@@ -329,6 +337,8 @@ export class Core {
       case 'connection':
         if (!this.tabs.leads) this.#setConnection(message.connection as Status['connection']);
         return;
+      case 'signed out':
+        return this.signedOut(false, false);
       case 'signed in':
         return this.resume(false);
       case 'faults':
@@ -382,7 +392,16 @@ export class Core {
     const now = { ...this.status.value, ...changes };
     const names = Object.keys(changes) as (keyof Status)[];
     if (names.every((name) => Object.is(now[name], this.status.value[name]))) return;
+    const isShownAnew = now.signedOut !== this.status.value.signedOut;
     this.status.set({ ...now, warnings: warningsOf(now) });
+    if (isShownAnew) this.#showAnew();
+  }
+
+  // Signed out, nothing of the cache is shown, and signed in all of it.
+  #showAnew(): void {
+    for (const entity of [...this.#listeners.keys()]) {
+      this.#tellListeners(entity, [...new Set([...this.cache.rows(entity).keys(), ...this.ids(entity)])], 'cache');
+    }
   }
 
   #listen(): void {

@@ -219,7 +219,7 @@ export class Outbox {
         await operations.delete(operation.seq);
         for (const one of replace) await operations.put(one);
       }
-      await putRecords(work.objectStore('records'), records);
+      if (!this.cache.isShut) await putRecords(work.objectStore('records'), records);
       await work.done;
       return changed;
     });

@@ -10,7 +10,7 @@ export interface Status {
   oldestUnsent: Date | null;
   /** Changes that the backend refused: see `sync.attention`. */
   attention: number;
-  /** The backend asks to sign in; what is unsent waits for it. */
+  /** The backend asks to sign in; what is unsent waits for it, and nothing else is shown of what is kept here. */
   signedOut: boolean;
   /** durable: unsent changes outlive the page. Anything else: they live as long as the page. */
   storage: StorageState;

@@ -126,9 +126,12 @@ export class Sync {
     this.#core.resume();
   }
 
-  /** The page has signed out: everything is held until resume(). */
-  signedOut(): void {
-    this.#core.signedOut();
+  /**
+   * The page has signed out: in all tabs everything is held until resume(), and the records that this browser kept for the
+   * user are cleared. What is unsent stays. `keepRecords`: they are only not shown, as after a 401.
+   */
+  signedOut(options: { keepRecords?: boolean } = {}): Promise<void> {
+    return this.#core.signedOut(options.keepRecords === true);
   }
 
   /** Ends streams and timers. What is unsent stays where it is. */

@@ -13,6 +13,7 @@ export type TabMessage =
   | { kind: 'follow'; entities: Record<string, string> }
   | { kind: 'connection'; connection: string; held: boolean }
   | { kind: 'signed in' }
+  | { kind: 'signed out' }
   | { kind: 'faults'; faults: Faults }
   | { kind: 'send now' }
   | { kind: 'leads' }

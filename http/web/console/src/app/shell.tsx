@@ -90,6 +90,9 @@ function Warnings() {
   );
 }
 
+// What waits to be sent, a file of one's own, and the way in.
+const withoutRecords = new Set(['outbox', 'import', 'settings']);
+
 function CurrentPage() {
   const found = useComputed(() => pageAt(place.value.path));
   if (startProblem.value !== null && !isReady.value) {
@@ -100,7 +103,14 @@ function CurrentPage() {
     return <Notice kind="error" action={<a class="button" href={href([])}>Overview</a>}>There is no page at this address.</Notice>;
   }
   const { page, at } = found.value;
-  return <LoadedPage key={page.pattern + JSON.stringify(at)} page={page} at={at} />;
+  // Signed out, records are not shown. What somebody is writing stays: a form that is open can be sent or closed.
+  const isHidden = status.value?.signedOut === true && !withoutRecords.has(page.pattern);
+  return (
+    <>
+      {isHidden && <p class="muted">The page is here again when you have signed in.</p>}
+      <div class={isHidden ? 'page page-hidden' : 'page'}><LoadedPage key={page.pattern + JSON.stringify(at)} page={page} at={at} /></div>
+    </>
+  );
 }
 
 const codes = new Map<PageEntry['load'], ComponentType<PageProps>>();

@@ -112,7 +112,7 @@ async function makeCertain(mine: Sync): Promise<void> {
   for (;;) {
     const said = await whoSays(retryMs * 2).catch(() => undefined);
     if (mine !== sync || !isReady.value) return;
-    if (said === null) return mine.signedOut();
+    if (said === null) return mine.signedOut({ keepRecords: true });
     if (said) return become(said);
     await new Promise((resolve) => setTimeout(resolve, retryMs));
     if (mine !== sync || !isReady.value) return;

@@ -1,7 +1,7 @@
 // Signing in and out, and what an administrator asks of the server. Older servers have none of the routes.
 import { computed } from '@preact/signals';
 import { person, personOf, sessionRoute, token, type Role, type Whoever } from '../../app/session.ts';
-import { become, isReady, sync } from '../../app/sync.ts';
+import { become, isReady, restartSync, sync } from '../../app/sync.ts';
 import { api, RefusedError } from '../../data/api.ts';
 import { hasRoute } from '../../data/definitions.ts';
 
@@ -51,11 +51,18 @@ export async function signIn(given: string, forHow: 'browser' | 'page'): Promise
   return who;
 }
 
-/** What is unsent stays where it is, and waits for the next sign-in of the same name. */
+/**
+ * What is unsent stays where it is, and waits for the next sign-in of the same name; the records that were kept here go. A page with a
+ * token of its own forgets that, and is then whoever the browser is signed in as.
+ */
 export async function signOut(): Promise<void> {
+  const hadOwn = token.value !== null;
+  if (!hadOwn) {
+    await api(sessionRoute, { method: 'DELETE' }).catch((error: unknown) => {
+      if (!(error instanceof RefusedError)) throw error; // refused: nobody was signed in any more
+    });
+  }
   token.value = null;
-  await api(sessionRoute, { method: 'DELETE' }).catch((error: unknown) => {
-    if (!(error instanceof RefusedError)) throw error; // refused: nobody was signed in any more
-  });
-  sync.signedOut();
+  await sync.signedOut();
+  if (hadOwn) await restartSync();
 }
