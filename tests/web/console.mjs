@@ -228,6 +228,53 @@ export function consoleTests() {
     tab.assertClean();
   });
 
+  webTest('console: the form of a record page stays with what somebody wrote when the record is deleted', async (scope) => {
+    const { server, open } = await setUp(scope);
+    await server.save('clients', { id: 'CLT-1', full_name: 'The first' });
+    const tab = await open('#/t/clients/CLT-1');
+    await title(tab, 'The first');
+    await tab.page.keyboard.press('e');
+    await fieldOf(tab, 'City').fill('A long text that nobody wants to write again');
+    assert.equal((await server.request('DELETE', '/api/clients/CLT-1')).status, 204);
+    await tab.page.getByText('This record was deleted meanwhile. Saving will be refused.').waitFor();
+    assert.match(await fieldOf(tab, 'City').inputValue(), /nobody wants to write again/);
+    tab.assertClean({ network: true });
+  });
+
+  webTest('console: Back and a reload ask before a form is lost that somebody wrote in', async (scope) => {
+    const { server, open } = await setUp(scope);
+    await server.save('clients', { id: 'CLT-1', full_name: 'The first' });
+    const tab = await open('#/t/clients');
+    const { page } = tab;
+    await tab.row('The first').locator('a').click();
+    await title(tab, 'The first');
+    const record = await tab.hash();
+    await page.keyboard.press('e');
+    await fieldOf(tab, 'Phone').fill('081');
+    const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+    for (let n = 0; n < 2; ++n) {
+      await page.evaluate(() => history.back());
+      await question.waitFor();
+      assert.equal(await tab.hash(), record);
+      await question.getByRole('button', { name: 'Cancel' }).click();
+      await question.waitFor({ state: 'detached' });
+      assert.equal(await page.getByLabel('Phone').inputValue(), '081');
+    }
+    const asked = page.waitForEvent('dialog');
+    const reload = page.reload({ timeout: 3_000 }).catch(() => {});
+    const dialog = await asked;
+    assert.equal(dialog.type(), 'beforeunload');
+    await dialog.dismiss();
+    await reload;
+    assert.equal(await page.getByLabel('Phone').inputValue(), '081');
+    await page.evaluate(() => history.back());
+    await question.getByRole('button', { name: 'Leave' }).click();
+    await title(tab, 'Clients');
+    assert.equal(await tab.hash(), '#/t/clients');
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    tab.assertClean({ network: true });
+  });
+
   webTest('console: a record’s history shows what changed, its past can be looked at, and a version is restored', async (scope) => {
     const { server, open } = await setUp(scope);
     await server.save('clients', { id: 'CLT-1', full_name: 'Old name', phone: '1', data: { a: { b: 1 } } });

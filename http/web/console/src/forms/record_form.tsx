@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Row } from '../../../client/src/entity.ts';
-import { go, href } from '../app/router.ts';
+import { go, href, keepPlace } from '../app/router.ts';
 import { sync } from '../app/sync.ts';
 import { toast } from '../app/toasts.ts';
 import { RefusedError, sentenceOf } from '../data/api.ts';
@@ -43,6 +43,7 @@ export function RecordForm({ definition, record, onClose }: RecordFormProps) {
   }, []);
 
   const focusWrong = () => setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus());
+  useEffect(() => keepPlace({ mustAsk: () => draft.isDirty, ask: async () => mayClose(), leave: onClose }), []);
   const save = async () => {
     const fields = draft.fields(id === null);
     if (!fields) return void focusWrong();

@@ -30,7 +30,8 @@ export default function RecordPage({ at }: PageProps) {
 function RecordView({ definition, id }: { definition: EntityDefinition; id: string }) {
   const source = useMemo(() => new RecordSource(definition.name, id), []);
   useEffect(() => () => source.close(), []);
-  const isEditing = useSignal(false);
+  // What the form was opened with: it stays, with what somebody wrote, when the record goes.
+  const edited = useSignal<Row | null>(null);
   const { record, versions, problem, historyProblem, isLoading, fromCache } = source.state.value;
   const latest = versions.at(-1);
   const asked = Number(param('version')) || null;
@@ -67,7 +68,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
     if (next) setParams({ version: next === latest ? null : next.version });
   };
   useKeys('Record', {
-    ...(mayChange && { e: { label: 'Edit', run: () => (isEditing.value = true) } }),
+    ...(mayChange && { e: { label: 'Edit', run: () => (edited.value = record) } }),
     j: { label: 'Earlier version', run: () => step(-1) },
     k: { label: 'Later version', run: () => step(1) },
     u: { label: `Back to ${definition.title}`, run: () => go(href(['t', definition.name])) },
@@ -82,7 +83,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
         actions={
           mayChange && (
             <>
-              <Button label="Edit" icon="edit" kind="primary" onClick={() => (isEditing.value = true)} />
+              <Button label="Edit" icon="edit" kind="primary" onClick={() => (edited.value = record)} />
               <Button label="Delete" icon="remove" kind="danger" onClick={() => void remove()} />
             </>
           )
@@ -112,7 +113,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
           />
         </div>
       )}
-      {isEditing.value && record && <RecordForm definition={definition} record={record} onClose={() => (isEditing.value = false)} />}
+      {edited.value && <RecordForm definition={definition} record={edited.value} onClose={() => (edited.value = null)} />}
     </>
   );
 }
