@@ -107,6 +107,23 @@ export function consoleSettingsTests() {
     assert.deepEqual([saved.full_name, saved.branch], ['Waits', 'north']);
     assertNoErrors(page, desk);
   });
+
+  webTest('console settings: who may not see the whole log has an overview without its figures', async (scope) => {
+    const { server, host } = await consoleSetUp(scope, { arguments: ['--auth=token'] });
+    const viewer = await makeToken(server, ['--name', 'reader', '--role', 'viewer', '--branch', 'north']);
+    const page = await openConsole(await scope.otherBrowser(), host, '#/settings');
+    await page.getByLabel('Token').fill(viewer);
+    await button(page, 'Sign in').click();
+    await toast(page, 'Signed in as reader');
+    await goTo(page, '#/');
+    await page.locator('.figure', { hasText: 'Database' }).getByText('every check is fine').waitFor();
+    assert.doesNotMatch(await textOf(page), /NaN/);
+    await server.stop();
+    await page.reload();
+    await page.getByText('cannot be reached').first().waitFor();
+    assert.doesNotMatch(await textOf(page), /when it last answered|NaN/);
+    assertNoErrors(page);
+  });
 }
 
 const makeToken = async (server, options) => (await promisify(execFile)(...server.command(['token', 'create', ...options]))).stdout.trim();
