@@ -73,6 +73,10 @@ describe('console parts', () => {
     assert.equal(query.parameterOf(definition, definition.fields[0], ''), 'reference');
     assert.equal(query.parameterOf(definition, definition.fields[2], ''), undefined);
     assert.equal(query.parameterOf(definition, definition.fields[5], 'gte'), undefined);
+    assert.deepEqual(query.operatorsOf(definition, definition.fields[0]), ['', 'ne', 'gte', 'lte', 'gt', 'lt']);
+    assert.deepEqual(query.operatorsOf(definition, definition.fields[4]), ['gte', 'lte', 'gt', 'lt', 'ne'], 'no equality: the first is no surprise');
+    assert.deepEqual(['gte', 'gt', 'lte', 'lt'].map((one) => query.wordsOf(definition.fields[4], one)), ['from', 'after', 'until', 'before']);
+    assert.equal(query.wordsOf(definition.fields[2], 'lt'), 'below');
     assert.deepEqual(query.columnsOf(definition, params, null).map(({ name }) => name), ['full_name', 'age']);
   });
 
