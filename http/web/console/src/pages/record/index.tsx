@@ -6,7 +6,7 @@ import { sameValue } from '../../../../client/src/merge.ts';
 import { useKeys } from '../../app/keyboard.ts';
 import type { PageProps } from '../../app/pages.ts';
 import { go, href, param, setParams } from '../../app/router.ts';
-import { canWrite } from '../../app/session.ts';
+import { canWrite, person } from '../../app/session.ts';
 import { toast } from '../../app/toasts.ts';
 import { sentenceOf } from '../../data/api.ts';
 import { definitionOf, type EntityDefinition } from '../../data/definitions.ts';
@@ -44,11 +44,21 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
   }, [moment, versions.length > 0]);
   const shownVersion = asked !== null && asked !== latest?.version ? asked : null;
   useEffect(() => {
-    if (shownVersion !== null) void source.look(shownVersion);
+    if (shownVersion !== null && latest) void source.look(shownVersion);
   }, [shownVersion, latest?.version]);
   const past = shownVersion === null ? null : (source.past.value.get(shownVersion) ?? null);
   const name = nameOf(definition, record ?? past?.record ?? null);
   const mayChange = canWrite.value && record !== null;
+  // Who sees some branches is not told whether a record was deleted or moved to another one.
+  const wasSeen = useRef(false);
+  if (record) wasSeen.current = true;
+  const hasLeft = !record && !isLoading && person.value?.branches != null && wasSeen.current && latest?.action !== 'deleted';
+  const goneWords = hasLeft
+    ? 'This record is no longer in your branches.'
+    : versions.length > 0
+      ? 'This record is deleted. Any of its versions can be brought back.'
+      : 'There is no record with this id.';
+  const mayRestore = canWrite.value && !hasLeft;
 
   const bringBack = async (version: number) => {
     try {
@@ -91,15 +101,15 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
       />
       {problem !== null && <Notice kind="error" action={<Button label="Try again" onClick={() => source.load()} />}>{sentenceOf(problem)}</Notice>}
       {fromCache && <Notice kind="warning">The backend is away: this is what this browser knows of the record.</Notice>}
-      {!isLoading && !record && problem === null && shownVersion === null && (
-        <Notice kind="info">{versions.length > 0 ? 'This record is deleted. Any of its versions can be brought back.' : 'There is no record with this id.'}</Notice>
+      {!isLoading && !record && problem === null && (versions.length === 0 || shownVersion === null) && (
+        <Notice kind="info">{goneWords}</Notice>
       )}
       {(record || versions.length > 0) && (
         <div class="record">
           <div class="stack">
             {versions.length > 1 && <TimeSlider versions={versions} shown={shownVersion ?? latest!.version} />}
             {shownVersion !== null && (
-              <PastNotice view={past} version={shownVersion} mayRestore={canWrite.value && past?.record != null} onRestore={() => void bringBack(shownVersion)} />
+              <PastNotice view={past} version={shownVersion} mayRestore={mayRestore && past?.record != null} onRestore={() => void bringBack(shownVersion)} />
             )}
             <Fields definition={definition} record={shownVersion === null ? record : (past?.record ?? null)} now={shownVersion === null ? null : record} />
           </div>
@@ -109,7 +119,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
             versions={versions}
             shown={shownVersion ?? latest?.version ?? null}
             problem={historyProblem}
-            onRestore={canWrite.value ? (version) => void bringBack(version) : null}
+            onRestore={mayRestore ? (version) => void bringBack(version) : null}
           />
         </div>
       )}
