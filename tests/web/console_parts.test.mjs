@@ -40,7 +40,9 @@ describe('console parts', () => {
     const cases = [
       [field('a', 'text'), 'x', { value: 'x' }],
       [field('a', 'text'), '', { value: null }],
-      [field('a', 'text'), '  ', { value: '  ' }],
+      [field('a', 'text'), '  ', { value: null }],
+      [field('a', 'text'), ' x y ', { value: 'x y' }],
+      [field('notes', 'text'), ' x\n', { value: ' x\n' }],
       [field('a', 'text', { required: true }), '', { error: 'is required' }],
       [field('a', 'text', { maxLength: 2 }), '👩👩', { value: '👩👩' }],
       [field('a', 'text', { maxLength: 2 }), 'abc', { error: 'has more than 2 characters' }],
