@@ -228,6 +228,83 @@ export function consoleTests() {
     tab.assertClean();
   });
 
+  webTest('console: the form of a record page stays with what somebody wrote when the record is deleted', async (scope) => {
+    const { server, open } = await setUp(scope);
+    await server.save('clients', { id: 'CLT-1', full_name: 'The first' });
+    const tab = await open('#/t/clients/CLT-1');
+    await title(tab, 'The first');
+    await tab.page.keyboard.press('e');
+    await fieldOf(tab, 'City').fill('A long text that nobody wants to write again');
+    assert.equal((await server.request('DELETE', '/api/clients/CLT-1')).status, 200);
+    await tab.page.getByText('This record was deleted meanwhile. Saving will be refused.').waitFor();
+    assert.match(await fieldOf(tab, 'City').inputValue(), /nobody wants to write again/);
+    tab.assertClean({ network: true });
+  });
+
+  webTest('console: an id that no record has is said to be one, at any version, and is not asked for again', async (scope) => {
+    const { server, open } = await setUp(scope);
+    const tab = await open('#/');
+    const refused = [];
+    tab.page.on('response', (answer) => answer.status() === 404 && refused.push(answer.url()));
+    await tab.go('#/t/clients/CLT-none?version=2');
+    await tab.page.getByText('There is no record with this id.').waitFor();
+    await tab.page.locator('.sidebar .status', { hasText: /^Online$/ }).waitFor();
+    await server.save('clients', { id: 'CLT-none', full_name: 'Made since' });
+    await title(tab, 'Made since'); // the stream told of it
+    assert.equal(new Set(refused).size, refused.length, refused.join('\n'));
+    assert.ok(refused.length <= 3, refused.join('\n'));
+    tab.assertClean({ network: true });
+  });
+
+  webTest('console: a filter of the stream is applied as one types, and stays on its page', async (scope) => {
+    const { server, open } = await setUp(scope);
+    await seed(server, 3);
+    const tab = await open('#/audit');
+    await tab.go('#/stream');
+    await tab.page.getByLabel('Branch').pressSequentially('north');
+    await tab.page.waitForFunction(() => location.hash === '#/stream?branch=north');
+    await tab.page.getByLabel('Branch').pressSequentially('west');
+    await tab.page.evaluate(() => history.back());
+    await title(tab, 'Audit');
+    await tab.page.getByLabel('Branch').waitFor();
+    assert.equal(await tab.hash(), '#/audit');
+    tab.assertClean({ network: true });
+  });
+
+  webTest('console: Back and a reload ask before a form is lost that somebody wrote in', async (scope) => {
+    const { server, open } = await setUp(scope);
+    await server.save('clients', { id: 'CLT-1', full_name: 'The first' });
+    const tab = await open('#/t/clients');
+    const { page } = tab;
+    await tab.row('The first').locator('a').click();
+    await title(tab, 'The first');
+    const record = await tab.hash();
+    await page.keyboard.press('e');
+    await fieldOf(tab, 'Phone').fill('081');
+    const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+    for (let n = 0; n < 2; ++n) {
+      await page.evaluate(() => history.back());
+      await question.waitFor();
+      assert.equal(await tab.hash(), record);
+      await question.getByRole('button', { name: 'Cancel' }).click();
+      await question.waitFor({ state: 'detached' });
+      assert.equal(await page.getByLabel('Phone').inputValue(), '081');
+    }
+    const asked = page.waitForEvent('dialog');
+    const reload = page.reload({ timeout: 3_000 }).catch(() => {});
+    const dialog = await asked;
+    assert.equal(dialog.type(), 'beforeunload');
+    await dialog.dismiss();
+    await reload;
+    assert.equal(await page.getByLabel('Phone').inputValue(), '081');
+    await page.evaluate(() => history.back());
+    await question.getByRole('button', { name: 'Leave' }).click();
+    await title(tab, 'Clients');
+    assert.equal(await tab.hash(), '#/t/clients');
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    tab.assertClean({ network: true });
+  });
+
   webTest('console: a record’s history shows what changed, its past can be looked at, and a version is restored', async (scope) => {
     const { server, open } = await setUp(scope);
     await server.save('clients', { id: 'CLT-1', full_name: 'Old name', phone: '1', data: { a: { b: 1 } } });

@@ -175,6 +175,20 @@ export function consoleAuditTests() {
     await page.locator('.answer').getByText('201').waitFor();
     await page.locator('.answer pre').getByText("O'Neill <b>").waitFor();
     assert.deepEqual(await examine(tab, 'docs'), []);
+    // The same operation again, and again: of each call the answer to that call.
+    await body.fill('{');
+    await page.getByRole('button', { name: 'Send POST' }).click();
+    await page.locator('.answer .badge', { hasText: /^4/ }).waitFor();
+    assert.equal(await page.locator('.answer pre').getByText("O'Neill <b>").count(), 0);
+    await body.fill(JSON.stringify({ id: 'CLT-docs-2', full_name: 'The third call' }));
+    await page.getByRole('button', { name: 'Send POST' }).click();
+    await page.locator('.answer pre').getByText('The third call').waitFor();
+    await page.route('**/api/clients', (route) => route.abort());
+    await page.getByRole('button', { name: 'Send POST' }).click();
+    await page.locator('.answer').getByText('No answer').waitFor();
+    assert.equal(await page.locator('.answer pre').count(), 0);
+    await page.unroute('**/api/clients');
+    tab.networkErrors.length = 0; // those were meant
 
     await page.goto(`${server.origin}/docs#list_events`);
     const operation = page.locator('.operation', { has: page.locator('code', { hasText: /^\/api\/events$/ }) });

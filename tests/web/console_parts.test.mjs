@@ -40,7 +40,9 @@ describe('console parts', () => {
     const cases = [
       [field('a', 'text'), 'x', { value: 'x' }],
       [field('a', 'text'), '', { value: null }],
-      [field('a', 'text'), '  ', { value: '  ' }],
+      [field('a', 'text'), '  ', { value: null }],
+      [field('a', 'text'), ' x y ', { value: 'x y' }],
+      [field('notes', 'text'), ' x\n', { value: ' x\n' }],
       [field('a', 'text', { required: true }), '', { error: 'is required' }],
       [field('a', 'text', { maxLength: 2 }), '👩👩', { value: '👩👩' }],
       [field('a', 'text', { maxLength: 2 }), 'abc', { error: 'has more than 2 characters' }],
@@ -73,6 +75,10 @@ describe('console parts', () => {
     assert.equal(query.parameterOf(definition, definition.fields[0], ''), 'reference');
     assert.equal(query.parameterOf(definition, definition.fields[2], ''), undefined);
     assert.equal(query.parameterOf(definition, definition.fields[5], 'gte'), undefined);
+    assert.deepEqual(query.operatorsOf(definition, definition.fields[0]), ['', 'ne', 'gte', 'lte', 'gt', 'lt']);
+    assert.deepEqual(query.operatorsOf(definition, definition.fields[4]), ['gte', 'lte', 'gt', 'lt', 'ne'], 'no equality: the first is no surprise');
+    assert.deepEqual(['gte', 'gt', 'lte', 'lt'].map((one) => query.wordsOf(definition.fields[4], one)), ['from', 'after', 'until', 'before']);
+    assert.equal(query.wordsOf(definition.fields[2], 'lt'), 'below');
     assert.deepEqual(query.columnsOf(definition, params, null).map(({ name }) => name), ['full_name', 'age']);
   });
 

@@ -167,6 +167,40 @@ export function consoleSettingsTests() {
     await untilPage('it is sent', page, async () => (await unsentOf(page)) === 0 && (await clients()).length === 1);
     assertNoErrors(page);
   });
+
+  webTest('console settings: who may not see the whole log has an overview without its figures', async (scope) => {
+    const { server, host } = await consoleSetUp(scope, { arguments: ['--auth=token'] });
+    const viewer = await makeToken(server, ['--name', 'reader', '--role', 'viewer', '--branch', 'north']);
+    const page = await openConsole(await scope.otherBrowser(), host, '#/settings');
+    await page.getByLabel('Token').fill(viewer);
+    await button(page, 'Sign in').click();
+    await toast(page, 'Signed in as reader');
+    await goTo(page, '#/');
+    await page.locator('.figure', { hasText: 'Database' }).getByText('every check is fine').waitFor();
+    assert.doesNotMatch(await textOf(page), /NaN/);
+    await server.stop();
+    await page.reload();
+    await page.getByText('cannot be reached').first().waitFor();
+    assert.doesNotMatch(await textOf(page), /when it last answered|NaN/);
+    assertNoErrors(page);
+  });
+
+  webTest('console settings: who has never signed in is asked who they are, once, and comes to the page asked for', async (scope) => {
+    const { server, host } = await consoleSetUp(scope, { arguments: ['--auth=token'] });
+    const editor = await makeToken(server, ['--name', 'desk', '--role', 'editor', '--branch', 'north']);
+    const page = await openConsole(await scope.otherBrowser(), host, '#/t/clients');
+    await page.getByText('This server asks who you are.').waitFor();
+    await page.locator('.sidebar .status', { hasText: 'Signed out' }).waitFor();
+    assert.doesNotMatch(await textOf(page), /You are signed out|More than 0|Bearer|New/);
+    await lookAt(page, 'settings-6-who-are-you');
+    await page.getByRole('link', { name: 'Sign in with a token' }).click();
+    await page.getByLabel('Token').fill(editor);
+    await button(page, 'Sign in').click();
+    await page.getByRole('heading', { level: 1, name: 'Clients' }).waitFor();
+    await page.getByRole('button', { name: 'New', exact: true }).click();
+    assert.equal(await page.getByRole('dialog').getByLabel('Branch').inputValue(), 'north');
+    assertNoErrors(page);
+  });
 }
 
 async function signIn(page, token, name) {

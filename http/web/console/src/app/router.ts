@@ -33,7 +33,41 @@ const current = signal<Place>(parse(location.hash));
 /** Follow it in a component by reading `place.value`. */
 export const place: ReadonlySignal<Place> = current;
 
-addEventListener('hashchange', () => {
+/** Something on the page that would be lost with it. */
+export interface Keeper {
+  mustAsk: () => boolean;
+  /** Whether it may be lost. */
+  ask: () => Promise<boolean>;
+  /** It is lost: before the other page is shown. */
+  leave: () => void;
+}
+let keeper: Keeper | null = null;
+
+/** Asks it before Back, Forward, a typed address or a reload leave the page. Returns the function that ends that. */
+export function keepPlace(given: Keeper): () => void {
+  keeper = given;
+  return () => {
+    if (keeper === given) keeper = null;
+  };
+}
+
+async function askKeeper(asked: Keeper, from: string): Promise<void> {
+  // The browser has gone already: what is asked about is where it came from, and one step Back is where it went.
+  history.pushState(null, '', from);
+  if (!(await asked.ask()) || keeper !== asked) return;
+  keeper = null;
+  asked.leave();
+  history.back();
+}
+
+addEventListener('beforeunload', (event) => {
+  if (!keeper?.mustAsk()) return;
+  event.preventDefault();
+  event.returnValue = true; // for browsers that do not take the line above
+});
+
+addEventListener('hashchange', (event) => {
+  if (keeper?.mustAsk()) return void askKeeper(keeper, event.oldURL);
   current.value = parse(location.hash);
 });
 

@@ -1,5 +1,5 @@
 // The frame around every page: navigation, how things stand, messages, and the page that the URL names.
-import { signal, useComputed } from '@preact/signals';
+import { computed, effect, signal, useComputed } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { faultsInWords } from '../../../client/src/faults.ts';
@@ -9,13 +9,14 @@ import { Button } from '../ui/button.tsx';
 import { Confirmations } from '../ui/confirm.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Notice } from '../ui/notice.tsx';
+import { PageHead } from '../ui/page.tsx';
 import { announcement } from './announcer.ts';
 import { Help, helpIsOpen } from './help.tsx';
 import { useKeys, type KeyMap } from './keyboard.ts';
 import { Navigation } from './navigation.tsx';
 import { pageAt, pages, type PageEntry, type PageProps } from './pages.ts';
 import { go, href, place } from './router.ts';
-import { signInPlace } from './session.ts';
+import { person, signInPlace } from './session.ts';
 import { StatusBadge } from './status_badge.tsx';
 import { isReady, startProblem, status, sync } from './sync.ts';
 import { ToastList } from './toast_list.tsx';
@@ -75,7 +76,7 @@ function Warnings() {
   if (!now) return null;
   return (
     <>
-      {now.signedOut && (
+      {now.signedOut && person.value !== null && (
         <Notice kind="warning" action={<a class="button" href={href(signInPlace)}>Sign in</a>}>
           You are signed out. What you change is kept here and sent after the next sign-in.
         </Notice>
@@ -103,6 +104,8 @@ function CurrentPage() {
     return <Notice kind="error" action={<a class="button" href={href([])}>Overview</a>}>There is no page at this address.</Notice>;
   }
   const { page, at } = found.value;
+  // Nobody has signed in here yet: no page has anything to show.
+  if (mustSignIn.value && !openToAll.has(page.pattern)) return <SignInPrompt />;
   // Signed out, records are not shown. What somebody is writing stays: a form that is open can be sent or closed.
   const isHidden = status.value?.signedOut === true && !withoutRecords.has(page.pattern);
   return (
@@ -112,6 +115,27 @@ function CurrentPage() {
     </>
   );
 }
+
+const openToAll = new Set(['outbox', signInPlace[0] as string]); // what waits in this browser can be seen and exported
+const mustSignIn = computed(() => status.value?.signedOut === true && person.value === null);
+const askedFor = signal<string | null>(null);
+
+function SignInPrompt() {
+  return (
+    <>
+      <PageHead title="Sign in" lead="This server asks who you are." />
+      <p><a class="button button-primary" href={href(signInPlace)} onClick={() => (askedFor.value = location.hash)}>Sign in with a token</a></p>
+    </>
+  );
+}
+
+// Whoever has signed in comes to the page that was asked for.
+effect(() => {
+  const to = askedFor.value;
+  if (to === null || person.value === null) return;
+  askedFor.value = null;
+  go(to);
+});
 
 const codes = new Map<PageEntry['load'], ComponentType<PageProps>>();
 

@@ -15,7 +15,7 @@ export function StatusBadge({ isShort = false }: { isShort?: boolean }) {
   return (
     <a class={`status status-${connection.replace(' ', '-')}`} href={href(['outbox'])} title={said}>
       <Icon name={connection === 'offline' ? 'offline' : connection === 'online' ? 'online' : 'busy'} />
-      <span>{[words[connection], ...more].join(' · ')}</span>
+      <span>{[now?.signedOut ? 'Signed out' : words[connection], ...more].join(' · ')}</span>
     </a>
   );
 }

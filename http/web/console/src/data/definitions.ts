@@ -67,6 +67,12 @@ export const hasRoute = (path: string): boolean => published.value.routes.includ
 export const fieldOf = (definition: EntityDefinition, name: string): FieldDefinition | undefined =>
   definition.fields.find((field) => field.name === name) ?? bookkeepingFields.find((field) => field.name === name);
 
+/** What people call a record: its title field, or its id. */
+export function titleOf(definition: EntityDefinition, record: Readonly<Record<string, unknown>>): string {
+  const text = record[definition.search[0] ?? ''];
+  return typeof text === 'string' && text.trim() !== '' ? text : String(record['id']);
+}
+
 /** Lists can be ordered and compared by it. */
 export const isOrdered = ({ kind }: FieldDefinition): boolean => kind !== 'object' && kind !== 'array';
 

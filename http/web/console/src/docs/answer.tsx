@@ -22,23 +22,32 @@ export function AnswerView({ call, onEnd }: { call: Call; onEnd: () => void }) {
   const [seen, setSeen] = useState<Seen | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [isRunning, setRunning] = useState(true);
-  const stopper = useRef(new AbortController());
+  const stopper = useRef<AbortController | null>(null);
   useEffect(() => {
-    const given = stopper.current;
-    void send(call, given.signal, setSeen)
-      .catch((error: Error) => !given.signal.aborted && setProblem(error.message))
+    const given = (stopper.current = new AbortController());
+    // Of a call that another has followed, nothing is shown.
+    const isShown = () => stopper.current === given;
+    setSeen(null);
+    setProblem(null);
+    setRunning(true);
+    void send(call, given.signal, (part) => isShown() && setSeen(part))
+      .catch((error: Error) => isShown() && !given.signal.aborted && setProblem(error.message))
       .finally(() => {
+        if (!isShown()) return;
         setRunning(false);
         onEnd();
       });
-    return () => given.abort();
+    return () => {
+      stopper.current = null;
+      given.abort();
+    };
   }, [call]);
   return (
     <section class="answer" aria-label="Answer" aria-live="polite">
       <div class="row">
         {seen ? <Badge kind={seen.status < 300 ? 'good' : seen.status < 400 ? 'plain' : 'error'}>{seen.status} {seen.words}</Badge> : isRunning && <span class="muted">Waiting</span>}
         {seen && <span class="muted">{Math.round(seen.ms)} ms</span>}
-        {isRunning && <Button label="Stop" onClick={() => stopper.current.abort()} />}
+        {isRunning && <Button label="Stop" onClick={() => stopper.current?.abort()} />}
       </div>
       {problem !== null && <Notice kind="error">No answer: {problem}</Notice>}
       {seen && seen.headers.length > 0 && (

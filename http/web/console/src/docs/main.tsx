@@ -10,6 +10,7 @@ import { Notice } from '../ui/notice.tsx';
 import { readReference, type Group, type OpenApi, type Reference } from './document.ts';
 import { OperationView } from './operation.tsx';
 import { token } from './token.ts';
+import { Prose } from './prose.tsx';
 
 function Docs() {
   const [reference, setReference] = useState<Reference | null>(null);
@@ -52,12 +53,12 @@ function Loaded({ reference }: { reference: Reference }) {
       <main class="docs-main">
         <h1>{reference.title}</h1>
         <p class="muted">Version {reference.version}</p>
-        {reference.description && <p class="docs-lead">{reference.description}</p>}
+        {reference.description && <p class="docs-lead"><Prose text={reference.description} /></p>}
         {groups.length === 0 && <Empty>No operation matches.</Empty>}
         {groups.map(({ name, description, operations }) => (
           <section key={name} id={`group-${name}`} aria-labelledby={`title-${name}`} class="docs-group">
             <h2 id={`title-${name}`} tabIndex={-1}>{name}</h2>
-            {description && <p class="muted">{description}</p>}
+            {description && <p class="muted"><Prose text={description} /></p>}
             {operations.map((operation) => <OperationView key={operation.id} operation={operation} reference={reference} />)}
           </section>
         ))}

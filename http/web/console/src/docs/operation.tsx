@@ -4,6 +4,7 @@ import { Badge } from '../ui/badge.tsx';
 import type { Operation, Reference } from './document.ts';
 import { SchemaView } from './schema_view.tsx';
 import { TryIt } from './try_it.tsx';
+import { Prose } from './prose.tsx';
 
 const idInHash = () => decodeURIComponent(location.hash.slice(1));
 
@@ -43,7 +44,7 @@ function Details({ operation, reference }: { operation: Operation; reference: Re
   const bodySchema = Object.values(operation.body ?? {})[0]?.schema;
   return (
     <div class="operation-body">
-      {operation.description && <p>{operation.description}</p>}
+      {operation.description && <p><Prose text={operation.description} /></p>}
       <TryIt operation={operation} reference={reference} />
       {bodySchema && (
         <section>
@@ -58,7 +59,7 @@ function Details({ operation, reference }: { operation: Operation; reference: Re
             <li key={status}>
               <div class="row">
                 <Badge kind={status < '300' ? 'good' : status < '400' ? 'plain' : 'error'}>{status}</Badge>
-                <span>{description}</span>
+                <span><Prose text={description} /></span>
                 <span class="muted">{Object.keys(content ?? {}).join(', ')}</span>
               </div>
               {status < '300' && content?.['application/json']?.schema && <SchemaView schema={content['application/json'].schema} reference={reference} />}

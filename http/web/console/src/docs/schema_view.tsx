@@ -1,6 +1,7 @@
 // A schema as a list of what stands in it; what lies deeper opens when asked for.
 import { useState } from 'preact/hooks';
 import { typeText, type Reference, type Schema } from './document.ts';
+import { Prose } from './prose.tsx';
 
 const maxDepth = 6;
 
@@ -48,7 +49,7 @@ function Property({ name, property, isRequired, reference, depth }: { name: stri
       <code>{name}</code>
       {isRequired && <span class="schema-required">required</span>}
       <span class="muted"> {typeText(resolved)}</span>
-      {(property.description ?? resolved.description) && <span> {property.description ?? resolved.description}</span>}
+      {(property.description ?? resolved.description) && <span> <Prose text={property.description ?? resolved.description ?? ''} /></span>}
       {hasMore && (
         <button type="button" class="link-button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'less' : 'more'}<span class="visually-hidden"> of {name}</span>

@@ -24,7 +24,7 @@ export type Converted = { value: unknown } | { error: string };
 /** What a control's text means. An empty one is no value, and clears the field. */
 export function fieldValue(field: FieldDefinition, text: string): Converted {
   const isBlank = text.trim() === '';
-  if (isBlank && (field.kind !== 'text' || text === '')) return field.required ? { error: 'is required' } : { value: null };
+  if (isBlank && (field.kind !== 'text' || text === '' || !isLong(field))) return field.required ? { error: 'is required' } : { value: null };
   switch (field.kind) {
     case 'number':
     case 'integer':
@@ -37,7 +37,7 @@ export function fieldValue(field: FieldDefinition, text: string): Converted {
     case 'array':
       return jsonOf(field, text);
     case 'text':
-      return textOf(field, text);
+      return textOf(field, isLong(field) ? text : text.trim());
     case 'time':
       return { value: /^\d\d:\d\d$/.test(text) ? `${text}:00` : text }; // browsers leave out seconds that are zero
     default:

@@ -3,7 +3,7 @@ import type { Row } from '../../../client/src/entity.ts';
 import { sync } from '../app/sync.ts';
 import { toast } from '../app/toasts.ts';
 import { api, pathOf, sentenceOf, UnreachableError } from '../data/api.ts';
-import { bookkeepingFields, type EntityDefinition } from '../data/definitions.ts';
+import { bookkeepingFields, titleOf, type EntityDefinition } from '../data/definitions.ts';
 
 /** Makes a record what it was at a version, as a new event. `standing`: the version that must still stand; 0: none. */
 export function restore(entity: string, id: string, version: number, standing?: number): Promise<Row> {
@@ -15,29 +15,32 @@ export function restore(entity: string, id: string, version: number, standing?: 
 export async function removeWithUndo(definition: EntityDefinition, record: Row): Promise<boolean> {
   const id = String(record['id']);
   const { name } = definition;
+  const title = titleOf(definition, record);
   try {
     const { warning } = await sync.collection(name).remove(id, { refused: 'throw' });
-    toast(warning ? `${id} is deleted here. ${warning}` : `${id} deleted`, {
-      action: { label: 'Undo', run: () => undo(name, record) },
+    toast(warning ? `${title} is deleted here. ${warning}` : `${title} deleted`, {
+      action: { label: 'Undo', run: () => undo(definition, record) },
     });
     return true;
   } catch (error) {
-    toast(`${id} was not deleted: ${sentenceOf(error)}`, { kind: 'error' });
+    toast(`${title} was not deleted: ${sentenceOf(error)}`, { kind: 'error' });
     return false;
   }
 }
 
-async function undo(entity: string, record: Row): Promise<void> {
+async function undo(definition: EntityDefinition, record: Row): Promise<void> {
+  const entity = definition.name;
+  const title = titleOf(definition, record);
   const id = String(record['id']);
   try {
     const isSent = !sync.collection(entity).isUnsent(id);
     if (isSent && typeof record['version'] === 'number') await restore(entity, id, record['version']);
     else await saveAgain(entity, record);
-    toast(`${id} is back`);
+    toast(`${title} is back`);
   } catch (error) {
-    if (!(error instanceof UnreachableError)) return void toast(`${id} was not brought back: ${sentenceOf(error)}`, { kind: 'error' });
+    if (!(error instanceof UnreachableError)) return void toast(`${title} was not brought back: ${sentenceOf(error)}`, { kind: 'error' });
     await saveAgain(entity, record);
-    toast(`${id} is back here, and is sent later`);
+    toast(`${title} is back here, and is sent later`);
   }
 }
 

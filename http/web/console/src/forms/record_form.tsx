@@ -2,11 +2,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Row } from '../../../client/src/entity.ts';
-import { go, href } from '../app/router.ts';
+import { go, href, keepPlace } from '../app/router.ts';
+import { person } from '../app/session.ts';
 import { sync } from '../app/sync.ts';
 import { toast } from '../app/toasts.ts';
 import { RefusedError, sentenceOf } from '../data/api.ts';
-import type { EntityDefinition, FieldDefinition } from '../data/definitions.ts';
+import { titleOf, type EntityDefinition, type FieldDefinition } from '../data/definitions.ts';
 import { Button } from '../ui/button.tsx';
 import { confirm } from '../ui/confirm.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -24,10 +25,16 @@ export interface RecordFormProps {
   onClose: () => void;
 }
 
+// Who writes in one branch need not name it.
+function prefilled({ branch }: EntityDefinition): Row | null {
+  const branches = person.value?.branches;
+  return branch && branches?.length === 1 ? { [branch]: branches[0] } : null;
+}
+
 const conflictCodes = new Set(['stale_version', 'precondition_failed']);
 
 export function RecordForm({ definition, record, onClose }: RecordFormProps) {
-  const draft = useMemo(() => new RecordDraft(definition, record), []);
+  const draft = useMemo(() => new RecordDraft(definition, record ?? prefilled(definition)), []);
   const isSaving = useSignal(false);
   const form = useRef<HTMLFormElement>(null);
   const collection = sync.collection(definition.name);
@@ -43,6 +50,7 @@ export function RecordForm({ definition, record, onClose }: RecordFormProps) {
   }, []);
 
   const focusWrong = () => setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus());
+  useEffect(() => keepPlace({ mustAsk: () => draft.isDirty, ask: async () => mayClose(), leave: onClose }), []);
   const save = async () => {
     const fields = draft.fields(id === null);
     if (!fields) return void focusWrong();
@@ -58,7 +66,7 @@ export function RecordForm({ definition, record, onClose }: RecordFormProps) {
       const options = { refused: 'throw' } as const;
       const saved = id === null ? await collection.add(fields, options) : await collection.update(id, fields, options);
       onClose();
-      said(definition, String(saved.record['id']), id === null, saved.warning);
+      said(definition, saved.record, id === null, saved.warning);
     } catch (error) {
       refused(draft, error);
       focusWrong();
@@ -141,9 +149,11 @@ async function holderOfKey(definition: EntityDefinition, fields: Row): Promise<s
   return rows[0] ? String(rows[0]['id']) : null;
 }
 
-function said(definition: EntityDefinition, id: string, isNew: boolean, warning: string | undefined): void {
+function said(definition: EntityDefinition, record: Row, isNew: boolean, warning: string | undefined): void {
+  const id = String(record['id']);
+  const title = titleOf(definition, record);
   if (warning) return void toast(warning);
-  toast(isNew ? `${id} added` : `${id} saved`, isNew ? { action: { label: 'Open', run: () => go(href(['t', definition.name, id])) } } : {});
+  toast(isNew ? `${title} added` : `${title} saved`, isNew ? { action: { label: 'Open', run: () => go(href(['t', definition.name, id])) } } : {});
 }
 
 function refused(draft: RecordDraft, error: unknown): void {

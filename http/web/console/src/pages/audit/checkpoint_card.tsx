@@ -81,6 +81,7 @@ export function CheckpointCard() {
 }
 
 function problemText(error: unknown): string {
+  if (error instanceof RefusedError && error.problem.status === 404) return 'This server has no key to sign with: start it with --checkpoint-key.';
   if (error instanceof RefusedError && error.problem.code === 'malformed') return `This is no checkpoint: ${error.problem.detail ?? ''}`;
   return sentenceOf(error);
 }

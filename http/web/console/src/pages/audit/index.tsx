@@ -1,4 +1,5 @@
 // The log as a whole: is it sound, who did what, what was it like then, and a way back from a bad import.
+import { person } from '../../app/session.ts';
 import { hasRoute } from '../../data/definitions.ts';
 import { Empty } from '../../ui/empty.tsx';
 import { PageHead } from '../../ui/page.tsx';
@@ -7,12 +8,22 @@ import { CheckpointCard } from './checkpoint_card.tsx';
 import { VerifyCard } from './verify_card.tsx';
 import { WhoDidWhat } from './who_did_what.tsx';
 
+const mayAudit = new Set(['auditor', 'admin']);
+
 export default function Audit() {
   if (!hasRoute('/api/admin/verify')) {
     return (
       <>
         <PageHead title="Audit" />
         <Empty>This server has no audit routes.</Empty>
+      </>
+    );
+  }
+  if (person.value !== null && !mayAudit.has(person.value.role)) {
+    return (
+      <>
+        <PageHead title="Audit" />
+        <Empty>The audit is for auditors and admins: it shows the log of all branches.</Empty>
       </>
     );
   }

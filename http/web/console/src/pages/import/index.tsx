@@ -1,8 +1,10 @@
 // A table from a file: choose it, see what it is, let the server check it, save it, and take it back if it was wrong.
 import { useEffect } from 'preact/hooks';
 import { param } from '../../app/router.ts';
+import { canWrite } from '../../app/session.ts';
 import { definitionOf } from '../../data/definitions.ts';
 import { Button } from '../../ui/button.tsx';
+import { Empty } from '../../ui/empty.tsx';
 import { PageHead } from '../../ui/page.tsx';
 import { Steps } from '../../ui/steps.tsx';
 import { CheckStep } from './check_step.tsx';
@@ -19,6 +21,14 @@ export default function Import() {
     if (asked && definitionOf(asked) && step.value === 'file') entity.value = asked;
   }, [asked]);
   const now = step.value;
+  if (!canWrite.value) {
+    return (
+      <>
+        <PageHead title="Import" />
+        <Empty>Your role does not write: an import is for editors and admins.</Empty>
+      </>
+    );
+  }
   return (
     <>
       <PageHead

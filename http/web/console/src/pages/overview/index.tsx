@@ -20,16 +20,19 @@ export default function OverviewPage() {
   useEffect(() => () => source.close(), []);
   const { overview, readiness, problem, isLoading } = source.state.value;
   const records = overview?.entities?.reduce((sum, one) => sum + one.records, 0);
-  const position = overview?.head?.position ?? (readiness ? Number.parseInt(readiness.head, 10) : null);
+  const position = overview?.head?.position ?? positionOf(readiness);
+  const hasAnswered = overview !== null || readiness !== null;
   return (
     <>
       <PageHead title="Overview" lead="How things stand, now." />
-      {problem !== null && <Notice kind="warning">{sentenceOf(problem)} This is how it was when it last answered.</Notice>}
+      {problem !== null && <Notice kind="warning">{sentenceOf(problem)}{hasAnswered && ' This is how it was when it last answered.'}</Notice>}
       {!isLoading && position === 0 && <FirstSteps />}
       <ul class="figures">
-        <Figure label="Events" value={position === null ? '–' : numberText(position)}>
-          {overview?.head?.recorded_at ? <>last <Moment value={overview.head.recorded_at} isShort /></> : 'in the log'}
-        </Figure>
+        {(position !== null || readiness === null) && (
+          <Figure label="Events" value={position === null ? '–' : numberText(position)}>
+            {overview?.head?.recorded_at ? <>last <Moment value={overview.head.recorded_at} isShort /></> : 'in the log'}
+          </Figure>
+        )}
         {records !== undefined && <Figure label="Records" value={numberText(records)}>in {countText(overview!.entities!.length, 'table')}</Figure>}
         {overview?.streams !== undefined && <Figure label="Readers" value={numberText(overview.streams)}>connected now</Figure>}
         <Health readiness={readiness} />
@@ -41,6 +44,12 @@ export default function OverviewPage() {
       </div>
     </>
   );
+}
+
+// Who may not see the whole log is not told its head.
+function positionOf(readiness: Readiness | null): number | null {
+  const position = Number.parseInt(readiness?.head ?? '', 10);
+  return Number.isNaN(position) ? null : position;
 }
 
 function Figure({ label, value, children }: { label: string; value: string; children?: preact.ComponentChildren }) {

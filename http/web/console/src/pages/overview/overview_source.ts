@@ -16,7 +16,8 @@ export interface Overview {
 export interface Readiness {
   status: string;
   checks: Record<string, string>;
-  head: string;
+  /** Not for everybody. */
+  head?: string;
 }
 export interface OverviewState {
   overview: Overview | null;

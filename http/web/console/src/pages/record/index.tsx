@@ -6,7 +6,7 @@ import { sameValue } from '../../../../client/src/merge.ts';
 import { useKeys } from '../../app/keyboard.ts';
 import type { PageProps } from '../../app/pages.ts';
 import { go, href, param, setParams } from '../../app/router.ts';
-import { canWrite } from '../../app/session.ts';
+import { canWrite, person } from '../../app/session.ts';
 import { toast } from '../../app/toasts.ts';
 import { sentenceOf } from '../../data/api.ts';
 import { definitionOf, type EntityDefinition } from '../../data/definitions.ts';
@@ -30,7 +30,8 @@ export default function RecordPage({ at }: PageProps) {
 function RecordView({ definition, id }: { definition: EntityDefinition; id: string }) {
   const source = useMemo(() => new RecordSource(definition.name, id), []);
   useEffect(() => () => source.close(), []);
-  const isEditing = useSignal(false);
+  // What the form was opened with: it stays, with what somebody wrote, when the record goes.
+  const edited = useSignal<Row | null>(null);
   const { record, versions, problem, historyProblem, isLoading, fromCache } = source.state.value;
   const latest = versions.at(-1);
   const asked = Number(param('version')) || null;
@@ -43,11 +44,21 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
   }, [moment, versions.length > 0]);
   const shownVersion = asked !== null && asked !== latest?.version ? asked : null;
   useEffect(() => {
-    if (shownVersion !== null) void source.look(shownVersion);
+    if (shownVersion !== null && latest) void source.look(shownVersion);
   }, [shownVersion, latest?.version]);
   const past = shownVersion === null ? null : (source.past.value.get(shownVersion) ?? null);
   const name = nameOf(definition, record ?? past?.record ?? null);
   const mayChange = canWrite.value && record !== null;
+  // Who sees some branches is not told whether a record was deleted or moved to another one.
+  const wasSeen = useRef(false);
+  if (record) wasSeen.current = true;
+  const hasLeft = !record && !isLoading && person.value?.branches != null && wasSeen.current && latest?.action !== 'deleted';
+  const goneWords = hasLeft
+    ? 'This record is no longer in your branches.'
+    : versions.length > 0
+      ? 'This record is deleted. Any of its versions can be brought back.'
+      : 'There is no record with this id.';
+  const mayRestore = canWrite.value && !hasLeft;
 
   const bringBack = async (version: number) => {
     try {
@@ -67,7 +78,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
     if (next) setParams({ version: next === latest ? null : next.version });
   };
   useKeys('Record', {
-    ...(mayChange && { e: { label: 'Edit', run: () => (isEditing.value = true) } }),
+    ...(mayChange && { e: { label: 'Edit', run: () => (edited.value = record) } }),
     j: { label: 'Earlier version', run: () => step(-1) },
     k: { label: 'Later version', run: () => step(1) },
     u: { label: `Back to ${definition.title}`, run: () => go(href(['t', definition.name])) },
@@ -82,7 +93,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
         actions={
           mayChange && (
             <>
-              <Button label="Edit" icon="edit" kind="primary" onClick={() => (isEditing.value = true)} />
+              <Button label="Edit" icon="edit" kind="primary" onClick={() => (edited.value = record)} />
               <Button label="Delete" icon="remove" kind="danger" onClick={() => void remove()} />
             </>
           )
@@ -90,15 +101,15 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
       />
       {problem !== null && <Notice kind="error" action={<Button label="Try again" onClick={() => source.load()} />}>{sentenceOf(problem)}</Notice>}
       {fromCache && <Notice kind="warning">The backend is away: this is what this browser knows of the record.</Notice>}
-      {!isLoading && !record && problem === null && shownVersion === null && (
-        <Notice kind="info">{versions.length > 0 ? 'This record is deleted. Any of its versions can be brought back.' : 'There is no record with this id.'}</Notice>
+      {!isLoading && !record && problem === null && (versions.length === 0 || shownVersion === null) && (
+        <Notice kind="info">{goneWords}</Notice>
       )}
       {(record || versions.length > 0) && (
         <div class="record">
           <div class="stack">
             {versions.length > 1 && <TimeSlider versions={versions} shown={shownVersion ?? latest!.version} />}
             {shownVersion !== null && (
-              <PastNotice view={past} version={shownVersion} mayRestore={canWrite.value && past?.record != null} onRestore={() => void bringBack(shownVersion)} />
+              <PastNotice view={past} version={shownVersion} mayRestore={mayRestore && past?.record != null} onRestore={() => void bringBack(shownVersion)} />
             )}
             <Fields definition={definition} record={shownVersion === null ? record : (past?.record ?? null)} now={shownVersion === null ? null : record} />
           </div>
@@ -108,11 +119,11 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
             versions={versions}
             shown={shownVersion ?? latest?.version ?? null}
             problem={historyProblem}
-            onRestore={canWrite.value ? (version) => void bringBack(version) : null}
+            onRestore={mayRestore ? (version) => void bringBack(version) : null}
           />
         </div>
       )}
-      {isEditing.value && record && <RecordForm definition={definition} record={record} onClose={() => (isEditing.value = false)} />}
+      {edited.value && <RecordForm definition={definition} record={edited.value} onClose={() => (edited.value = null)} />}
     </>
   );
 }

@@ -33,12 +33,14 @@ export class RecordSource {
   readonly #unwatch: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
+  #isUnknown = false;
 
   constructor(private readonly entity: string, private readonly id: string) {
     this.#collection = sync.collection(entity);
     this.#unwatch = this.#collection.watch({
       onChange: (ids) => ids.includes(id) && this.#changed(),
-      onReload: () => void this.load(),
+      // Nothing is asked twice about a record that does not exist: the stream tells when somebody makes it.
+      onReload: () => !this.#isUnknown && void this.load(),
     });
     void this.load();
   }
@@ -53,12 +55,12 @@ export class RecordSource {
     try {
       const { record, source } = await this.#collection.get(this.id);
       this.#set({ record, isLoading: false, fromCache: source === 'cache', problem: null });
-      // The stream keeps the collections of which a list was loaded.
-      await this.#collection.load({ limit: 1 });
     } catch (error) {
       this.#set({ isLoading: false, problem: error });
     }
     await this.#loadHistory();
+    // The stream keeps the collections of which a list was loaded.
+    await this.#collection.load({ limit: 1 }).catch(() => {}); // it is asked for again with the stream
   }
 
   /** Gets a version, once. */
@@ -85,10 +87,13 @@ export class RecordSource {
   }
 
   async #loadHistory(): Promise<void> {
+    clearTimeout(this.#timer); // what it was set for is asked now
     try {
       this.#set({ versions: await this.#collection.history(this.id), historyProblem: null });
+      this.#isUnknown = false;
     } catch (error) {
       const isUnknown = error instanceof RefusedError && error.problem.status === 404; // not sent yet
+      this.#isUnknown = isUnknown && this.state.value.record === null;
       this.#set(isUnknown ? { versions: [], historyProblem: null } : { historyProblem: error });
     }
   }

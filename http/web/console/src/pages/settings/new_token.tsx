@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { api, RefusedError, sentenceOf } from '../../data/api.ts';
 import { Button } from '../../ui/button.tsx';
 import { copy } from '../../ui/clipboard.ts';
+import { confirm } from '../../ui/confirm.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Notice } from '../../ui/notice.tsx';
@@ -28,6 +29,7 @@ export function NewToken({ onClose, onMade }: { onClose: () => void; onMade: () 
   const [expires, setExpires] = useState('90d');
   const [problem, setProblem] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
+  const [isCopied, setCopied] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
   const hasAllBranches = role === 'auditor' || role === 'admin';
   const errorAt = (pointer: string) => (problem instanceof RefusedError ? (problem.problem.errors?.find((error) => error.pointer === pointer)?.detail ?? null) : null);
@@ -48,12 +50,15 @@ export function NewToken({ onClose, onMade }: { onClose: () => void; onMade: () 
       setBusy(false);
     }
   };
+  // Done says that it was taken down; Escape may have been a slip.
+  const mayClose = () =>
+    isCopied || confirm({ title: 'Close without copying?', text: 'The token cannot be shown again.', action: 'Close' });
   if (secret !== null) {
     return (
-      <Dialog title={`The token of ${name.trim()}`} onClose={onClose} actions={<Button label="Done" kind="primary" onClick={onClose} />}>
+      <Dialog title={`The token of ${name.trim()}`} onClose={onClose} mayClose={mayClose} actions={<Button label="Done" kind="primary" onClick={onClose} />}>
         <Notice kind="warning">It is shown this once. The server keeps only its hash.</Notice>
         <code class="secret" tabIndex={0}>{secret}</code>
-        <div class="row"><Button label="Copy" icon="copy" onClick={() => void copy(secret, 'The token is')} /></div>
+        <div class="row"><Button label="Copy" icon="copy" onClick={() => { setCopied(true); void copy(secret, 'The token is'); }} /></div>
       </Dialog>
     );
   }

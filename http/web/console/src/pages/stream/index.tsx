@@ -1,6 +1,6 @@
 // The stream of events, as every reader gets it: live, with what it says about itself.
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { announce } from '../../app/announcer.ts';
 import { useKeys } from '../../app/keyboard.ts';
 import { href, place, setParams } from '../../app/router.ts';
@@ -96,9 +96,49 @@ function Filters() {
           </select>
         )}
       </Field>
-      <Field label="Branch">{(ids) => <input {...ids} type="text" placeholder="all" autocomplete="off" value={params.get('branch') ?? ''} onChange={change('branch')} />}</Field>
-      <Field label="Record id">{(ids) => <input {...ids} type="text" placeholder="all" autocomplete="off" value={params.get('id') ?? ''} onChange={change('id')} />}</Field>
+      <TextFilter label="Branch" name="branch" />
+      <TextFilter label="Record id" name="id" />
     </form>
+  );
+}
+
+const typingMs = 400;
+
+// Applied as one types. Not on `change`: a browser tells of that when the field goes with its page, and the text would come
+// into the address of the next one.
+function TextFilter({ label, name }: { label: string; name: string }) {
+  const inUrl = place.value.params.get(name) ?? '';
+  const input = useRef<HTMLInputElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>();
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    // Back, or a link: but never under somebody's fingers.
+    if (input.current && document.activeElement !== input.current) input.current.value = inUrl;
+  }, [inUrl]);
+  const apply = (text: string) => {
+    clearTimeout(timer.current);
+    if (text !== (place.value.params.get(name) ?? '')) setParams({ [name]: text });
+  };
+  return (
+    <Field label={label}>
+      {(ids) => (
+        <input
+          {...ids}
+          ref={input}
+          type="text"
+          placeholder="all"
+          title="Applied as you type"
+          autocomplete="off"
+          defaultValue={inUrl}
+          onInput={(event) => {
+            const text = event.currentTarget.value.trim();
+            clearTimeout(timer.current);
+            timer.current = setTimeout(() => apply(text), typingMs);
+          }}
+          onKeyDown={(event) => event.key === 'Enter' && apply(event.currentTarget.value.trim())}
+        />
+      )}
+    </Field>
   );
 }
 

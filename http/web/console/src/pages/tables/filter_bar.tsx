@@ -11,7 +11,7 @@ import { Field } from '../../ui/field.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import { Menu } from '../../ui/menu.tsx';
 import { valueText } from '../../ui/value.tsx';
-import { filterableFields, filtersOf, operatorWords, parameterOf, type Filter, type Operator } from './table_query.ts';
+import { filterableFields, filtersOf, operatorsOf, parameterOf, wordsOf, type Filter, type Operator } from './table_query.ts';
 import type { TableState } from './table_source.ts';
 
 const typingMs = 180;
@@ -85,7 +85,7 @@ function SearchBox({ definition, inputRef }: { definition: EntityDefinition; inp
 function FilterChip({ filter }: { filter: Filter }) {
   const { field, operator, values, parameter } = filter;
   const text = values.map((value) => (field ? valueText(field.kind, value) : value) || 'nothing').join(' or ');
-  const words = `${field?.title ?? parameter} ${operatorWords[operator]} ${text}`;
+  const words = `${field?.title ?? parameter} ${wordsOf(field, operator)} ${text}`;
   return (
     <span class="chip">
       <span>{words}</span>
@@ -94,14 +94,13 @@ function FilterChip({ filter }: { filter: Filter }) {
   );
 }
 
-const operators: readonly Operator[] = ['', 'ne', 'gte', 'gt', 'lte', 'lt'];
 const maxSuggestions = 50;
 
 function FilterForm({ definition, rows, onDone }: { definition: EntityDefinition; rows: TableState['rows']; onDone: () => void }) {
   const fields = filterableFields(definition);
   const name = useSignal((definition.branch || fields[0]?.name) ?? '');
   const field = fields.find((one) => one.name === name.value) ?? fields[0]!;
-  const possible = operators.filter((operator) => parameterOf(definition, field, operator) !== undefined);
+  const possible = operatorsOf(definition, field);
   const asked = useSignal<Operator>('');
   const operator = possible.includes(asked.value) ? asked.value : possible[0]!;
   const text = useSignal('');
@@ -111,6 +110,8 @@ function FilterForm({ definition, rows, onDone }: { definition: EntityDefinition
     const parameter = parameterOf(definition, field, operator)!;
     const converted = fieldValue({ ...field, required: false }, text.value);
     if ('error' in converted) return void (error.value = converted.error);
+    // Only `is` can ask for those without one.
+    if (operator !== '' && (converted.value === null || text.value.trim() === '')) return void (error.value = 'Give a value');
     const value = controlValue(field, converted.value);
     // A second value of the same field: any of them.
     const others = operator === '' ? place.value.params.getAll(parameter).filter((one) => one !== value) : [];
@@ -129,7 +130,7 @@ function FilterForm({ definition, rows, onDone }: { definition: EntityDefinition
       <Field label="How">
         {(ids) => (
           <select {...ids} value={operator} onChange={(event) => (asked.value = event.currentTarget.value as Operator)}>
-            {possible.map((one) => <option key={one} value={one}>{operatorWords[one]}</option>)}
+            {possible.map((one) => <option key={one} value={one}>{wordsOf(field, one)}</option>)}
           </select>
         )}
       </Field>

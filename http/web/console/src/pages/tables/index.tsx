@@ -160,7 +160,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
       </FilterBar>
       {moment !== null && (
         <Notice kind="info" action={<Button label="Back to now" onClick={() => setParams({ at: null })} />}>
-          The table as it was at {/^\d+(-|$)/.test(moment) ? `position ${moment}` : momentText(moment)}. It cannot be changed.
+          The table as it was at {/^\d+(-[0-9a-f]+)?$/.test(moment) ? `position ${moment}` : momentText(moment)}. It cannot be changed.
         </Notice>
       )}
       {state.problem !== null && <TableProblem problem={state.problem} onRetry={() => source.reload()} />}
@@ -202,7 +202,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
           />
         )}
       </div>
-      <p class="table-foot">{state.isFirstLoad ? 'Loading' : countLine(state, total.value)}</p>
+      <p class="table-foot">{state.isFirstLoad ? 'Loading' : state.problem !== null && state.rows.length === 0 ? '' : countLine(state, total.value)}</p>
       {form.value && <RecordForm definition={definition} record={form.value.record} onClose={() => (form.value = null)} />}
     </>
   );

@@ -15,7 +15,7 @@ import { valueText } from '../../ui/value.tsx';
 const ownParameters = new Set(['columns', 'search', 'sort', 'at']);
 
 export type Operator = '' | 'ne' | 'gte' | 'gt' | 'lte' | 'lt';
-export const operatorWords: Readonly<Record<Operator, string>> = {
+const operatorWords: Readonly<Record<Operator, string>> = {
   '': 'is',
   ne: 'is not',
   gte: 'from',
@@ -23,6 +23,20 @@ export const operatorWords: Readonly<Record<Operator, string>> = {
   lte: 'up to',
   lt: 'below',
 };
+
+const timeWords: Partial<Record<Operator, string>> = { gt: 'after', lte: 'until', lt: 'before' };
+const timeKinds: readonly string[] = ['date', 'time', 'timestamp'];
+
+/** As one says it of a field: a day is until, a number up to. */
+export function wordsOf(field: FieldDefinition | undefined, operator: Operator): string {
+  return (field && timeKinds.includes(field.kind) ? timeWords[operator] : undefined) ?? operatorWords[operator];
+}
+
+/** What a list can be asked of a field, the likeliest first. */
+export function operatorsOf(definition: EntityDefinition, field: FieldDefinition): Operator[] {
+  const all: Operator[] = filterParameter(definition, field.name) ? ['', 'ne', 'gte', 'lte', 'gt', 'lt'] : ['gte', 'lte', 'gt', 'lt', 'ne'];
+  return all.filter((operator) => parameterOf(definition, field, operator) !== undefined);
+}
 
 export interface Filter {
   /** As in the URL: `branch`, `date[gte]`. */
