@@ -23,7 +23,9 @@ struct directory_options {
   std::chrono::milliseconds lookup_patience{3'000};
   std::chrono::seconds kept_idle{60};
   std::size_t max_known = 20'000; // beyond it, when all of them are in use: overloaded
-  std::size_t max_lookups = 64;   // at once; strangers must not keep the database busy
+  // Credentials looked up at once, a quarter of them kept for tickets and for those known before: strangers
+  // must not keep the database busy, nor those who may come in outside.
+  std::size_t max_lookups = 64;
 };
 
 class access_directory {

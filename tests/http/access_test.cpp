@@ -1,5 +1,6 @@
 // Who is let in, and where to: tokens, roles, cookies, tickets, on real servers.
 #include "access_support.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "http/routes.hpp"
 #include "records_support.hpp"
 #include "tests/support/wait.hpp"
@@ -439,4 +440,49 @@ TEST_CASE("access: a server whose database is away lets nobody in whom it has no
   CHECK(server.get("/api/session", {{"Authorization", "Bearer slk_" + std::string(64, '1')}}).status == 503);
   cluster.start();
   CHECK(wait_until([&] { return server.get("/api/session", token.header()).status == 200; }, 30s));
+}
+
+TEST_CASE("access: many requests with one token that this server has not seen yet are all answered") {
+  const auto token = make_token(guarded(), unique_word("burst"), role::viewer);
+  server_fixture fresh(asks_for_tokens({}, &guarded()));
+  constexpr int requests = 200;
+  std::vector<http_client> clients;
+  clients.reserve(requests);
+  for (int i = 0; i < requests; ++i)
+    clients.push_back(fresh.connect());
+  for (auto& client : clients)
+    client.send_request("GET", "/api/session", token.header());
+  int answered = 0;
+  for (auto& client : clients)
+    answered += client.read_reply().status == 200 ? 1 : 0;
+  CHECK(answered == requests);
+}
+
+TEST_CASE("access: a flood of unknown tokens leaves room for tickets") {
+  using eventstore::pg::plain_connection;
+  const auto token = make_token(guarded(), unique_word("invited"), role::viewer);
+  server_fixture flooded(asks_for_tokens({}, &guarded()));
+  const auto ticket = at(ask(flooded, "POST", "/api/tickets", token.header()).body, "/ticket");
+  REQUIRE(!ticket.empty());
+  plain_connection holder(flooded.database_url(), "", "test");
+  holder.run("BEGIN");
+  holder.run("LOCK TABLE synclog.tokens IN ACCESS EXCLUSIVE MODE");
+  std::vector<http_client> strangers;
+  constexpr int many = 200;
+  strangers.reserve(many);
+  for (int i = 0; i < many; ++i) {
+    strangers.push_back(flooded.connect());
+    const auto secret = core::make_secret(core::secret_kind::token).text;
+    strangers.back().send_request("GET", "/api/session", {{"Authorization", "Bearer " + secret}});
+  }
+  // Those over the bound are told at once; 48 wait for the database.
+  int refused = 0;
+  for (auto& client : strangers)
+    if (client.readable(10ms)) refused += client.read_reply().status == 503 ? 1 : 0;
+  CHECK(refused >= many - 64);
+  auto invited = flooded.connect();
+  invited.send_request("GET", "/ws?ticket=" + ticket, ws_upgrade_headers());
+  CHECK_FALSE(invited.readable(10ms)); // it waits as well
+  holder.abandon_transaction();
+  CHECK(invited.read_head().status == 101);
 }
