@@ -71,8 +71,8 @@ grant_ptr grant_of(const eventstore::access_row& row) {
 } // namespace
 
 struct access_directory::impl : std::enable_shared_from_this<access_directory::impl> {
-  impl(asio::any_io_executor executor, pg::pool& from, const directory_options& how)
-      : options(how), reads(from), strand(asio::make_strand(std::move(executor))), pause(strand),
+  impl(asio::any_io_executor executor, pg::pool& from, pg::pool& to, const directory_options& how)
+      : options(how), reads(from), writes(to), strand(asio::make_strand(std::move(executor))), pause(strand),
         under_way(how.max_lookups) {}
 
   struct entry {
@@ -99,7 +99,7 @@ struct access_directory::impl : std::enable_shared_from_this<access_directory::i
   void tell_ended();
 
   const directory_options options;
-  pg::pool& reads;
+  pg::pool &reads, &writes;
   asio::strand<asio::any_io_executor> strand;
   asio::steady_timer pause;
   std::function<void()> on_ended; // set before the loop runs
@@ -199,7 +199,7 @@ asio::awaitable<core::result<grant_ptr>> access_directory::impl::look_up(credent
   ++asked_for;
   pg::segment_result answer;
   if (is_ticket) {
-    answer = co_await reads.run(std::move(work), began + options.lookup_patience);
+    answer = co_await writes.run(std::move(work), began + options.lookup_patience);
     if (answer.failed) throw pg::query_failed(*answer.failed);
   } else {
     answer = co_await reads.run_read(std::move(work), began + options.lookup_patience);
@@ -258,7 +258,7 @@ asio::awaitable<void> access_directory::impl::poll() {
     pg::segment work;
     work.queries().push_back(access::find_tokens(tokens));
     work.queries().push_back(access::find_sessions(sessions));
-    const auto answer = co_await reads.run_read(std::move(work), began + poll_patience);
+    const auto answer = co_await writes.run_read(std::move(work), began + poll_patience);
     for (const auto& rows : answer.results)
       for (int row = 0; row < rows.size(); ++row)
         found.push_back(access::access_of(rows, row));
@@ -278,7 +278,7 @@ asio::awaitable<void> access_directory::impl::keep_house() {
   work.queries().push_back(access::drop_expired_tickets());
   work.queries().push_back(access::drop_expired_sessions());
   if (!ids.empty()) work.queries().push_back(access::note_used(ids));
-  const auto answer = co_await reads.run(std::move(work), clock::now() + poll_patience);
+  const auto answer = co_await writes.run(std::move(work), clock::now() + poll_patience);
   if (answer.failed) spdlog::warn("access: {}", answer.failed->message);
 }
 
@@ -332,8 +332,9 @@ void access_directory::impl::end_where(Matches matches) {
 
 // ---- the face
 
-access_directory::access_directory(asio::any_io_executor executor, pg::pool& reads, directory_options options)
-    : impl_(std::make_shared<impl>(std::move(executor), reads, options)) {}
+access_directory::access_directory(asio::any_io_executor executor, pg::pool& reads, pg::pool& writes,
+                                   directory_options options)
+    : impl_(std::make_shared<impl>(std::move(executor), reads, writes, options)) {}
 
 access_directory::~access_directory() = default;
 

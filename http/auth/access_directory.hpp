@@ -30,8 +30,10 @@ struct directory_options {
 
 class access_directory {
  public:
+  // `reads`: whom it does not know. `writes`: tickets are used up, and those it knows are confirmed, which
+  // must not wait behind long reads.
   access_directory(boost::asio::any_io_executor executor, eventstore::pg::pool& reads,
-                   directory_options options = {});
+                   eventstore::pg::pool& writes, directory_options options = {});
   ~access_directory();
   access_directory(const access_directory&) = delete;
   access_directory& operator=(const access_directory&) = delete;

@@ -1,5 +1,6 @@
 // Who is let in, and where to: tokens, roles, cookies, tickets, on real servers.
 #include "access_support.hpp"
+#include "eventstore/head_lock.hpp"
 #include "eventstore/pg/plain_connection.hpp"
 #include "http/routes.hpp"
 #include "records_support.hpp"
@@ -485,4 +486,34 @@ TEST_CASE("access: a flood of unknown tokens leaves room for tickets") {
   CHECK_FALSE(invited.readable(10ms)); // it waits as well
   holder.abandon_transaction();
   CHECK(invited.read_head().status == 101);
+}
+
+TEST_CASE("access: while the log is locked a token's change is put off, and nothing else waits for it") {
+  const auto& admin = people().admin;
+  eventstore::pg::plain_connection holder(guarded().database_url(), "", "test");
+  holder.run(fmt::format("SELECT pg_advisory_lock({})", eventstore::head_lock_key));
+  std::vector<http_client> waiting;
+  constexpr int changes = 4; // more than there are connections for them
+  for (int i = 0; i < changes; ++i) {
+    waiting.push_back(guarded().connect());
+    waiting.back().send_request("POST", "/api/admin/tokens",
+                                admin.header_and("Content-Type", "application/json"),
+                                fmt::format(R"({{"name":"{}","role":"viewer"}})", unique_word("late")));
+  }
+  REQUIRE(wait_until(
+      [&] {
+        return guarded().sql(
+                   "SELECT count(*) > 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "t";
+      },
+      gone_within));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(guarded().get("/api/clients?limit=1", people().viewer.header()).status == 200);
+  CHECK(guarded().get("/api/admin/tokens", admin.header()).status == 200);
+  CHECK(std::chrono::steady_clock::now() - began < 1s);
+  for (auto& client : waiting) {
+    const auto reply = client.read_reply();
+    CHECK(reply.status == 503);
+    CHECK(reply.header("retry-after") != "");
+  }
+  holder.run("SELECT pg_advisory_unlock_all()");
 }
