@@ -517,3 +517,25 @@ TEST_CASE("access: while the log is locked a token's change is put off, and noth
   }
   holder.run("SELECT pg_advisory_unlock_all()");
 }
+
+TEST_CASE("access: a request meant for another actor than the one who is signed in does nothing") {
+  const auto post = [](const server_fixture& server, http_headers headers, std::string_view actor) {
+    headers.emplace_back("Synclog-Actor", actor);
+    return ask(server, "POST", "/api/clients", std::move(headers), R"({"full_name":"A"})").status;
+  };
+  const auto& editor = people().editor;
+  const auto before = guarded().event_count();
+  CHECK(post(guarded(), editor.header(), "admin") == 401);
+  CHECK(post(guarded(), editor.header_and("Synclog-Actor", "editor"), "admin") == 401);
+  const auto opened = ask(guarded(), "POST", "/api/session", editor.header());
+  const http_headers by_cookie{{"Cookie", cookie_of(opened)},
+                               {"Origin", fmt::format("http://localhost:{}", guarded().port())}};
+  CHECK(post(guarded(), by_cookie, "admin") == 401);
+  CHECK(guarded().event_count() == before);
+  CHECK(post(guarded(), by_cookie, "editor") == 201);
+  CHECK(post(guarded(), editor.header(), "editor") == 201);
+  const auto name = unique_word("Zo\xc3\xab 50%");
+  const auto foreign = make_token(guarded(), name, role::editor);
+  CHECK(post(guarded(), foreign.header(), "Zo%C3%AB%2050%25" + name.substr(name.find('%') + 1)) == 201);
+  CHECK(post(server_fixture::shared(), {}, "admin") == 201);
+}
