@@ -195,7 +195,7 @@ inline constexpr std::string_view paths = R"json(
   "400":{"$ref":"#/components/responses/problem"},"401":{"$ref":"#/components/responses/problem"},
   "406":{"$ref":"#/components/responses/problem"},"503":{"$ref":"#/components/responses/busy"}}}},
 "/api/admin/overview":{"get":{"operationId":"read_overview","tags":["admin"],"summary":"The whole at a glance",
- "description":"At most a few seconds old. For admins and auditors.",
+ "description":"At most a few seconds old; records are counted seldom where it takes long, and entities that could not be counted yet are left out. For admins and auditors.",
  "responses":{"200":{"description":"Head, events a minute of the last 24 hours (minutes without any are left out), records a branch, readers, database.",
    "content":{"application/json":{"schema":{"$ref":"#/components/schemas/overview"}}}},
   "403":{"$ref":"#/components/responses/problem"},"503":{"$ref":"#/components/responses/busy"}}}},
