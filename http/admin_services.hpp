@@ -19,6 +19,7 @@ struct admin_services {
   http::overview overview{};
   std::atomic<bool> undoing{false};     // one undo at a time
   boost::asio::thread_pool blocking{1}; // for what waits without a coroutine; short
+  std::atomic<int> checkpoints{0};      // made or checked at the moment, or waiting for that
   // For changes of tokens, sessions and tickets, which may wait for a lock: reads do not wait behind them.
   // Null: the pool of the reads.
   eventstore::pg::pool* access_writes = nullptr;
