@@ -25,6 +25,9 @@ const std::string since_sql = R"(
   LEFT JOIN synclog.events AS e ON e.position = $1::bigint
   LIMIT 1)";
 
+// Each looks at a few rows: what takes longer waits for something. Others wait for it in turn.
+const std::string bounded_sql = "SET statement_timeout = '10s'";
+
 template <class Array>
 bool read_bytes(std::string_view bytes, Array& out) {
   if (bytes.size() != out.size()) {
@@ -54,6 +57,7 @@ difference differing(std::int64_t position, const char* kind, const std::string&
 
 core::result<core::checkpoint> checkpoint_of(const std::string& conninfo, std::optional<core::position> at) {
   pg::plain_connection db(conninfo, "", "synclog checkpoint");
+  db.run(bounded_sql);
   pg::params where;
   if (at) {
     where.int8(at->value);
@@ -76,6 +80,7 @@ core::result<core::checkpoint> checkpoint_of(const std::string& conninfo, std::o
 
 std::optional<difference> differs_from(const std::string& conninfo, const core::checkpoint& since) {
   pg::plain_connection db(conninfo, "", "synclog verify");
+  db.run(bounded_sql);
   pg::params where;
   where.int8(since.position.value);
   const auto found = db.run(since_sql, where, pg::result_format::binary);

@@ -2,6 +2,7 @@
 // outlives the server.
 #pragma once
 #include "core/checkpoint.hpp"
+#include "eventstore/pg/pool.hpp"
 #include "http/overview.hpp"
 #include "http/verify_desk.hpp"
 #include <atomic>
@@ -18,6 +19,10 @@ struct admin_services {
   http::overview overview{};
   std::atomic<bool> undoing{false};     // one undo at a time
   boost::asio::thread_pool blocking{1}; // for what waits without a coroutine; short
+  std::atomic<int> checkpoints{0};      // made or checked at the moment, or waiting for that
+  // For changes of tokens, sessions and tickets, which may wait for a lock: reads do not wait behind them.
+  // Null: the pool of the reads.
+  eventstore::pg::pool* access_writes = nullptr;
 };
 
 } // namespace synclog::http

@@ -79,7 +79,7 @@ void append_preflight_headers(std::string& head) {
   head += "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
           "Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, "
           "If-None-Match, Prefer, "
-          "Last-Event-ID, X-Request-Id\r\n"
+          "Last-Event-ID, Synclog-Actor, X-Request-Id\r\n"
           "Access-Control-Max-Age: 600\r\n";
 }
 

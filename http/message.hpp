@@ -91,7 +91,7 @@ class responder : public wakeable {
   // Streams call this once: no request deadline any more, and the connection ends with the stream. Returns
   // false when the bound on concurrent streams is reached.
   virtual bool become_stream() = 0;
-  // For streams: the client has closed its side or sent something it must not.
+  // The client has closed its side or, while it is sent a stream, has sent something it must not.
   virtual bool peer_closed() const = 0;
   // For streams that have begun: once the handler has returned, the stream goes on without it, beginning with
   // work(). The request is gone by then.

@@ -7,7 +7,9 @@
 #include "http/object_text.hpp"
 #include "http/streams/hub.hpp"
 #include "projections/record_reader.hpp"
+#include <algorithm>
 #include <cstring>
+#include <spdlog/spdlog.h>
 
 namespace synclog::http {
 
@@ -20,6 +22,8 @@ constexpr std::chrono::seconds fresh{3};
 // Counting reads whole tables: it takes at most a twentieth of the time, however large they are.
 constexpr int rests_for_each_count = 20;
 constexpr std::chrono::seconds shortest_rest{5};
+// Of one count, and of all counts of one overview: somebody waits for it.
+constexpr std::chrono::seconds count_patience{10}, counts_patience{15};
 
 const auto about_database = std::make_shared<const pg::statement>(pg::statement{"overview_database", R"(
   SELECT current_database()::text, current_setting('server_version'), pg_database_size(current_database()))"});
@@ -122,17 +126,26 @@ asio::awaitable<void> overview::count(const services& with, const core::entity& 
     if (last.as_of == changed || clock::now() < last.at + rest) co_return;
   }
   const auto began = clock::now();
-  auto branches = co_await projections::count_by_branch(with.records.whole_reads(), definition, until);
-  const auto ended = clock::now();
-  counts_[definition.name] = {changed, ended, ended - began, std::move(branches)};
+  auto& kept = counts_[definition.name];
+  try {
+    kept.branches = co_await projections::count_by_branch(with.records.whole_reads(), definition,
+                                                          std::min(until, began + count_patience));
+    kept.as_of = changed;
+    kept.known = true;
+  } catch (const std::exception& failed) {
+    spdlog::warn("records of {} were not counted: {}", definition.name, failed.what());
+  }
+  kept.at = clock::now();
+  kept.took = kept.at - began;
 }
 
 asio::awaitable<std::string> overview::write(const services& with, pg::deadline until) {
   const auto now = co_await look(with, until);
   const auto generation = with.feed.generation();
   const auto minutes = co_await rate_.minutes(with.records.whole_reads(), core::now(), generation, until);
+  const auto counted_until = std::min(until, clock::now() + counts_patience);
   for (const auto& definition : with.entities.all())
-    co_await count(with, *definition, until);
+    if (clock::now() < counted_until) co_await count(with, *definition, counted_until);
   std::string out;
   {
     object_text document(out);
@@ -142,9 +155,11 @@ asio::awaitable<std::string> overview::write(const services& with, pg::deadline 
     entities += '[';
     const char* separator = "";
     for (const auto& definition : with.entities.all()) {
+      const auto& kept = counts_[definition->name];
+      if (!kept.known) continue;
       entities += separator;
       separator = ",";
-      append_entity(entities, *definition, counts_[definition->name].branches);
+      append_entity(entities, *definition, kept.branches);
     }
     entities += ']';
     document.json("streams", std::to_string(open_streams(with)));

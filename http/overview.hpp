@@ -37,10 +37,13 @@ class overview {
     clock::time_point at{};
     clock::duration took{};
     projections::branch_counts branches;
+    bool known = false; // false: it has never been counted to the end
   };
 
   boost::asio::awaitable<made> make(const services& with, eventstore::pg::deadline until);
   boost::asio::awaitable<std::string> write(const services& with, eventstore::pg::deadline until);
+  // Never throws: a count that fails leaves the last one, and is tried again as late as one that took as
+  // long.
   boost::asio::awaitable<void> count(const services& with, const core::entity& definition,
                                      eventstore::pg::deadline until);
 

@@ -298,7 +298,14 @@ void session::note_peer_closed() {
 }
 
 bool session::peer_closed() const {
-  return peer_closed_ || broken_;
+  if (peer_closed_ || broken_) return true;
+  if (!exchange_ || exchange_->is_stream) return false;
+  // Nothing watches the client of an answer that is no stream: look whether its end has come.
+  char one = 0;
+  error_code ec;
+  auto& socket = const_cast<tcp::socket&>(socket_); // receive() is not const
+  const auto got = socket.receive(asio::buffer(&one, 1), tcp::socket::message_peek, ec);
+  return got == 0 && ec != asio::error::would_block && ec != asio::error::try_again;
 }
 
 taken_connection session::take_over() {

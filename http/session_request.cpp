@@ -38,6 +38,20 @@ core::problem problem_of_exception(const std::exception& caught, std::string_vie
   return core::make_problem(code::internal, "");
 }
 
+// A page may be signed in as somebody else by now than when it kept what it sends. (Where nobody is asked who
+// they are, nobody is somebody else.)
+std::optional<core::problem> refuse_other_actor(const request& asked, const core::scope& caller) {
+  for (const auto& [name, value] : asked.headers) {
+    if (name != "synclog-actor" || value == caller.actor) continue;
+    // Names that a header cannot hold come as they would in a URL.
+    const auto decoded = parse_query("actor=" + value);
+    if (decoded && decoded->size() == 1 && decoded->front().second == caller.actor) continue;
+    return core::make_problem(code::unauthorized, "Synclog-Actor names another actor than the one who is "
+                                                  "signed in: nothing was done");
+  }
+  return std::nullopt;
+}
+
 } // namespace
 
 // Everything that can be said before the body, in this order: target, Host, Origin, route.
@@ -132,6 +146,7 @@ boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
   try {
     auto admitted = co_await context_->authenticate(asked, current.target.found->access);
     if (!admitted) co_return admitted.error();
+    if (auto refused = refuse_other_actor(asked, admitted->caller)) co_return refused;
     if (admitted->by_cookie) {
       if (auto refused = context_->guard.check_cookie_origin(asked, asked.header("host"))) co_return refused;
     }

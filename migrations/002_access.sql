@@ -42,7 +42,8 @@ CREATE INDEX tickets_of_session ON synclog.tickets (session_id);
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Each change of a token is an event of the log, in the transaction of the change: entity 'admin/tokens', which no
 -- definition can be called, `created` when it is made, `deleted` when it is revoked. The service role may not write
--- synclog.tokens, only call the two functions below: there is no change without its event.
+-- synclog.tokens, only call the two functions below: there is no change without its event. They do not wait for long for
+-- the head lock (55P03): whoever asks may ask again, and a server has few connections for this.
 
 CREATE FUNCTION synclog.append_token_event(
   kind text, token_id text, token_version bigint, token_state text, event_meta json, event_salt bytea) RETURNS timestamptz
@@ -82,7 +83,7 @@ $$;
 CREATE FUNCTION synclog.create_token(
   token_id text, token_name text, token_role text, token_branches text[], token_hash bytea, token_expires timestamptz,
   creator text, event_meta json, event_salt bytea) RETURNS timestamptz
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
   state text;
@@ -112,7 +113,7 @@ $$;
 -- By id, or by name when no id is this; its sessions and tickets go along. The token's id; NULL: none is live that is
 -- called so.
 CREATE FUNCTION synclog.revoke_token(which text, event_meta json, event_salt bytea) RETURNS text
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
   found_id text;

@@ -52,8 +52,10 @@ int compare(const list_query& query, const std::vector<std::optional<std::string
   return 0;
 }
 
-std::size_t bytes_of(const std::vector<std::optional<std::string>>& values) {
-  std::size_t bytes = sizeof(values);
+// Of a row that is held, with its place in the tree.
+std::size_t bytes_of(const std::vector<std::optional<std::string>>& values, const std::string& id) {
+  constexpr std::size_t node_bytes = 64;
+  std::size_t bytes = node_bytes + sizeof(values) + sizeof(id) + id.size();
   for (const auto& value : values)
     bytes += sizeof(value) + (value ? value->size() : 0);
   return bytes;
@@ -89,11 +91,11 @@ void past_list::hold(const eventstore::changed_record& changed) {
   held_row row{values_of(*query_, doc), changed.record_id, changed.before.version};
   if (!place_.empty() && compare(*query_, row.values, place_) <= 0) return; // given already
   if (horizon_ && compare(*query_, row.values, *horizon_) > 0) return;
-  const auto bytes = bytes_of(row.values);
+  const auto bytes = bytes_of(row.values, row.id);
   if (held_.insert(std::move(row)).second) held_bytes_ += bytes;
   while (held_.size() > 1 && (held_.size() > options_.max_held || held_bytes_ > options_.max_held_bytes)) {
     const auto last = std::prev(held_.end());
-    held_bytes_ -= bytes_of(last->values);
+    held_bytes_ -= bytes_of(last->values, last->id);
     held_.erase(last);
     horizon_ = held_.rbegin()->values;
   }
@@ -120,7 +122,7 @@ asio::awaitable<void> past_list::catch_up() {
 
 void past_list::forget_given() {
   while (!held_.empty() && !place_.empty() && compare(*query_, held_.begin()->values, place_) <= 0) {
-    held_bytes_ -= bytes_of(held_.begin()->values);
+    held_bytes_ -= bytes_of(held_.begin()->values, held_.begin()->id);
     held_.erase(held_.begin());
   }
 }

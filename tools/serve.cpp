@@ -60,6 +60,7 @@ constexpr auto start_deadline = 15s;
 constexpr auto shutdown_time = 8s; // the promise is 10 s; the database needs some of it to stop
 constexpr std::size_t short_read_connections = 2;
 constexpr std::size_t whole_list_connections = 3;
+constexpr std::size_t access_connections = 2; // a token's event waits for the head lock
 
 struct serve_options {
   database_options database;
@@ -85,7 +86,8 @@ struct application {
               const serve_options& options)
       : entities(loaded), connect(make_connect(access)), tables(entities),
         short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
-        whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)), log(short_reads),
+        whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)),
+        access_writes(context.get_executor(), connect, pool_of(access_connections)), log(short_reads),
         feed(context.get_executor(), log, options.feed),
         committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
         texts(context.get_executor(), feed, whole_reads, entities, options.search),
@@ -109,11 +111,13 @@ struct application {
                  nullptr,
                  options.answer_bytes > 0 ? &answers : nullptr} {
     services.rebuilds = &awaited;
+    admin.access_writes = &access_writes;
     services.admin = &admin;
     if (options.server.auth == http::auth_mode::none) {
       return;
     }
-    directory = std::make_unique<http::auth::access_directory>(context.get_executor(), short_reads);
+    directory =
+        std::make_unique<http::auth::access_directory>(context.get_executor(), short_reads, access_writes);
     directory_listener = std::make_unique<pg::listener>(
         context.get_executor(), connect, eventstore::access_channel, [this] { directory->hint(); });
     services.access = directory.get();
@@ -153,6 +157,7 @@ struct application {
   projections::read_tables tables;
   pg::pool short_reads;
   pg::pool whole_reads;
+  pg::pool access_writes; // beside the reads: none of them waits behind one
   eventstore::log_reader log;
   eventstore::feed feed;
   eventstore::committer committer;
@@ -234,6 +239,7 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
   co_await app.feed.stop();
   co_await app.short_reads.stop();
   co_await app.whole_reads.stop();
+  co_await app.access_writes.stop();
 }
 
 asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context,

@@ -2,6 +2,7 @@
 #include "http/auth/access_directory.hpp"
 #include "core/chain.hpp"
 #include "eventstore/access_rows.hpp"
+#include "http/auth/lookups.hpp"
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
@@ -70,8 +71,9 @@ grant_ptr grant_of(const eventstore::access_row& row) {
 } // namespace
 
 struct access_directory::impl : std::enable_shared_from_this<access_directory::impl> {
-  impl(asio::any_io_executor executor, pg::pool& from, const directory_options& how)
-      : options(how), reads(from), strand(asio::make_strand(std::move(executor))), pause(strand) {}
+  impl(asio::any_io_executor executor, pg::pool& from, pg::pool& to, const directory_options& how)
+      : options(how), reads(from), writes(to), strand(asio::make_strand(std::move(executor))), pause(strand),
+        under_way(how.max_lookups) {}
 
   struct entry {
     grant_ptr granted;
@@ -80,6 +82,7 @@ struct access_directory::impl : std::enable_shared_from_this<access_directory::i
   using entries = std::unordered_map<std::string, entry>;
 
   grant_ptr known(const std::string& key);
+  bool was_known(const std::string& key) const;
   asio::awaitable<core::result<grant_ptr>> look_up(credential shown);
   core::result<grant_ptr> take(const pg::rows& found, credential shown, clock::time_point began);
   core::result<grant_ptr> keep(const eventstore::access_row& row, clock::time_point began);
@@ -96,14 +99,14 @@ struct access_directory::impl : std::enable_shared_from_this<access_directory::i
   void tell_ended();
 
   const directory_options options;
-  pg::pool& reads;
+  pg::pool &reads, &writes;
   asio::strand<asio::any_io_executor> strand;
   asio::steady_timer pause;
   std::function<void()> on_ended; // set before the loop runs
   std::atomic<bool> stopping{false}, running{false}, hinted{false};
   std::atomic<clock::rep> confirmed_at{clock::time_point::min().time_since_epoch().count()};
-  std::atomic<std::size_t> looking{0};
-  std::atomic<std::uint64_t> lookups{0}, ended{0}, failed_polls{0};
+  lookups under_way;
+  std::atomic<std::uint64_t> asked_for{0}, ended{0}, failed_polls{0};
 
   mutable std::mutex mutex; // guards what follows
   entries by_key;
@@ -121,6 +124,11 @@ grant_ptr access_directory::impl::known(const std::string& key) {
   if (std::max(held.loaded_at, confirmed) + options.trusted_for < now) return nullptr;
   held.used_at = now;
   return held.granted;
+}
+
+bool access_directory::impl::was_known(const std::string& key) const {
+  const std::lock_guard guard(mutex);
+  return by_key.contains(key);
 }
 
 void access_directory::impl::forget(const std::string& key) {
@@ -188,10 +196,10 @@ asio::awaitable<core::result<grant_ptr>> access_directory::impl::look_up(credent
   work.queries().push_back(is_ticket    ? access::redeem_ticket(shown.hash)
                            : is_session ? access::find_sessions(hashes)
                                         : access::find_tokens(hashes));
-  ++lookups;
+  ++asked_for;
   pg::segment_result answer;
   if (is_ticket) {
-    answer = co_await reads.run(std::move(work), began + options.lookup_patience);
+    answer = co_await writes.run(std::move(work), began + options.lookup_patience);
     if (answer.failed) throw pg::query_failed(*answer.failed);
   } else {
     answer = co_await reads.run_read(std::move(work), began + options.lookup_patience);
@@ -250,7 +258,7 @@ asio::awaitable<void> access_directory::impl::poll() {
     pg::segment work;
     work.queries().push_back(access::find_tokens(tokens));
     work.queries().push_back(access::find_sessions(sessions));
-    const auto answer = co_await reads.run_read(std::move(work), began + poll_patience);
+    const auto answer = co_await writes.run_read(std::move(work), began + poll_patience);
     for (const auto& rows : answer.results)
       for (int row = 0; row < rows.size(); ++row)
         found.push_back(access::access_of(rows, row));
@@ -270,7 +278,7 @@ asio::awaitable<void> access_directory::impl::keep_house() {
   work.queries().push_back(access::drop_expired_tickets());
   work.queries().push_back(access::drop_expired_sessions());
   if (!ids.empty()) work.queries().push_back(access::note_used(ids));
-  const auto answer = co_await reads.run(std::move(work), clock::now() + poll_patience);
+  const auto answer = co_await writes.run(std::move(work), clock::now() + poll_patience);
   if (answer.failed) spdlog::warn("access: {}", answer.failed->message);
 }
 
@@ -324,8 +332,9 @@ void access_directory::impl::end_where(Matches matches) {
 
 // ---- the face
 
-access_directory::access_directory(asio::any_io_executor executor, pg::pool& reads, directory_options options)
-    : impl_(std::make_shared<impl>(std::move(executor), reads, options)) {}
+access_directory::access_directory(asio::any_io_executor executor, pg::pool& reads, pg::pool& writes,
+                                   directory_options options)
+    : impl_(std::make_shared<impl>(std::move(executor), reads, writes, options)) {}
 
 access_directory::~access_directory() = default;
 
@@ -361,23 +370,30 @@ void access_directory::hint() {
 
 asio::awaitable<core::result<grant_ptr>> access_directory::find(credential shown) {
   auto state = impl_;
-  if (shown.kind != core::secret_kind::ticket) {
-    auto held = state->known(key_of(bytes_of(shown.hash), shown.kind == core::secret_kind::session));
+  const bool is_ticket = shown.kind == core::secret_kind::ticket;
+  std::string key;
+  if (!is_ticket) {
+    key = key_of(bytes_of(shown.hash), shown.kind == core::secret_kind::session);
+    auto held = state->known(key);
     if (held && !held->ended()) co_return held;
   }
-  if (state->looking.fetch_add(1) >= state->options.max_lookups) {
-    state->looking.fetch_sub(1);
+  const auto turn = state->under_way.begin(key, is_ticket || state->was_known(key));
+  if (!turn.of)
     co_return core::make_problem(core::problem_code::overloaded,
                                  "too many callers are unknown here: try again");
+  lookups::outcome came;
+  if (turn.asks) {
+    try {
+      came.found = co_await state->look_up(shown);
+    } catch (...) {
+      came.failed = std::current_exception();
+    }
+    state->under_way.end(key, *turn.of, came);
+  } else {
+    came = co_await state->under_way.wait(turn.of);
   }
-  try {
-    auto found = co_await state->look_up(shown);
-    state->looking.fetch_sub(1);
-    co_return found;
-  } catch (...) {
-    state->looking.fetch_sub(1);
-    throw;
-  }
+  if (came.failed) std::rethrow_exception(came.failed);
+  co_return *came.found;
 }
 
 void access_directory::end_session(std::string_view session_id) {
@@ -390,7 +406,7 @@ void access_directory::end_token(std::string_view token_id) {
 
 access_directory::statistics access_directory::stats() const {
   const std::lock_guard guard(impl_->mutex);
-  return {impl_->by_key.size(), impl_->lookups, impl_->ended, impl_->failed_polls};
+  return {impl_->by_key.size(), impl_->asked_for, impl_->ended, impl_->failed_polls};
 }
 
 } // namespace synclog::http::auth

@@ -23,13 +23,17 @@ struct directory_options {
   std::chrono::milliseconds lookup_patience{3'000};
   std::chrono::seconds kept_idle{60};
   std::size_t max_known = 20'000; // beyond it, when all of them are in use: overloaded
-  std::size_t max_lookups = 64;   // at once; strangers must not keep the database busy
+  // Credentials looked up at once, a quarter of them kept for tickets and for those known before: strangers
+  // must not keep the database busy, nor those who may come in outside.
+  std::size_t max_lookups = 64;
 };
 
 class access_directory {
  public:
+  // `reads`: whom it does not know. `writes`: tickets are used up, and those it knows are confirmed, which
+  // must not wait behind long reads.
   access_directory(boost::asio::any_io_executor executor, eventstore::pg::pool& reads,
-                   directory_options options = {});
+                   eventstore::pg::pool& writes, directory_options options = {});
   ~access_directory();
   access_directory(const access_directory&) = delete;
   access_directory& operator=(const access_directory&) = delete;

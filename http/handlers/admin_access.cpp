@@ -3,6 +3,8 @@
 #include "core/json.hpp"
 #include "core/token.hpp"
 #include "eventstore/access_rows.hpp"
+#include "eventstore/pg/sqlstate.hpp"
+#include "http/admin_services.hpp"
 #include "http/auth/access_directory.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
@@ -20,15 +22,23 @@ namespace {
 
 constexpr std::int64_t micros_per_second = 1'000'000;
 
-asio::awaitable<pg::segment_result> run_one(const services& with, pg::query one, pg::deadline until) {
+asio::awaitable<pg::segment_result> run_one(pg::pool& pool, pg::query one, pg::deadline until) {
   pg::segment work;
   work.queries().push_back(std::move(one));
-  co_return co_await with.reads.run(std::move(work), until);
+  co_return co_await pool.run(std::move(work), until);
 }
 
-// The problem when the name cannot be had; anything else that fails is thrown.
+pg::pool& pool_of_changes(const services& with) {
+  return with.admin != nullptr && with.admin->access_writes != nullptr ? *with.admin->access_writes
+                                                                       : with.reads;
+}
+
+// The problem when the name cannot be had, or not now; anything else that fails is thrown.
 std::optional<core::problem> refusal_of(const pg::segment_result& answer) {
   if (!answer.failed) return std::nullopt;
+  if (pg::classify(answer.failed->sqlstate) == pg::meaning::retry)
+    return core::make_problem(core::problem_code::overloaded,
+                              "the log is being changed at the moment: nothing was saved, try again");
   if (answer.failed->sqlstate != eventstore::name_refused_sqlstate) throw pg::query_failed(*answer.failed);
   auto why = core::make_problem(core::problem_code::taken, answer.failed->message);
   why.errors.push_back({"/name", answer.failed->message});
@@ -116,7 +126,7 @@ asio::awaitable<core::result<response>> answer_create(const services& with, cons
   made.created_by = asked.caller.actor;
   made.expires_at = wish->expires_at;
   auto create = access::create_token(*wish, made.id, secret.hash, changer(asked));
-  const auto created = co_await run_one(with, std::move(create), asked.until);
+  const auto created = co_await run_one(pool_of_changes(with), std::move(create), asked.until);
   if (auto refused = refusal_of(created)) co_return std::move(*refused);
   std::string body;
   access::append_json(body, made);
@@ -130,8 +140,8 @@ asio::awaitable<core::result<response>> answer_create(const services& with, cons
 asio::awaitable<core::result<response>> answer_revoke(const services& with, const request& asked) {
   if (auto refused = refuse_unknown_parameters(asked, {})) co_return std::move(*refused);
   auto revoke = access::revoke_token(asked.segments.at(3), changer(asked));
-  const auto revoked = co_await run_one(with, std::move(revoke), asked.until);
-  if (revoked.failed) throw pg::query_failed(*revoked.failed);
+  const auto revoked = co_await run_one(pool_of_changes(with), std::move(revoke), asked.until);
+  if (auto refused = refusal_of(revoked)) co_return std::move(*refused);
   const auto& rows = revoked.results.at(0);
   if (rows.size() != 1 || rows.is_null(0, 0))
     co_return core::make_problem(core::problem_code::not_found, "no live token has this id or name");
@@ -144,7 +154,7 @@ asio::awaitable<core::result<response>> answer_end(const services& with, const r
   if (auto refused = refuse_unknown_parameters(asked, {})) co_return std::move(*refused);
   const auto& id = asked.segments.at(3);
   auto close = access::close_session(id);
-  const auto closed = co_await run_one(with, std::move(close), asked.until);
+  const auto closed = co_await run_one(pool_of_changes(with), std::move(close), asked.until);
   if (closed.failed) throw pg::query_failed(*closed.failed);
   if (closed.results.at(0).size() == 0)
     co_return core::make_problem(core::problem_code::not_found, "no session has this id");
@@ -157,7 +167,7 @@ template <class Read>
 asio::awaitable<core::result<response>> answer_all(const services& with, const request& asked, pg::query list,
                                                    Read read) {
   if (auto refused = refuse_unknown_parameters(asked, {})) co_return std::move(*refused);
-  const auto listed = co_await run_one(with, std::move(list), asked.until);
+  const auto listed = co_await run_one(with.reads, std::move(list), asked.until);
   if (listed.failed) throw pg::query_failed(*listed.failed);
   const auto& rows = listed.results.at(0);
   std::string body = "[";

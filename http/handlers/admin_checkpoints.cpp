@@ -9,6 +9,7 @@
 #include "http/handlers/records_media.hpp"
 #include "http/object_text.hpp"
 #include "http/off_thread.hpp"
+#include <atomic>
 #include <fmt/format.h>
 
 namespace synclog::http::handlers {
@@ -18,6 +19,26 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t most_checkpoint_bytes = 64u << 10; // one has 500
+constexpr int most_at_once = 8;                          // one after the other, on one thread
+
+// A place among those who wait for that thread.
+class place {
+ public:
+  explicit place(std::atomic<int>& taken) : taken_(taken), is_free_(taken.fetch_add(1) < most_at_once) {}
+  ~place() { taken_.fetch_sub(1); }
+  place(const place&) = delete;
+  place& operator=(const place&) = delete;
+  bool is_free() const { return is_free_; }
+
+ private:
+  std::atomic<int>& taken_;
+  const bool is_free_;
+};
+
+core::problem too_many_at_once() {
+  return core::make_problem(core::problem_code::overloaded,
+                            "too many checkpoints are being made or checked: try again");
+}
 
 // What came of a checkpoint that was given.
 struct checked {
@@ -58,6 +79,8 @@ asio::awaitable<core::result<response>> sign(const services& with, const request
     co_return core::make_problem(
         core::problem_code::not_found,
         "this server signs no checkpoints: start it with --checkpoint-key, or run synclog replay checkpoint");
+  const place mine(admin.checkpoints);
+  if (!mine.is_free()) co_return too_many_at_once();
   std::function<core::result<core::checkpoint>()> look = [&admin] {
     return eventstore::checkpoint_of(admin.conninfo);
   };
@@ -81,6 +104,8 @@ asio::awaitable<core::result<response>> check(const services& with, const reques
   checked found;
   found.is_signed = core::is_signed_by(*given, given->signer);
   if (found.is_signed) {
+    const place mine(admin.checkpoints);
+    if (!mine.is_free()) co_return too_many_at_once();
     std::function<std::optional<eventstore::difference>()> look = [&admin, about = given->about] {
       return eventstore::differs_from(admin.conninfo, about);
     };

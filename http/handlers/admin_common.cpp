@@ -76,4 +76,10 @@ asio::awaitable<void> tell(responder& answer, std::string_view name, std::string
   co_await answer.write(frame);
 }
 
+asio::awaitable<void> say_bye(responder& answer, std::string_view reason) {
+  std::string frame;
+  sse::append_bye(frame, reason, sse::jittered_retry());
+  co_await answer.write(frame);
+}
+
 } // namespace synclog::http::handlers

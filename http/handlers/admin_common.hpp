@@ -35,5 +35,7 @@ boost::asio::awaitable<void> pause(std::chrono::milliseconds span);
 boost::asio::awaitable<bool> begin_progress(responder& answer);
 // One event; `data` is JSON of one line.
 boost::asio::awaitable<void> tell(responder& answer, std::string_view name, std::string data);
+// The last one of a stream that the server ends: "restart", "token".
+boost::asio::awaitable<void> say_bye(responder& answer, std::string_view reason);
 
 } // namespace synclog::http::handlers

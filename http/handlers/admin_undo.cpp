@@ -3,6 +3,7 @@
 #include "core/json.hpp"
 #include "eventstore/undo.hpp"
 #include "http/admin_services.hpp"
+#include "http/auth/grant.hpp"
 #include "http/handlers/admin.hpp"
 #include "http/handlers/admin_common.hpp"
 #include "http/handlers/records_common.hpp"
@@ -13,6 +14,10 @@
 #include "projections/record_reader.hpp"
 #include <array>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <spdlog/spdlog.h>
 
@@ -28,8 +33,6 @@ constexpr std::array<std::string_view, 2> offers{media_json, media_sse};
 constexpr std::size_t max_items = 500, max_items_bytes = 4u << 20;
 // Before the deadline of a request that has no stream: the batch under way must end within it.
 constexpr std::chrono::seconds spare_time{5};
-
-struct stop_undoing {}; // thrown out of the progress callback: that is how an undo is ended
 
 struct undo_call {
   eventstore::undo_selection selection;
@@ -58,10 +61,10 @@ struct undo_state {
   eventstore::undo_report counted;
   std::string items; // JSON objects with commas between
   std::size_t listed = 0;
-  bool stop = false;
-  bool complete = false; // every selected event was looked at
+  std::atomic<bool> stop{false}; // the undo ends after the batch under way
   bool over = false;
   std::optional<core::problem> failed;
+  asio::steady_timer* rhythm = nullptr; // of whoever tells; rung when it is over
 
   void take(const undo_item& item);
 };
@@ -175,17 +178,21 @@ asio::awaitable<std::optional<core::problem>> find_ends(const services& with, co
 // ---- the work
 
 std::string result_json(const undo_call& call, const undo_state& state) {
+  const auto& report = state.counted;
   std::string out;
   {
     object_text made(out);
     made.json("dry_run", call.options.dry_run ? "true" : "false");
     // False: it was stopped; the same request again goes on.
-    made.json("complete", state.complete ? "true" : "false");
-    made.json("undone", std::to_string(state.counted.undone));
-    made.json("nothing", std::to_string(state.counted.nothing));
-    made.json("conflicts", std::to_string(state.counted.conflicts));
-    made.json("refused", std::to_string(state.counted.refused));
-    if (state.complete) made.string("cursor", core::to_string(state.counted.at));
+    made.json("complete", report.stopped ? "false" : "true");
+    made.json("undone", std::to_string(report.undone));
+    made.json("nothing", std::to_string(report.nothing));
+    made.json("conflicts", std::to_string(report.conflicts));
+    made.json("refused", std::to_string(report.refused));
+    // What a run after this one must name to select the same events, and no later ones.
+    made.json("to", std::to_string(report.to.value));
+    if (report.stopped) made.json("left", report.left ? std::to_string(*report.left) : "null");
+    made.string("cursor", core::to_string(report.at));
     made.string("request_id", call.options.request_id);
     auto& items = made.member("items");
     items += '[';
@@ -195,30 +202,24 @@ std::string result_json(const undo_call& call, const undo_state& state) {
   return out;
 }
 
-// Never throws: what went wrong is in the state. `stop_at`: the deadline of a request without a stream.
-asio::awaitable<void> work(const services& with, const undo_call& call, undo_state& state,
-                           std::optional<eventstore::pg::deadline> stop_at) {
+// Never throws: what went wrong is in the state.
+asio::awaitable<void> work(const services& with, const undo_call& call, undo_state& state) {
   const eventstore::undo_listener listener = [&state](const undo_item& item) { state.take(item); };
-  const eventstore::undo_progress progress = [&state, stop_at](std::int64_t done, std::int64_t total) {
+  const eventstore::undo_progress progress = [&state](std::int64_t done, std::int64_t total) {
     state.done = done;
     state.total = total;
-    const bool late = stop_at && eventstore::pg::clock::now() > *stop_at;
-    if (done < total && (state.stop || late)) throw stop_undoing{};
   };
   try {
     auto selection = call.selection;
     auto options = call.options;
+    options.stop = &state.stop;
     const auto done =
         co_await eventstore::undo(with.entities, with.records.whole_reads(), with.log, with.committer,
                                   std::move(selection), std::move(options), listener, progress);
-    if (done) {
+    if (done)
       state.counted = *done;
-      state.complete = true;
-    } else {
+    else
       state.failed = done.error();
-    }
-  } catch (const stop_undoing&) {
-    // What was undone until then stays undone, and has been counted.
   } catch (const std::exception& error) {
     spdlog::warn("request {}: undo stopped: {}", call.options.request_id, error.what());
     state.failed = core::make_problem(core::problem_code::database_unavailable,
@@ -226,6 +227,7 @@ asio::awaitable<void> work(const services& with, const undo_call& call, undo_sta
                                       "the same request goes on");
   }
   state.over = true;
+  if (state.rhythm != nullptr) state.rhythm->cancel();
 }
 
 std::string progress_json(const undo_state& state) {
@@ -241,14 +243,22 @@ std::string progress_json(const undo_state& state) {
   return out;
 }
 
-// Until the work is over. Never throws: whose client is gone has the work stopped.
-asio::awaitable<void> follow(undo_state& state, responder& answer) {
+bool lost_access(const request& asked) {
+  return asked.grant && asked.grant->ended();
+}
+
+// Until the work is over. Never throws: the work is stopped when nobody may have it done any more, or nobody
+// waits for it. `tells`: the answer is a stream, which has no deadline.
+asio::awaitable<void> follow(const request& asked, undo_state& state, responder& answer, bool tells) {
+  asio::steady_timer rhythm(co_await asio::this_coro::executor);
+  state.rhythm = &rhythm;
   std::int64_t told = -1;
   bool gone = false;
   while (!state.over) {
     gone = gone || answer.peer_closed();
-    if (gone || answer.draining()) state.stop = true;
-    if (!gone && state.done != told) {
+    const bool is_late = !tells && eventstore::pg::clock::now() + spare_time > asked.until;
+    if (gone || is_late || answer.draining() || lost_access(asked)) state.stop = true;
+    if (tells && !state.stop && state.done != told) {
       told = state.done;
       try {
         auto data = progress_json(state);
@@ -256,21 +266,48 @@ asio::awaitable<void> follow(undo_state& state, responder& answer) {
       } catch (const boost::system::system_error&) {
         gone = true;
       }
+      if (state.over) break;
     }
-    co_await pause(progress_interval);
+    boost::system::error_code rung;
+    rhythm.expires_after(progress_interval);
+    co_await rhythm.async_wait(asio::redirect_error(asio::use_awaitable, rung));
   }
+  state.rhythm = nullptr;
 }
 
-asio::awaitable<void> undo_told(const services& with, const undo_call& call, responder& answer) {
+asio::awaitable<void> work_and_follow(const services& with, const request& asked, const undo_call& call,
+                                      undo_state& state, responder& answer, bool tells) {
   using namespace asio::experimental::awaitable_operators;
+  // The one who follows first: it has the timer that the work rings.
+  auto following = follow(asked, state, answer, tells);
+  auto working = work(with, call, state);
+  co_await (std::move(following) && std::move(working));
+}
+
+asio::awaitable<void> undo_told(const services& with, const request& asked, const undo_call& call,
+                                responder& answer) {
   if (!co_await begin_progress(answer)) co_return;
   undo_state state;
-  auto working = work(with, call, state, std::nullopt);
-  auto following = follow(state, answer);
-  co_await (std::move(working) && std::move(following));
-  auto data = state.failed ? problem_body(*state.failed) : result_json(call, state);
-  co_await tell(answer, state.failed ? "failed" : "result", std::move(data));
+  co_await work_and_follow(with, asked, call, state, answer, true);
+  if (lost_access(asked)) {
+    // The items are records, which are not this caller's to see any more.
+    co_await say_bye(answer, "token");
+  } else {
+    auto data = state.failed ? problem_body(*state.failed) : result_json(call, state);
+    co_await tell(answer, state.failed ? "failed" : "result", std::move(data));
+  }
   co_await answer.finish();
+}
+
+asio::awaitable<response> undo_answered(const services& with, const request& asked, const undo_call& call,
+                                        responder& answer) {
+  undo_state state;
+  co_await work_and_follow(with, asked, call, state, answer, false);
+  if (lost_access(asked))
+    co_return problem_answer(core::make_problem(
+        core::problem_code::unauthorized,
+        "this token has ended meanwhile: what was undone until then stays undone, the rest was not touched"));
+  co_return state.failed ? problem_answer(*state.failed) : admin_json(result_json(call, state));
 }
 
 } // namespace
@@ -293,12 +330,10 @@ asio::awaitable<void> admin_undo(const services& with, const request& asked, res
     co_return;
   }
   if (offers[*form] == media_sse) {
-    co_await undo_told(with, *call, answer);
+    co_await undo_told(with, asked, *call, answer);
     co_return;
   }
-  undo_state state;
-  co_await work(with, *call, state, asked.until - spare_time);
-  auto made = state.failed ? problem_answer(*state.failed) : admin_json(result_json(*call, state));
+  auto made = co_await undo_answered(with, asked, *call, answer);
   co_await answer.send(std::move(made));
 }
 

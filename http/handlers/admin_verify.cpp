@@ -95,6 +95,10 @@ asio::awaitable<void> follow(const verify_desk::watch& watched, responder& answe
   verify_desk::state told;
   auto told_at = clock::time_point::min();
   for (;;) {
+    if (answer.access_ended()) {
+      co_await say_bye(answer, "token");
+      co_return;
+    }
     auto now = watched.look();
     const bool moved = now.progress.stage != told.progress.stage || now.progress.done != told.progress.done;
     if (moved || told_at + silence < clock::now()) {
@@ -114,9 +118,7 @@ asio::awaitable<void> follow(const verify_desk::watch& watched, responder& answe
     }
     if (answer.peer_closed()) co_return;
     if (answer.draining()) {
-      std::string bye;
-      sse::append_bye(bye, "restart", sse::jittered_retry());
-      co_await answer.write(bye);
+      co_await say_bye(answer, "restart");
       co_return;
     }
     told = std::move(now);

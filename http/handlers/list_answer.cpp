@@ -193,7 +193,13 @@ bool has_lasting_order(const projections::list_query& query) {
 // The same rest, as it was when the first page was read.
 asio::awaitable<void> write_rest_as_of(const services& with, responder& answer, const list_call& call,
                                        core::cursor head, list_writer& writer, page_sizer& sizer) {
-  const projections::past_list_options options{.until = {}, .patience = with.limits.request_deadline};
+  // Many such lists may be under way at once. A list during which more than this is changed looks through the
+  // log again.
+  constexpr std::size_t max_held = 5'000, max_held_bytes = 2u << 20;
+  const projections::past_list_options options{.until = {},
+                                               .patience = with.limits.request_deadline,
+                                               .max_held = max_held,
+                                               .max_held_bytes = max_held_bytes};
   projections::past_list list(with.records, with.log, call.query, head.position, options);
   co_await write_past_rows(answer, list, writer, sizer);
 }

@@ -103,8 +103,6 @@ core::result<opened_write> open_write(const services& with, const request& asked
   const auto definition = find_entity(with, asked);
   if (!definition) return definition.error();
   made.definition = *definition;
-  if (!asked.caller.may_write())
-    return core::make_problem(core::problem_code::forbidden, "this role may not write");
   if (auto why = refuse_unknown_parameters(asked, known_parameters)) return std::move(*why);
   const auto dry_run = flag_parameter(asked, "dry_run");
   if (!dry_run) return dry_run.error();

@@ -39,8 +39,8 @@ struct opened_write {
   std::vector<std::pair<std::string, std::string>> column_map; // ?map=DRN:distributor_code
 };
 
-// Everything that can be refused without the body: 404 unknown entity, 403 without the right to write, 400
-// for parameters, conditions and Idempotency-Key.
+// Everything that can be refused without the body: 404 unknown entity, 400 for parameters, conditions and
+// Idempotency-Key. That the caller may write is the route's affair (access::write).
 core::result<opened_write> open_write(const services& with, const request& asked,
                                       std::span<const std::string_view> known_parameters);
 

@@ -3,6 +3,7 @@
 #include "http/handlers/session.hpp"
 #include "core/json.hpp"
 #include "eventstore/access_rows.hpp"
+#include "http/admin_services.hpp"
 #include "http/auth/access_directory.hpp"
 #include "http/auth/credentials.hpp"
 #include "http/handlers/records_common.hpp"
@@ -51,7 +52,9 @@ response private_answer(unsigned status, std::string body) {
 asio::awaitable<pg::rows> run_one(const services& with, pg::query one, pg::deadline until) {
   pg::segment work;
   work.queries().push_back(std::move(one));
-  auto answer = co_await with.reads.run(std::move(work), until);
+  const bool has_own_pool = with.admin != nullptr && with.admin->access_writes != nullptr;
+  auto& pool = has_own_pool ? *with.admin->access_writes : with.reads;
+  auto answer = co_await pool.run(std::move(work), until);
   if (answer.failed) throw pg::query_failed(*answer.failed);
   co_return std::move(answer.results.at(0));
 }

@@ -1,5 +1,7 @@
 // Streams end soon after their token has, on every server of the database, and say why.
 #include "access_support.hpp"
+#include "eventstore/head_lock.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "records_support.hpp"
 #include "tests/support/wait.hpp"
 #include "tests/support/ws_client.hpp"
@@ -144,5 +146,91 @@ TEST_CASE("streams: a client that does not read is cut, and a long list ends, wh
     }
     CHECK_FALSE(whole);
     CHECK(got < body.size() / 2);
+  }
+}
+
+TEST_CASE(
+    "streams: an undo writes no more and a verification is left when the access of who asked has ended") {
+  server_fixture server(asks_for_tokens());
+  const auto writer = make_token(server, "writer", role::editor);
+  std::string body = "[";
+  for (int i = 0; i < 1'200; ++i) // three batches of an undo
+    body += fmt::format(R"({}{{"full_name":"A {}"}})", i == 0 ? "" : ",", i);
+  REQUIRE(server.post("/api/clients", body + "]", writer.header()).status == 200);
+  const auto before = server.event_count();
+  const auto brief = make_token(server, "brief", role::admin, {}, "2 seconds");
+  const auto has_ended = [&] {
+    // And whoever looks every quarter of a second has seen it.
+    return server.sql(fmt::format("SELECT expires_at + interval '1 second' < now() FROM synclog.tokens "
+                                  "WHERE id = '{}'",
+                                  brief.id)) == "t";
+  };
+  eventstore::pg::plain_connection holder(server.database_url(), "", "test");
+  const auto undone_since = [&server](std::int64_t position) {
+    return std::stoi(server.sql(fmt::format(
+        "SELECT count(*) FROM synclog.events WHERE position > {} AND entity = 'clients'", position)));
+  };
+  const std::string selection = R"({"actor":"writer"})";
+  auto headers = brief.header_and("Content-Type", "application/json");
+
+  SUBCASE("an undo that tells its progress") {
+    holder.run(fmt::format("SELECT pg_advisory_lock({})", eventstore::head_lock_key));
+    headers.emplace_back("Accept", "text/event-stream");
+    auto client = server.connect();
+    client.send_request("POST", "/api/admin/undo", headers, selection);
+    sse_reader events(client);
+    REQUIRE(wait_until(has_ended, gone_within));
+    holder.run("SELECT pg_advisory_unlock_all()");
+    sse_event last;
+    while (const auto event = events.next())
+      last = *event;
+    CHECK(last.name == "bye");
+    CHECK(at(last.data, "/reason") == "token");
+    CHECK(undone_since(before) > 0);
+    CHECK(undone_since(before) <= 500);
+  }
+  SUBCASE("an undo that answers once") {
+    holder.run(fmt::format("SELECT pg_advisory_lock({})", eventstore::head_lock_key));
+    auto client = server.connect();
+    client.send_request("POST", "/api/admin/undo", headers, selection);
+    REQUIRE(wait_until(has_ended, gone_within));
+    holder.run("SELECT pg_advisory_unlock_all()");
+    CHECK(client.read_reply().status == 401);
+    CHECK(undone_since(before) > 0);
+    CHECK(undone_since(before) <= 500);
+  }
+  SUBCASE("an undo whose client has gone") {
+    const auto lasting = make_token(server, "lasting", role::admin);
+    holder.run(fmt::format("SELECT pg_advisory_lock({})", eventstore::head_lock_key));
+    {
+      auto client = server.connect();
+      client.send_request("POST", "/api/admin/undo", lasting.header_and("Content-Type", "application/json"),
+                          selection);
+      // It waits for the lock.
+      REQUIRE(wait_until(
+          [&] {
+            return server.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+                              "AND NOT granted") != "0";
+          },
+          gone_within));
+    }
+    REQUIRE(wait_until(has_ended, gone_within)); // some seconds
+    holder.run("SELECT pg_advisory_unlock_all()");
+    // The next one is let in when that one is over.
+    CHECK(wait_until(
+        [&] {
+          return server.post("/api/admin/undo", R"({"actor":"nobody","dry_run":true})", lasting.header())
+                     .status == 200;
+        },
+        gone_within));
+    CHECK(undone_since(before) > 0);
+    CHECK(undone_since(before) <= 500);
+  }
+  SUBCASE("a verification") {
+    holder.run("BEGIN");
+    holder.run("LOCK TABLE synclog.events IN ACCESS EXCLUSIVE MODE");
+    open_stream verifying(server, "/api/admin/verify", brief.header_and("Accept", "text/event-stream"));
+    CHECK(verifying.bye() == "token");
+    holder.abandon_transaction();
   }
 }

@@ -1,5 +1,7 @@
 // Who is let in, and where to: tokens, roles, cookies, tickets, on real servers.
 #include "access_support.hpp"
+#include "eventstore/head_lock.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "http/routes.hpp"
 #include "records_support.hpp"
 #include "tests/support/wait.hpp"
@@ -372,12 +374,19 @@ TEST_CASE("admin: tokens are made, shown once, listed without their secret, and 
 }
 
 TEST_CASE("token events: admins and auditors see them, with who did it; nobody else, in pages or streams") {
+  (void)people();
   const auto before = guarded().event_count();
   const auto name = unique_word("watched");
   const auto made = ask(guarded(), "POST", "/api/admin/tokens", people().admin.header(),
                         fmt::format(R"({{"name":"{}","role":"viewer"}})", name));
   const auto after = fmt::format("/api/events?after={}", before);
-  const auto seen = guarded().get(after, people().auditor.header());
+  // It is not the committer who writes them: the server hears of them.
+  http_reply seen;
+  const auto is_seen = [&] {
+    seen = guarded().get(after, people().auditor.header());
+    return size_at(seen.body) > 0;
+  };
+  CHECK(wait_until(is_seen, gone_within));
   CHECK(size_at(seen.body) == 1);
   CHECK(at(seen.body, "/0/resource") == "admin/tokens");
   CHECK(at(seen.body, "/0/action") == "created");
@@ -432,4 +441,101 @@ TEST_CASE("access: a server whose database is away lets nobody in whom it has no
   CHECK(server.get("/api/session", {{"Authorization", "Bearer slk_" + std::string(64, '1')}}).status == 503);
   cluster.start();
   CHECK(wait_until([&] { return server.get("/api/session", token.header()).status == 200; }, 30s));
+}
+
+TEST_CASE("access: many requests with one token that this server has not seen yet are all answered") {
+  const auto token = make_token(guarded(), unique_word("burst"), role::viewer);
+  server_fixture fresh(asks_for_tokens({}, &guarded()));
+  constexpr int requests = 200;
+  std::vector<http_client> clients;
+  clients.reserve(requests);
+  for (int i = 0; i < requests; ++i)
+    clients.push_back(fresh.connect());
+  for (auto& client : clients)
+    client.send_request("GET", "/api/session", token.header());
+  int answered = 0;
+  for (auto& client : clients)
+    answered += client.read_reply().status == 200 ? 1 : 0;
+  CHECK(answered == requests);
+}
+
+TEST_CASE("access: a flood of unknown tokens leaves room for tickets") {
+  using eventstore::pg::plain_connection;
+  const auto token = make_token(guarded(), unique_word("invited"), role::viewer);
+  server_fixture flooded(asks_for_tokens({}, &guarded()));
+  const auto ticket = at(ask(flooded, "POST", "/api/tickets", token.header()).body, "/ticket");
+  REQUIRE(!ticket.empty());
+  plain_connection holder(flooded.database_url(), "", "test");
+  holder.run("BEGIN");
+  holder.run("LOCK TABLE synclog.tokens IN ACCESS EXCLUSIVE MODE");
+  std::vector<http_client> strangers;
+  constexpr int many = 200;
+  strangers.reserve(many);
+  for (int i = 0; i < many; ++i) {
+    strangers.push_back(flooded.connect());
+    const auto secret = core::make_secret(core::secret_kind::token).text;
+    strangers.back().send_request("GET", "/api/session", {{"Authorization", "Bearer " + secret}});
+  }
+  // Those over the bound are told at once; 48 wait for the database.
+  int refused = 0;
+  for (auto& client : strangers)
+    if (client.readable(10ms)) refused += client.read_reply().status == 503 ? 1 : 0;
+  CHECK(refused >= many - 64);
+  auto invited = flooded.connect();
+  invited.send_request("GET", "/ws?ticket=" + ticket, ws_upgrade_headers());
+  CHECK_FALSE(invited.readable(10ms)); // it waits as well
+  holder.abandon_transaction();
+  CHECK(invited.read_head().status == 101);
+}
+
+TEST_CASE("access: while the log is locked a token's change is put off, and nothing else waits for it") {
+  const auto& admin = people().admin;
+  eventstore::pg::plain_connection holder(guarded().database_url(), "", "test");
+  holder.run(fmt::format("SELECT pg_advisory_lock({})", eventstore::head_lock_key));
+  std::vector<http_client> waiting;
+  constexpr int changes = 4; // more than there are connections for them
+  for (int i = 0; i < changes; ++i) {
+    waiting.push_back(guarded().connect());
+    waiting.back().send_request("POST", "/api/admin/tokens",
+                                admin.header_and("Content-Type", "application/json"),
+                                fmt::format(R"({{"name":"{}","role":"viewer"}})", unique_word("late")));
+  }
+  REQUIRE(wait_until(
+      [&] {
+        return guarded().sql(
+                   "SELECT count(*) > 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "t";
+      },
+      gone_within));
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(guarded().get("/api/clients?limit=1", people().viewer.header()).status == 200);
+  CHECK(guarded().get("/api/admin/tokens", admin.header()).status == 200);
+  CHECK(std::chrono::steady_clock::now() - began < 1s);
+  for (auto& client : waiting) {
+    const auto reply = client.read_reply();
+    CHECK(reply.status == 503);
+    CHECK(reply.header("retry-after") != "");
+  }
+  holder.run("SELECT pg_advisory_unlock_all()");
+}
+
+TEST_CASE("access: a request meant for another actor than the one who is signed in does nothing") {
+  const auto post = [](const server_fixture& server, http_headers headers, std::string_view actor) {
+    headers.emplace_back("Synclog-Actor", actor);
+    return ask(server, "POST", "/api/clients", std::move(headers), R"({"full_name":"A"})").status;
+  };
+  const auto& editor = people().editor;
+  const auto before = guarded().event_count();
+  CHECK(post(guarded(), editor.header(), "admin") == 401);
+  CHECK(post(guarded(), editor.header_and("Synclog-Actor", "editor"), "admin") == 401);
+  const auto opened = ask(guarded(), "POST", "/api/session", editor.header());
+  const http_headers by_cookie{{"Cookie", cookie_of(opened)},
+                               {"Origin", fmt::format("http://localhost:{}", guarded().port())}};
+  CHECK(post(guarded(), by_cookie, "admin") == 401);
+  CHECK(guarded().event_count() == before);
+  CHECK(post(guarded(), by_cookie, "editor") == 201);
+  CHECK(post(guarded(), editor.header(), "editor") == 201);
+  const auto name = unique_word("Zo\xc3\xab 50%");
+  const auto foreign = make_token(guarded(), name, role::editor);
+  CHECK(post(guarded(), foreign.header(), "Zo%C3%AB%2050%25" + name.substr(name.find('%') + 1)) == 201);
+  CHECK(post(server_fixture::shared(), {}, "admin") == 201);
 }
