@@ -96,4 +96,13 @@ int command_run::end_by(int signal) {
   return wait();
 }
 
+ended_command run_command(const std::vector<std::string>& arguments) {
+  command_run command(arguments);
+  ended_command made;
+  made.code = command.wait(std::chrono::minutes(2));
+  made.output = command.output();
+  made.errors = command.errors();
+  return made;
+}
+
 } // namespace synclog::tests

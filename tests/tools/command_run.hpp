@@ -33,6 +33,15 @@ class command_run {
   pid_t pid_ = 0;
 };
 
+// How a command ended, and all that it said.
+struct ended_command {
+  int code = -1;
+  std::string output, errors;
+};
+
+// Runs a subcommand to its end; throws when that takes longer than two minutes.
+ended_command run_command(const std::vector<std::string>& arguments);
+
 // The synclog beside this test program.
 std::string synclog_program();
 

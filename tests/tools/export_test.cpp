@@ -2,6 +2,7 @@
 #include "command_run.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/server_fixture.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/wait.hpp"
 #include <algorithm>
 #include <csignal>
@@ -11,7 +12,6 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 #include <sys/wait.h>
 
@@ -21,30 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using words = std::vector<std::string>;
-
-class folder {
- public:
-  folder() {
-    path_ = (fs::temp_directory_path() / "synclog-export-XXXXXX").string();
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  }
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  bool empty() const { return fs::is_empty(path_); }
-
- private:
-  std::string path_;
-};
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 // A log with so many clients and an update of one, made by a server that is gone again.
 std::string served_log(int clients) {
@@ -68,20 +44,6 @@ words on(const std::string& database, words more) {
   return more;
 }
 
-struct ended {
-  int code = 0;
-  std::string output, errors;
-};
-
-ended run(const words& arguments) {
-  command_run command(arguments);
-  ended made;
-  made.code = command.wait(std::chrono::minutes(2));
-  made.output = command.output();
-  made.errors = command.errors();
-  return made;
-}
-
 // A line for the shell; the exit code, and both streams in the file.
 int shell(const std::string& line) {
   const int status = std::system(line.c_str());
@@ -101,7 +63,7 @@ std::string head_of(const std::string& database) {
 }
 
 void check_verified(const std::string& database) {
-  const auto verified = run(on(database, {"replay", "verify"}));
+  const auto verified = run_command(on(database, {"replay", "verify"}));
   CHECK_MESSAGE(verified.code == 0, verified.output);
 }
 
@@ -110,28 +72,28 @@ void check_verified(const std::string& database) {
 TEST_CASE("replay export, import: through a file, a compressed one and a pipe comes the same log") {
   const auto source = served_log(50);
   const auto head = head_of(source);
-  const folder where;
+  const temporary_folder where;
   const auto plain = where.file("log"), packed = where.file("log.gz");
 
-  const auto exported = run(on(source, {"replay", "export", plain}));
+  const auto exported = run_command(on(source, {"replay", "export", plain}));
   REQUIRE_MESSAGE(exported.code == 0, exported.errors);
   CHECK(exported.errors.starts_with("exported 51 events, positions 1 to 51, "));
-  REQUIRE(run(on(source, {"replay", "export", packed, "--gzip"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", packed, "--gzip"})).code == 0);
   CHECK(text_of(packed).starts_with("\x1f\x8b"));
   CHECK(fs::file_size(packed) < fs::file_size(plain) / 2);
 
   for (const auto& file : {plain, packed}) {
     const auto target = migrated_database(durable_cluster());
-    const auto tried = run(on(target, {"replay", "import", file, "--dry-run"}));
+    const auto tried = run_command(on(target, {"replay", "import", file, "--dry-run"}));
     CHECK(tried.code == 0);
     CHECK(tried.output == "would save 51 events; 0 were there already\nthe log is empty\n");
     CHECK(durable_cluster().sql(target, "SELECT count(*) FROM synclog.events") == "0");
-    const auto imported = run(on(target, {"replay", "import", file}));
+    const auto imported = run_command(on(target, {"replay", "import", file}));
     REQUIRE_MESSAGE(imported.code == 0, imported.errors);
     CHECK(imported.output.find("saved 51 events; 0 were there already\n") != std::string::npos);
     CHECK(head_of(target) == head);
     check_verified(target);
-    const auto again = run(on(target, {"replay", "import", file}));
+    const auto again = run_command(on(target, {"replay", "import", file}));
     CHECK(again.code == 0);
     CHECK(again.output.find("saved 0 events; 51 were there already\n") != std::string::npos);
   }
@@ -144,14 +106,14 @@ TEST_CASE("replay export, import: through a file, a compressed one and a pipe co
 TEST_CASE(
     "replay export: an existing file stays, an unwritable one and a full disk are said, nothing is left") {
   const auto source = served_log(200);
-  const folder where;
+  const temporary_folder where;
   const auto file = where.file("log"), said = where.file("said");
   std::ofstream(file) << "theirs";
-  const auto kept = run(on(source, {"replay", "export", file}));
+  const auto kept = run_command(on(source, {"replay", "export", file}));
   CHECK(kept.code == 1);
   CHECK(kept.errors == "synclog: " + file + " exists; --force replaces it\n");
   CHECK(text_of(file) == "theirs");
-  CHECK(run(on(source, {"replay", "export", file, "--force"})).code == 0);
+  CHECK(run_command(on(source, {"replay", "export", file, "--force"})).code == 0);
   CHECK(text_of(file).starts_with("{\"format\":\"synclog-log\""));
   fs::remove(file);
 
@@ -164,9 +126,9 @@ TEST_CASE(
 }
 
 TEST_CASE("replay import: a data folder without a database gets one, and the log in it") {
-  const folder place;
+  const temporary_folder place;
   const std::string log = place.file("log.ndjson");
-  REQUIRE(run(on(served_log(3), {"replay", "export", log})).code == 0);
+  REQUIRE(run_command(on(served_log(3), {"replay", "export", log})).code == 0);
   const std::string data = "/tmp/synclog-imported-" + std::to_string(getpid());
   command_run importing({"replay", "import", log, "--data-dir", data}, "env -u DATABASE_URL");
   CHECK(importing.wait() == 0);
@@ -179,7 +141,7 @@ TEST_CASE("replay import: a data folder without a database gets one, and the log
 
 TEST_CASE("a mistyped subcommand is named, exit 2") {
   for (const words& mistyped : {words{"serv"}, words{"replay", "verfy"}, words{"token", "lsit"}}) {
-    const auto refused = run(mistyped);
+    const auto refused = run_command(mistyped);
     CAPTURE(mistyped.back());
     CHECK(refused.code == 2);
     CHECK(refused.errors == "synclog: there is no subcommand " + mistyped.back() + "; --help lists them\n");
@@ -188,7 +150,7 @@ TEST_CASE("a mistyped subcommand is named, exit 2") {
 
 TEST_CASE("replay export: Ctrl-C ends it at once and leaves a whole file or none") {
   const auto source = served_log(20'000);
-  const folder where;
+  const temporary_folder where;
   const auto file = where.file("log");
   for (int round = 0; round < 3; ++round) {
     command_run command(on(source, {"replay", "export", file}));
@@ -219,8 +181,8 @@ TEST_CASE("replay export: what does not verify is not exported, exit 4 with the 
                         "ALTER TABLE synclog.events DISABLE TRIGGER append_only; UPDATE synclog.events "
                         "SET branch = 'south' WHERE position = 7; ALTER TABLE synclog.events ENABLE "
                         "ALWAYS TRIGGER append_only");
-  const folder where;
-  const auto refused = run(on(source, {"replay", "export", where.file("log")}));
+  const temporary_folder where;
+  const auto refused = run_command(on(source, {"replay", "export", where.file("log")}));
   CHECK(refused.code == 4);
   CHECK(refused.errors.starts_with("position 7: stored hash "));
   CHECK(where.empty());
@@ -231,9 +193,9 @@ TEST_CASE("replay import: killed at random moments it goes on where it was, to t
   INFO("seed ", seed);
   std::mt19937_64 random(seed);
   const auto source = served_log(20'000);
-  const folder where;
+  const temporary_folder where;
   const auto file = where.file("log.gz");
-  REQUIRE(run(on(source, {"replay", "export", file, "--gzip"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", file, "--gzip"})).code == 0);
   const auto target = migrated_database(durable_cluster());
   int kills = 0;
   for (int round = 0; round < 8; ++round) {
@@ -250,7 +212,7 @@ TEST_CASE("replay import: killed at random moments it goes on where it was, to t
     check_verified(target);
   }
   CHECK(kills > 0);
-  const auto done = run(on(target, {"replay", "import", file}));
+  const auto done = run_command(on(target, {"replay", "import", file}));
   CHECK_MESSAGE(done.code == 0, done.errors);
   CHECK(head_of(target) == head_of(source));
   check_verified(target);
@@ -259,18 +221,18 @@ TEST_CASE("replay import: killed at random moments it goes on where it was, to t
 TEST_CASE("replay import: an edited file is refused with its line, exit 4; what cannot be read, exit 2; no "
           "database, exit 3") {
   const auto source = served_log(10);
-  const folder where;
+  const temporary_folder where;
   const auto file = where.file("log");
-  REQUIRE(run(on(source, {"replay", "export", file})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", file})).code == 0);
   auto text = text_of(file);
   text.replace(text.find("Zo\xC3\xAB 3"), 1, "S");
   std::ofstream(where.file("edited")) << text;
   const auto target = migrated_database(durable_cluster());
-  const auto refused = run(on(target, {"replay", "import", where.file("edited")}));
+  const auto refused = run_command(on(target, {"replay", "import", where.file("edited")}));
   CHECK(refused.code == 4);
   CHECK(refused.errors.starts_with("synclog: line 5: position 4: its hash is "));
   CHECK(refused.output == "the log is empty\n");
-  CHECK(run(on(target, {"replay", "import", where.file("none")})).code == 2);
-  CHECK(run({"replay", "import", file, "--database-url", "postgresql://127.0.0.1:1/none"}).code == 3);
-  CHECK(run(on(target, {"replay", "import"})).code == 2);
+  CHECK(run_command(on(target, {"replay", "import", where.file("none")})).code == 2);
+  CHECK(run_command({"replay", "import", file, "--database-url", "postgresql://127.0.0.1:1/none"}).code == 3);
+  CHECK(run_command(on(target, {"replay", "import"})).code == 2);
 }

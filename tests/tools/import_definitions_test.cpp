@@ -2,6 +2,7 @@
 // the events that today's columns could not take, and the read table is the source's.
 #include "command_run.hpp"
 #include "tests/support/server_fixture.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/wait.hpp"
 #include <algorithm>
 #include <csignal>
@@ -10,7 +11,6 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 
 using namespace synclog::tests;
@@ -22,34 +22,8 @@ using words = std::vector<std::string>;
 
 constexpr int fillers = 6'000; // several batches of an import
 
-class folder {
- public:
-  folder() {
-    path_ = (fs::temp_directory_path() / "synclog-changed-XXXXXX").string();
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  }
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 // `age` turns from a text into a number, `code` becomes unique, `colour` goes.
-void put_pets(const folder& where, int revision) {
+void put_pets(const temporary_folder& where, int revision) {
   std::ofstream(where.file("pets.json")) << fmt::format(
       R"({{"title":"Pets","type":"object","additionalProperties":false,"x-revision":{},"x-table":"pets",
           "x-prefix":"PET","required":["name"{}],"properties":{{"name":{{"type":"string"}},
@@ -57,20 +31,6 @@ void put_pets(const folder& where, int revision) {
           "x-filters":{{"branch":"branch"}},"x-search":["name"],"x-branch":"branch"{}}})",
       revision, revision == 1 ? "" : ",\"code\"", revision == 1 ? "string" : "number",
       revision == 1 ? R"(,"colour":{"type":"string"})" : "", revision == 1 ? "" : R"(,"x-unique":["code"])");
-}
-
-struct ended {
-  int code = 0;
-  std::string output, errors;
-};
-
-ended run(const words& arguments) {
-  command_run command(arguments);
-  ended made;
-  made.code = command.wait(std::chrono::minutes(2));
-  made.output = command.output();
-  made.errors = command.errors();
-  return made;
 }
 
 words on(const std::string& database, words more) {
@@ -93,7 +53,7 @@ std::string pets_of(const std::string& database) {
 }
 
 void check_verified(const std::string& database) {
-  const auto verified = run(on(database, {"replay", "verify"}));
+  const auto verified = run_command(on(database, {"replay", "verify"}));
   CHECK_MESSAGE(verified.code == 0, verified.output);
 }
 
@@ -104,7 +64,7 @@ void post(const server_fixture& server, const std::string& lines) {
 
 // With the first definition: ages that are no numbers, a code that stands twice, and much between that and
 // its correction; then with the second.
-std::string changed_log(const folder& definitions) {
+std::string changed_log(const temporary_folder& definitions) {
   put_pets(definitions, 1);
   server_fixture server({.arguments = {"--entities", definitions.path()}});
   post(server, R"({"id":"A","name":"A","age":"young","code":"x","colour":"red","branch":"north"}
@@ -138,15 +98,15 @@ constexpr int whole_log = 3 + fillers + 2 + 1 + 2;
 
 TEST_CASE(
     "replay import: the export of a log whose definition has changed makes the same log and read table") {
-  const folder where;
+  const temporary_folder where;
   const auto source = changed_log(where);
   const auto file = where.file("log"), again = where.file("again");
-  REQUIRE(run(on(source, {"replay", "export", file})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", file})).code == 0);
   const auto target = migrated_database(durable_cluster());
   const auto import = on(target, {"replay", "import", file, "--entities", where.path()});
   auto dry = import;
   dry.push_back("--dry-run");
-  const auto tried = run(dry);
+  const auto tried = run_command(dry);
   CHECK(tried.code == 0);
   // Of A two, of B two (its "12" is a text still), of GONE two.
   const std::string six = "6 of them hold values of an earlier definition: they ";
@@ -157,7 +117,7 @@ TEST_CASE(
                                 whole_log, six),
                 tried.output);
   CHECK(sql(target, "SELECT count(*) FROM synclog.read_tables") == "0");
-  const auto done = run(import);
+  const auto done = run_command(import);
   CHECK_MESSAGE(done.code == 0, done.errors);
   CHECK(done.output.find(six + "stand in the log as they are\n") != std::string::npos);
   CHECK(done.output.ends_with(fmt::format("read table pets rebuilt from the log: {} rows\n", fillers + 3)));
@@ -166,7 +126,7 @@ TEST_CASE(
   check_verified(target);
   // No other table was made anew.
   CHECK(done.output.find("clients rebuilt") == std::string::npos);
-  REQUIRE(run(on(target, {"replay", "export", again})).code == 0);
+  REQUIRE(run_command(on(target, {"replay", "export", again})).code == 0);
   CHECK(text_of(again) == text_of(file));
   // Served like any other.
   server_fixture server({.database = target, .arguments = {"--entities", where.path()}});
@@ -177,7 +137,7 @@ TEST_CASE(
 }
 
 TEST_CASE("replay import: a unique value that stood twice in the past is no clash of today") {
-  const folder where;
+  const temporary_folder where;
   put_pets(where, 1);
   server_fixture server({.arguments = {"--entities", where.path()}});
   post(server, R"({"id":"A","name":"A","code":"x"}
@@ -194,9 +154,9 @@ TEST_CASE("replay import: a unique value that stood twice in the past is no clas
   const auto source = server.database();
   REQUIRE(server.stop() == 0);
   const auto file = where.file("log");
-  REQUIRE(run(on(source, {"replay", "export", file})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", file})).code == 0);
   const auto target = migrated_database(durable_cluster());
-  const auto done = run(on(target, {"replay", "import", file, "--entities", where.path()}));
+  const auto done = run_command(on(target, {"replay", "import", file, "--entities", where.path()}));
   CHECK_MESSAGE(done.code == 0, done.errors);
   CHECK(done.output.find("earlier definition") == std::string::npos);
   CHECK(done.output.ends_with("read table pets rebuilt from the log: 2102 rows\n"));
@@ -210,10 +170,10 @@ TEST_CASE(
   const std::uint64_t seed = std::random_device{}();
   INFO("seed ", seed);
   std::mt19937_64 random(seed);
-  const folder where;
+  const temporary_folder where;
   const auto source = changed_log(where);
   const auto file = where.file("log.gz");
-  REQUIRE(run(on(source, {"replay", "export", file, "--gzip"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", file, "--gzip"})).code == 0);
   const auto target = migrated_database(durable_cluster());
   const auto import = on(target, {"replay", "import", file, "--entities", where.path()});
   const auto saved = [&] { return std::stoll(sql(target, "SELECT count(*) FROM synclog.events")); };
@@ -223,7 +183,7 @@ TEST_CASE(
     const auto wanted = std::min<long long>(saved() + static_cast<long long>(random() % 3'000), whole_log);
     REQUIRE(wait_until([&] { return saved() >= wanted; }, std::chrono::minutes(1)));
     kills += command.end_by(SIGKILL) == 128 + SIGKILL ? 1 : 0;
-    const auto log = run(on(target, {"replay", "verify", "--log-only"}));
+    const auto log = run_command(on(target, {"replay", "verify", "--log-only"}));
     CHECK_MESSAGE(log.code == 0, log.output);
     // While it is behind, nobody can write into the table or be told by it that a value is free.
     if (saved() > 0 && saved() < whole_log)
@@ -231,7 +191,7 @@ TEST_CASE(
             "1");
   }
   CHECK(kills > 0);
-  const auto done = run(import);
+  const auto done = run_command(import);
   CHECK_MESSAGE(done.code == 0, done.errors);
   CHECK(head_of(target) == head_of(source));
   CHECK(pets_of(target) == pets_of(source));
@@ -241,14 +201,14 @@ TEST_CASE(
 
 TEST_CASE("replay import: a stretch that ends before the correction leaves the table waiting, the next one "
           "makes it") {
-  const folder where;
+  const temporary_folder where;
   const auto source = changed_log(where);
   const auto first = where.file("first"), rest = where.file("rest");
-  REQUIRE(run(on(source, {"replay", "export", first, "--to", "3000"})).code == 0);
-  REQUIRE(run(on(source, {"replay", "export", rest, "--from", "3001"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", first, "--to", "3000"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", rest, "--from", "3001"})).code == 0);
   const auto target = migrated_database(durable_cluster());
   const auto import = [&](const std::string& file) {
-    return run(on(target, {"replay", "import", file, "--entities", where.path()}));
+    return run_command(on(target, {"replay", "import", file, "--entities", where.path()}));
   };
   const auto waits = import(first);
   CHECK(waits.code == 1);
@@ -269,22 +229,22 @@ TEST_CASE("replay import: a stretch that ends before the correction leaves the t
 
 TEST_CASE(
     "replay import: a database of the first definition takes the rest of a log that adopted the second") {
-  const folder where, old;
+  const temporary_folder where, old;
   const auto source = changed_log(where);
   const auto first = where.file("first"), rest = where.file("rest");
-  REQUIRE(run(on(source, {"replay", "export", first, "--to", "3000"})).code == 0);
-  REQUIRE(run(on(source, {"replay", "export", rest, "--from", "3001"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", first, "--to", "3000"})).code == 0);
+  REQUIRE(run_command(on(source, {"replay", "export", rest, "--from", "3001"})).code == 0);
   const auto target = migrated_database(durable_cluster());
   put_pets(old, 1);
-  REQUIRE(run(on(target, {"replay", "import", first, "--entities", old.path()})).code == 0);
+  REQUIRE(run_command(on(target, {"replay", "import", first, "--entities", old.path()})).code == 0);
   CHECK(sql(target, "SELECT revision FROM synclog.definitions WHERE name = 'pets'") == "1");
   // By the first definition the later events are refused, with what to do.
-  const auto refused = run(on(target, {"replay", "import", rest}));
+  const auto refused = run_command(on(target, {"replay", "import", rest}));
   CHECK(refused.code == 4);
   CHECK(refused.errors.find(
             "(the export was made with revision 2 of the definition, here is revision 1: import "
             "with that of the header, by --entities)") != std::string::npos);
-  const auto done = run(on(target, {"replay", "import", rest, "--entities", where.path()}));
+  const auto done = run_command(on(target, {"replay", "import", rest, "--entities", where.path()}));
   CHECK_MESSAGE(done.code == 0, done.errors);
   CHECK(sql(target, "SELECT revision FROM synclog.definitions WHERE name = 'pets'") == "2");
   CHECK(head_of(target) == head_of(source));

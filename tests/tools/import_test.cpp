@@ -13,22 +13,14 @@ namespace {
 
 using words = std::vector<std::string>;
 
-struct ended {
-  int code = 0;
-  std::string output, errors;
-
+struct ended : ended_command {
   bool says(std::string_view part) const { return output.find(part) != std::string::npos; }
 };
 
 ended import(const std::string& database, words more) {
   words all{"import", "--database-url", durable_cluster().url(database)};
   all.insert(all.end(), more.begin(), more.end());
-  command_run command(all);
-  ended made;
-  made.code = command.wait(std::chrono::minutes(2));
-  made.output = command.output();
-  made.errors = command.errors();
-  return made;
+  return {run_command(all)};
 }
 
 std::string sql(const std::string& database, const std::string& statements) {

@@ -4,6 +4,7 @@
 #include "core/json.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/server_fixture.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include <algorithm>
 #include <cstdlib>
 #include <doctest/doctest.h>
@@ -22,48 +23,8 @@ namespace {
 
 using words = std::vector<std::string>;
 
-class temporary_folder {
- public:
-  temporary_folder() {
-    path_ = (fs::temp_directory_path() / "synclog-audit-XXXXXX").string();
-    REQUIRE(::mkdtemp(path_.data()) != nullptr);
-  }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  temporary_folder(const temporary_folder&) = delete;
-  temporary_folder& operator=(const temporary_folder&) = delete;
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 void write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
-}
-
-struct ended {
-  int code = -1;
-  std::string out, err;
-};
-
-ended run(const words& arguments) {
-  command_run command(arguments);
-  ended result;
-  result.code = command.wait(120s);
-  result.out = command.output();
-  result.err = command.errors();
-  return result;
 }
 
 words replay(const server_fixture& server, const char* what, const words& more = {}) {
@@ -72,8 +33,8 @@ words replay(const server_fixture& server, const char* what, const words& more =
   return made;
 }
 
-ended verify(const server_fixture& server, const words& more = {}) {
-  return run(replay(server, "verify", more));
+ended_command verify(const server_fixture& server, const words& more = {}) {
+  return run_command(replay(server, "verify", more));
 }
 
 bool contains(const std::string& text, std::string_view part) {
@@ -108,15 +69,15 @@ std::string member(const std::string& object, const char* outer, const char* nam
 
 // A key in the folder, and the checkpoint `name` signed with it.
 void make_key(const temporary_folder& folder) {
-  const auto made = run({"replay", "checkpoint", "--new-key", folder.file("key.pem")});
-  REQUIRE_MESSAGE(made.code == 0, made.err);
-  write(folder.file("public.pem"), made.out);
+  const auto made = run_command({"replay", "checkpoint", "--new-key", folder.file("key.pem")});
+  REQUIRE_MESSAGE(made.code == 0, made.errors);
+  write(folder.file("public.pem"), made.output);
 }
 
 void make_checkpoint(const server_fixture& server, const temporary_folder& folder, const char* name) {
-  const auto made =
-      run(replay(server, "checkpoint", {"--key", folder.file("key.pem"), "--out", folder.file(name)}));
-  REQUIRE_MESSAGE(made.code == 0, made.err);
+  const auto made = run_command(
+      replay(server, "checkpoint", {"--key", folder.file("key.pem"), "--out", folder.file(name)}));
+  REQUIRE_MESSAGE(made.code == 0, made.errors);
 }
 
 // All ```sh blocks of a page, one after the other.
@@ -136,25 +97,25 @@ std::string shell_blocks(const std::string& page) {
 
 TEST_CASE("replay verify: beside a running server it says what agrees, by ranges and parts too") {
   const server_fixture server;
-  CHECK(contains(verify(server).out, "ok: 0 events, chain and read tables (0 rows) agree; head 0-"));
+  CHECK(contains(verify(server).output, "ok: 0 events, chain and read tables (0 rows) agree; head 0-"));
   save_ten(server);
   const auto whole = verify(server);
   CHECK(whole.code == 0);
-  CHECK_MESSAGE(contains(whole.out, "ok: 10 events, chain and read tables (5 rows) agree; head 10-"),
-                whole.out);
-  CHECK(contains(verify(server, {"--from", "3", "--to", "7"}).out,
+  CHECK_MESSAGE(contains(whole.output, "ok: 10 events, chain and read tables (5 rows) agree; head 10-"),
+                whole.output);
+  CHECK(contains(verify(server, {"--from", "3", "--to", "7"}).output,
                  "ok: 5 events (3 to 7), the chain agrees; head 7-"));
-  CHECK(contains(verify(server, {"--log-only", "--jobs", "1"}).out, "ok: 10 events, the chain agrees"));
-  CHECK(contains(verify(server, {"--tables-only"}).out, "ok: read tables (5 rows) agree with the log"));
+  CHECK(contains(verify(server, {"--log-only", "--jobs", "1"}).output, "ok: 10 events, the chain agrees"));
+  CHECK(contains(verify(server, {"--tables-only"}).output, "ok: read tables (5 rows) agree with the log"));
   const auto as_json = verify(server, {"--json"});
-  CHECK(member(as_json.out, "ok") == "true");
-  CHECK(member(as_json.out, "events") == "10");
-  CHECK(member(as_json.out, "hash").size() == 64);
-  CHECK(as_json.err.empty());
+  CHECK(member(as_json.output, "ok") == "true");
+  CHECK(member(as_json.output, "events") == "10");
+  CHECK(member(as_json.output, "hash").size() == 64);
+  CHECK(as_json.errors.empty());
 
   const auto beyond = verify(server, {"--to", "11"});
   CHECK(beyond.code == 4);
-  CHECK(contains(beyond.out, "position 11: the log ends at 10"));
+  CHECK(contains(beyond.output, "position 11: the log ends at 10"));
   for (const words& wrong : std::vector<words>{{"--from", "0"},
                                                {"--from", "5", "--to", "4"},
                                                {"--jobs", "0"},
@@ -173,11 +134,11 @@ TEST_CASE("replay verify: a difference is named in the first line, with what to 
   server.sql("UPDATE public.clients SET full_name = 'Eve' WHERE id = 'C-3'");
   const auto table = verify(server);
   CHECK(table.code == 4);
-  CHECK_MESSAGE(
-      contains(table.out, "position 8: read table clients, record C-3: full_name is Eve, the log says Bo\n"),
-      table.out);
-  CHECK(contains(table.out, "synclog replay rebuild clients"));
-  const auto as_json = verify(server, {"--json"}).out;
+  CHECK_MESSAGE(contains(table.output,
+                         "position 8: read table clients, record C-3: full_name is Eve, the log says Bo\n"),
+                table.output);
+  CHECK(contains(table.output, "synclog replay rebuild clients"));
+  const auto as_json = verify(server, {"--json"}).output;
   CHECK(member(as_json, "ok") == "false");
   CHECK(member(as_json, "difference", "position") == "8");
   CHECK(member(as_json, "difference", "kind") == "field");
@@ -192,10 +153,10 @@ TEST_CASE("replay verify: a difference is named in the first line, with what to 
   tamper(server, "UPDATE synclog.events SET data = '{}' WHERE position = 4");
   const auto log = verify(server);
   CHECK(log.code == 4);
-  CHECK_MESSAGE(log.out.starts_with("position 4: stored hash "), log.out);
-  CHECK(contains(log.out, "computed "));
-  CHECK(contains(log.out, "cannot be mended"));
-  CHECK(member(verify(server, {"--json"}).out, "difference", "kind") == "hash");
+  CHECK_MESSAGE(log.output.starts_with("position 4: stored hash "), log.output);
+  CHECK(contains(log.output, "computed "));
+  CHECK(contains(log.output, "cannot be mended"));
+  CHECK(member(verify(server, {"--json"}).output, "difference", "kind") == "hash");
   CHECK(verify(server, {"--from", "5"}).code == 0);
   CHECK(verify(server, {"--to", "3"}).code == 0);
 }
@@ -208,43 +169,44 @@ TEST_CASE("replay checkpoint: a log that extends it verifies from there, and who
   REQUIRE(::stat(folder.file("key.pem").c_str(), &about) == 0);
   CHECK((about.st_mode & 0777) == 0600);
   const auto key = text_of(folder.file("key.pem"));
-  CHECK(run({"replay", "checkpoint", "--new-key", folder.file("key.pem")}).code == 1);
+  CHECK(run_command({"replay", "checkpoint", "--new-key", folder.file("key.pem")}).code == 1);
   CHECK(text_of(folder.file("key.pem")) == key);
 
   const words by_key{"--key", folder.file("key.pem")};
-  const auto empty = run(replay(server, "checkpoint", by_key));
+  const auto empty = run_command(replay(server, "checkpoint", by_key));
   CHECK(empty.code == 1);
-  CHECK(contains(empty.err, "the log is empty"));
+  CHECK(contains(empty.errors, "the log is empty"));
   save_ten(server);
   make_checkpoint(server, folder, "a.json");
   CHECK(member(text_of(folder.file("a.json")), "position") == "10");
   const auto again =
-      run(replay(server, "checkpoint", {by_key[0], by_key[1], "--out", folder.file("a.json")}));
+      run_command(replay(server, "checkpoint", {by_key[0], by_key[1], "--out", folder.file("a.json")}));
   CHECK(again.code == 1);
-  CHECK(contains(again.err, "is left as it is"));
+  CHECK(contains(again.errors, "is left as it is"));
 
   const words since{"--since", folder.file("a.json")};
   const words given{"--since", folder.file("a.json"), "--public-key", folder.file("public.pem")};
-  CHECK(contains(verify(server, given).out,
+  CHECK(contains(verify(server, given).output,
                  "ok: no event after position 10, chain and read tables (5 rows) agree"));
   save(server, "C-6", "Cy");
   const auto grown = verify(server, given);
   CHECK(grown.code == 0);
-  CHECK_MESSAGE(contains(grown.out, "the one that was given\nok: 1 events (11 to 11)"), grown.out);
-  CHECK(contains(verify(server, since).out, "the key is the file's own"));
-  CHECK(member(verify(server, {"--json", since[0], since[1]}).out, "since", "key_given") == "false");
-  CHECK(contains(verify(server, {"--from", "1", since[0], since[1]}).out, "ok: 11 events, the chain agrees"));
+  CHECK_MESSAGE(contains(grown.output, "the one that was given\nok: 1 events (11 to 11)"), grown.output);
+  CHECK(contains(verify(server, since).output, "the key is the file's own"));
+  CHECK(member(verify(server, {"--json", since[0], since[1]}).output, "since", "key_given") == "false");
+  CHECK(contains(verify(server, {"--from", "1", since[0], since[1]}).output,
+                 "ok: 11 events, the chain agrees"));
 
-  const auto next =
-      run(replay(server, "checkpoint",
-                 {by_key[0], by_key[1], since[0], since[1], "--public-key", folder.file("public.pem")}));
+  const auto next = run_command(
+      replay(server, "checkpoint",
+             {by_key[0], by_key[1], since[0], since[1], "--public-key", folder.file("public.pem")}));
   CHECK(next.code == 0);
-  CHECK(member(next.out, "position") == "11");
+  CHECK(member(next.output, "position") == "11");
   tamper(server, "UPDATE synclog.events SET data = '{}' WHERE position = 4");
-  const auto unproven = run(replay(server, "checkpoint", {by_key[0], by_key[1], "--verify"}));
+  const auto unproven = run_command(replay(server, "checkpoint", {by_key[0], by_key[1], "--verify"}));
   CHECK(unproven.code == 4);
-  CHECK(unproven.out.empty());
-  CHECK(contains(unproven.err, "position 4: stored hash "));
+  CHECK(unproven.output.empty());
+  CHECK(contains(unproven.errors, "position 4: stored hash "));
 }
 
 TEST_CASE(
@@ -259,7 +221,7 @@ TEST_CASE(
     all.insert(all.end(), more.begin(), more.end());
     const auto ran = verify(server, all);
     CHECK(ran.code == code);
-    CHECK_MESSAGE(contains(code == 4 ? ran.out : ran.err, said), ran.out << ran.err);
+    CHECK_MESSAGE(contains(code == 4 ? ran.output : ran.errors, said), ran.output << ran.errors);
   };
   const auto changed = [&](std::string_view part, std::string_view by) {
     auto text = text_of(folder.file("a.json"));
@@ -283,7 +245,7 @@ TEST_CASE(
   fails(folder.file("a.json"), {"--public-key", folder.file("key.pem")}, 2, "is a private key");
   fails(folder.file("a.json"), {"--public-key", folder.file("a.json")}, 2, "holds no public key");
   for (const char* file : {"public.pem", "a.json", "nothing"})
-    CHECK(run(replay(server, "checkpoint", {"--key", folder.file(file)})).code == 2);
+    CHECK(run_command(replay(server, "checkpoint", {"--key", folder.file(file)})).code == 2);
 
   const server_fixture other;
   save_ten(other);
@@ -346,25 +308,25 @@ TEST_CASE("replay verify and rebuild: what was written into a table is not obeye
   };
   const auto found = verify(server);
   CHECK(found.code == 4);
-  CHECK_FALSE(harmful(found.out));
+  CHECK_FALSE(harmful(found.output));
   CHECK_MESSAGE(
-      contains(found.out,
+      contains(found.output,
                "full_name is \\u001b[2J\\u0007\\u000d\\u009b\\u202e\\u000a\\u007f, the log says Bo\n"),
-      found.out);
-  const auto listed = run(replay(server, "rebuild", {"clients", "--dry-run"}));
+      found.output);
+  const auto listed = run_command(replay(server, "rebuild", {"clients", "--dry-run"}));
   CHECK(listed.code == 4);
-  CHECK_FALSE(harmful(listed.out));
-  CHECK(contains(listed.out, "full_name is \\u001b[2J"));
-  CHECK(member(verify(server, {"--json"}).out, "difference", "stored") ==
+  CHECK_FALSE(harmful(listed.output));
+  CHECK(contains(listed.output, "full_name is \\u001b[2J"));
+  CHECK(member(verify(server, {"--json"}).output, "difference", "stored") ==
         "\x1b[2J\x07\r\xc2\x9b\xe2\x80\xae\n\x7f");
 }
 
 TEST_CASE("replay verify: a database with nothing but the log's schema is sound") {
   const std::string url = durable_cluster().conninfo(migrated_database(durable_cluster()));
-  const auto ran = run({"replay", "verify", "--database-url", url});
-  CHECK_MESSAGE(ran.code == 0, ran.out << ran.err);
-  CHECK(contains(ran.out, "clients has no read table yet, and no events: `synclog serve` makes it\n"));
-  CHECK(contains(ran.out, "ok: 0 events, chain and read tables (0 rows) agree"));
+  const auto ran = run_command({"replay", "verify", "--database-url", url});
+  CHECK_MESSAGE(ran.code == 0, ran.output << ran.errors);
+  CHECK(contains(ran.output, "clients has no read table yet, and no events: `synclog serve` makes it\n"));
+  CHECK(contains(ran.output, "ok: 0 events, chain and read tables (0 rows) agree"));
 }
 
 TEST_CASE("docs/audit.md: every command works as it is printed") {
@@ -445,20 +407,20 @@ TEST_CASE(
   REQUIRE(save(R"("full_name":"C")") == 201);
   REQUIRE(save(R"("full_name":"D")") == 200);
   const std::string database = server.database_url();
-  const auto verified = run({"replay", "verify", "--database-url", database});
-  CHECK_MESSAGE(verified.code == 0, verified.out);
+  const auto verified = run_command({"replay", "verify", "--database-url", database});
+  CHECK_MESSAGE(verified.code == 0, verified.output);
   const temporary_folder folder;
   const auto file = folder.file("log.ndjson");
-  CHECK(run({"replay", "export", file, "--database-url", database}).code == 0);
+  CHECK(run_command({"replay", "export", file, "--database-url", database}).code == 0);
   server_options other;
   const server_fixture empty(other);
-  const auto imported = run({"replay", "import", file, "--database-url", empty.database_url()});
-  CHECK_MESSAGE(imported.code == 0, imported.err);
+  const auto imported = run_command({"replay", "import", file, "--database-url", empty.database_url()});
+  CHECK_MESSAGE(imported.code == 0, imported.errors);
   // What was never erased is changed, not created.
   REQUIRE(server.post("/api/clients", R"({"id":"C-2","full_name":"A"})").status == 201);
   REQUIRE(server.post("/api/clients", R"({"id":"C-2","full_name":"B"})").status == 200);
   server.sql(
       "ALTER TABLE synclog.events DISABLE TRIGGER append_only; UPDATE synclog.events SET action = 'created' "
       "WHERE record_id = 'C-2'; ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only");
-  CHECK(run({"replay", "verify", "--database-url", database}).code == 4);
+  CHECK(run_command({"replay", "verify", "--database-url", database}).code == 4);
 }
