@@ -51,8 +51,7 @@ std::string id_range::condition(const std::string& column,
 
 latest_query latest_in_span(const std::string& entity, position_span span) {
   return {std::string("SELECT DISTINCT ON (e.record_id) ") + latest_list +
-              " FROM synclog.events AS e WHERE e.entity = $1 AND e.position > $2::bigint AND e.position <= "
-              "$3::bigint ORDER BY e.record_id, e.version DESC",
+              " FROM synclog.events AS e WHERE " + events_of_span + " ORDER BY e.record_id, e.version DESC",
           {entity, std::to_string(span.after), std::to_string(span.until)}};
 }
 
@@ -61,8 +60,8 @@ std::int64_t end_within_page(pg::plain_connection& db, const std::string& entity
   const pg::rows found = db.run(
       "SELECT coalesce(min(s.position), $3::bigint) FROM (SELECT e.position, "
       "sum(coalesce(octet_length(e.data::text), 0)) OVER (ORDER BY e.position ROWS UNBOUNDED PRECEDING) AS "
-      "bytes FROM synclog.events AS e WHERE e.entity = $1 AND e.position > $2::bigint AND e.position <= "
-      "$3::bigint) AS s WHERE s.bytes >= $4::bigint",
+      "bytes FROM synclog.events AS e WHERE " +
+          std::string(events_of_span) + ") AS s WHERE s.bytes >= $4::bigint",
       {entity, std::to_string(span.after), std::to_string(span.until),
        std::to_string(page_size::target_bytes)});
   return found.int8(0, 0);
@@ -71,7 +70,11 @@ std::int64_t end_within_page(pg::plain_connection& db, const std::string& entity
 latest_query latest_pages::query() const {
   latest_query made;
   made.values = {entity_};
-  const std::string in_range = "e.entity = $1 AND " + rest_.condition("e.record_id", made.values);
+  std::string in_range = "e.entity = $1 AND " + rest_.condition("e.record_id", made.values);
+  if (until_) {
+    made.values.push_back(std::to_string(*until_));
+    in_range += " AND e.position <= $" + std::to_string(made.values.size()) + "::bigint";
+  }
   const std::string limit = std::to_string(size_.rows());
   const std::string backwards = " ORDER BY e.record_id DESC, e.version DESC LIMIT ";
   const std::string rows = std::string(latest_list) + " FROM synclog.events AS e WHERE ";

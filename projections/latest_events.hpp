@@ -41,6 +41,12 @@ struct latest_query {
 };
 enum latest_column : int { latest_id, latest_position, latest_version, latest_data, latest_columns };
 
+// The condition on `synclog.events AS e` for $1 the entity, $2 and $3 the span. IS TRUE keeps the index by
+// entity out of it: joined with that of positions, as PostgreSQL likes to, it reads every entry of the
+// entity.
+inline constexpr const char* events_of_span =
+    "(e.entity = $1) IS TRUE AND e.position > $2::bigint AND e.position <= $3::bigint";
+
 latest_query latest_in_span(const std::string& entity, position_span span);
 
 // The end of the span that begins with `span` and has no more bytes of the entity's data than a page, and one
@@ -52,8 +58,11 @@ std::int64_t end_within_page(eventstore::pg::plain_connection& db, const std::st
 // backwards. No page has more data than `most_bytes` and one record more.
 class latest_pages {
  public:
-  latest_pages(std::string entity, id_range range, std::size_t most_bytes = page_size::target_bytes)
-      : entity_(std::move(entity)), rest_(std::move(range)), most_bytes_(most_bytes) {}
+  // `until`: the log up to that position and no further; without it each page is the newest of its moment.
+  latest_pages(std::string entity, id_range range, std::optional<std::int64_t> until = std::nullopt,
+               std::size_t most_bytes = page_size::target_bytes)
+      : entity_(std::move(entity)), rest_(std::move(range)), until_(until), most_bytes_(most_bytes),
+        size_(most_bytes) {}
 
   bool is_done() const { return done_; }
   // The next page's statement.
@@ -69,6 +78,7 @@ class latest_pages {
  private:
   std::string entity_;
   id_range rest_, covered_;
+  std::optional<std::int64_t> until_;
   std::size_t most_bytes_;
   bool one_by_one_ = false, done_ = false;
   page_size size_;

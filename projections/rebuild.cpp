@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <limits>
 #include <thread>
 
 namespace synclog::projections {
@@ -22,8 +23,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::int64_t small_rest = 500; // positions: what is left for the time under the head lock
-constexpr int most_catch_up_rounds = 1'000;
+// Positions that may be left for the time under the head lock, when everybody's writes wait: with each try
+// more, since who writes fast enough leaves more in any case.
+constexpr std::int64_t small_rest = 50;
 constexpr const char* head_lock_timeout = "2s";
 // For the old table. Whoever comes meanwhile waits behind it, so the first tries are short.
 constexpr auto shortest_table_wait = 50ms, longest_table_wait = 500ms;
@@ -33,6 +35,9 @@ constexpr auto autovacuum_wait = 1'500ms;
 constexpr int attempts_between = 10;
 constexpr int most_swap_attempts = 300;
 constexpr auto first_pause = 20ms, longest_pause = 2'000ms;
+// ANALYZE reads 300 pages times this, each of which it may have to write once more; autovacuum makes better
+// ones.
+constexpr const char *usual_statistics = "100", *few_statistics = "10";
 constexpr const char* control_timeout = "10min"; // of a statement; pages and rests are far below it
 
 std::int64_t head_of(pg::plain_connection& db) {
@@ -43,7 +48,9 @@ class table_rebuild {
  public:
   table_rebuild(const rebuild_options& options, const core::entity& definition)
       : options_(options), definition_(definition), db_(options, definition.name), block_(definition) {
-    db_->run("SELECT set_config('synchronous_commit', 'on', false)");
+    db_->run("SELECT set_config('synchronous_commit', 'on', false), set_config('default_statistics_target', "
+             "$1, false)",
+             {std::string(is_gentle(options_) ? few_statistics : usual_statistics)});
     lock_entity(*db_, definition.name);
   }
 
@@ -78,12 +85,7 @@ class table_rebuild {
 
   void build() {
     complete_to_ = head_of(*db_);
-    const std::int64_t expected = estimated_rows(*db_, standing_);
-    field_misfits misfits;
-    rows_ = fill_shadow(options_, definition_, shadow_, expected, misfits);
-    if (!misfits.by_field.empty())
-      throw preparation_refused(definition_.name, misfit_sentence(definition_, misfits));
-    index_shadow();
+    if (!is_gentle(options_) || !fill_indexed()) fill_and_index();
     if (rows_ > 0) db_->run("ANALYZE " + qualified_table(shadow_));
     catch_up();
     table_differences found = compare_table(options_, definition_, shadow_, complete_to_, rows_);
@@ -92,28 +94,43 @@ class table_rebuild {
     catch_up();
   }
 
-  // The fold read records while others were written, so a unique value may stand twice until the shadow has
-  // caught up; unless nothing was written, unique indexes wait for that.
-  void index_shadow() {
-    const bool quiet =
-        !db_->run("SELECT EXISTS (SELECT FROM synclog.events WHERE position > $2::bigint AND entity "
-                  "= $1)",
-                  {definition_.name, std::to_string(complete_to_)})
-             .boolean(0, 0);
-    const table_ddl ddl = make_table_ddl(definition_, shadow_);
-    std::vector<table_ddl::index> now, later;
-    for (const table_ddl::index& one : ddl.indexes)
-      (one.is_unique_field && !quiet ? later : now).push_back(one);
+  // Building an index writes the whole of it to the write-ahead log at once, and whoever commits just then
+  // waits for that. Beside others the rows take their index entries along, page by page. False when a unique
+  // value stands twice: the shadow is then a new one, and empty.
+  bool fill_indexed() {
     try {
-      build_indexes(options_, definition_, now);
-      if (!later.empty()) {
-        catch_up();
-        build_indexes(options_, definition_, later);
-      }
+      index();
+      fill();
+      return true;
+    } catch (const pg::query_failed& failed) {
+      if (pg::classify(failed.info().sqlstate) != pg::meaning::unique_violation) throw;
+    }
+    drop_shadows(*db_, definition_.name);
+    shadow_ = create_shadow(*db_, definition_);
+    return false;
+  }
+
+  void fill_and_index() {
+    fill();
+    try {
+      index();
     } catch (const pg::query_failed& failed) {
       if (pg::classify(failed.info().sqlstate) != pg::meaning::unique_violation) throw;
       throw preparation_refused(definition_.name, duplicate_sentence(*db_, definition_, shadow_));
     }
+  }
+
+  void fill() {
+    field_misfits misfits;
+    rows_ =
+        fill_shadow(options_, definition_, shadow_, complete_to_, estimated_rows(*db_, standing_), misfits);
+    if (!misfits.by_field.empty())
+      throw preparation_refused(definition_.name, misfit_sentence(definition_, misfits));
+  }
+
+  void index() {
+    const table_ddl ddl = make_table_ddl(definition_, shadow_);
+    build_indexes(options_, definition_, ddl.indexes);
     for (const table_ddl::index& one : ddl.indexes)
       if (!one.adoption.empty()) db_->run(one.adoption);
   }
@@ -136,11 +153,10 @@ class table_rebuild {
             fmt::format("Entity {}: a record written meanwhile holds a value of \"{}\" that the "
                         "new definition cannot; the old table stays.",
                         definition_.name, definition_.fields[misfits[0].field_index].name));
-      const pg::rows gone =
-          db_->run("WITH gone AS (DELETE FROM " + qualified_table(shadow_) +
-                       " WHERE id IN (SELECT record_id FROM synclog.events WHERE entity = $1 AND position > "
-                       "$2::bigint AND position <= $3::bigint) RETURNING 1) SELECT count(*) FROM gone",
-                   latest.values);
+      const pg::rows gone = db_->run("WITH gone AS (DELETE FROM " + qualified_table(shadow_) +
+                                         " WHERE id IN (SELECT e.record_id FROM synclog.events AS e WHERE " +
+                                         events_of_span + ") RETURNING 1) SELECT count(*) FROM gone",
+                                     latest.values);
       if (block_.size() > 0) db_->copy_in(binary_copy_sql(shadow_), bytes_);
       rows_ += static_cast<std::int64_t>(block_.size()) - gone.int8(0, 0);
     }
@@ -159,9 +175,11 @@ class table_rebuild {
     return span;
   }
 
-  // Round after round, until what is left is small. Writers go on, so each round is shorter than the last.
+  // Round after round, until what is left is small. Writers go on, so each round is shorter than the last,
+  // until one takes as long as it takes them to write as much again.
   void catch_up() {
-    for (int round = 0; round < most_catch_up_rounds; ++round) {
+    std::int64_t left_before = std::numeric_limits<std::int64_t>::max();
+    while (true) {
       const std::int64_t head = head_of(*db_), began = complete_to_;
       while (complete_to_ < head) {
         check_stop(options_);
@@ -172,7 +190,9 @@ class table_rebuild {
         complete_to_ = span.until;
         report("catching up", complete_to_ - began, head - began);
       }
-      if (head_of(*db_) - head <= small_rest) return;
+      const std::int64_t left = head_of(*db_) - head;
+      if (left <= small_rest || left >= left_before) return;
+      left_before = left;
     }
   }
 
@@ -205,7 +225,7 @@ class table_rebuild {
       db_->run("SELECT set_config('lock_timeout', $1, true)", {std::string(head_lock_timeout)});
       db_->run("SELECT pg_advisory_xact_lock($1::bigint)", {std::to_string(eventstore::head_lock_key)});
       const std::int64_t head = head_of(*db_);
-      if (head - complete_to_ > 2 * small_rest && !last) {
+      if (head - complete_to_ > attempt * small_rest && !last) {
         db_->abandon_transaction();
         return false;
       }
@@ -297,7 +317,7 @@ rebuild_preview preview_rebuild(const rebuild_options& options, const core::enti
     if (!standing.exists) return preview;
     if (!preview.layout.empty()) {
       field_misfits misfits;
-      fill_shadow(options, definition, "", estimated_rows(*db, standing), misfits);
+      fill_shadow(options, definition, "", std::nullopt, estimated_rows(*db, standing), misfits);
       if (!misfits.by_field.empty()) preview.obstacles.push_back(misfit_sentence(definition, misfits));
     }
   }

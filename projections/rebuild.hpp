@@ -32,11 +32,16 @@ class rebuild_stop {
 
 struct rebuild_options {
   std::string conninfo, role;
-  unsigned jobs = 0; // connections that work at once; 0: one a core, at most 4
+  // Connections that work at once. A single one is gentle, for others are served meanwhile: it writes a
+  // little at a time, waits until that is on the disk, rests as long again, and leaves the other cores alone.
+  unsigned jobs = 1;
   // Stages "clients: folding", …; called from one thread at a time, not always the same.
   eventstore::progress_callback progress;
   rebuild_stop* stop = nullptr;
 };
+
+// One while a server works on this database, otherwise one a core, at most 4. Throws pg::unavailable.
+unsigned default_rebuild_jobs(const std::string& conninfo, const std::string& role);
 
 struct rebuild_result {
   bool rebuilt = false; // false: another one had brought the table to this definition meanwhile

@@ -4,6 +4,7 @@
 #include "projections/binary_copy.hpp"
 #include "projections/jobs.hpp"
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <iterator>
 #include <thread>
@@ -15,8 +16,11 @@ namespace pg = eventstore::pg;
 namespace {
 
 constexpr unsigned most_default_jobs = 4;
+constexpr const char* server_name = "synclog serve"; // how a server's connections call themselves
 constexpr std::size_t ranges_a_job = 8;
+constexpr std::size_t gentle_page_bytes = 256u << 10; // written within a few milliseconds
 constexpr std::size_t most_example_bytes = 60;
+constexpr std::chrono::milliseconds longest_rest{200};
 constexpr const char* index_memory = "256MB";
 constexpr const char* index_timeout = "6h";
 constexpr const char* slow_copy_timeout = "60s";
@@ -40,12 +44,32 @@ class shared_progress {
   std::int64_t done_ = 0;
 };
 
+// The swap's commit is waited for, so nothing before it must be. A gentle rebuild waits for each page all the
+// same: whoever commits meanwhile waits for all that was written to the write-ahead log before him, and that
+// should be a page, not what a second brings. What leaves PostgreSQL's buffers is sent on to the disk at
+// once, too: left to the kernel it goes in one go, and a commit's fdatasync waits behind it for a quarter of
+// a second.
+void prepare_writing(pg::plain_connection& db, const rebuild_options& options) {
+  const bool gently = is_gentle(options);
+  db.run("SELECT set_config('synchronous_commit', $1, false), "
+         "set_config('max_parallel_maintenance_workers', $2, false), set_config('backend_flush_after', $3, "
+         "false)",
+         {std::string(gently ? "on" : "off"), gently ? "0" : std::to_string(options.jobs),
+          std::string(gently ? "256kB" : "0")});
+}
+
+// As long as the page took, so that at least half of the time the disk is the others'.
+void rest(std::chrono::steady_clock::duration page_took) {
+  std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(page_took, longest_rest));
+}
+
 // Runs `work` on each range, `jobs` at once, each job on a connection of its own that reads pages.
 void over_ranges(const rebuild_options& options, const core::entity& definition,
+                 std::optional<std::int64_t> until,
                  const std::function<void(std::size_t job, rebuild_connection& db, latest_pages& pages,
                                           const std::atomic<bool>& stopping)>& work) {
   std::vector<id_range> ranges;
-  const std::size_t jobs = jobs_of(options);
+  const std::size_t jobs = options.jobs;
   {
     rebuild_connection db(options, definition.name);
     ranges = split_ids(*db, definition.name, jobs * ranges_a_job);
@@ -54,9 +78,10 @@ void over_ranges(const rebuild_options& options, const core::entity& definition,
   run_jobs(std::min(jobs, ranges.size()), [&](std::size_t job, const std::atomic<bool>& stopping) {
     rebuild_connection db(options, definition.name);
     prepare_page_session(*db);
-    db->run("SELECT set_config('synchronous_commit', 'off', false)"); // the swap's commit is waited for
+    prepare_writing(*db, options);
     for (std::size_t at = next++; at < ranges.size() && !stopping; at = next++) {
-      latest_pages pages(definition.name, ranges[at]);
+      latest_pages pages(definition.name, ranges[at], until,
+                         is_gentle(options) ? gentle_page_bytes : page_size::target_bytes);
       work(job, db, pages, stopping);
     }
   });
@@ -146,9 +171,17 @@ void check_stop(const rebuild_options& options) {
   if (options.stop != nullptr && options.stop->requested()) throw rebuild_stopped("the rebuild was stopped");
 }
 
-std::size_t jobs_of(const rebuild_options& options) {
-  if (options.jobs > 0) return options.jobs;
-  return std::clamp(std::thread::hardware_concurrency(), 1U, most_default_jobs);
+bool is_gentle(const rebuild_options& options) {
+  return options.jobs == 1;
+}
+
+unsigned default_rebuild_jobs(const std::string& conninfo, const std::string& role) {
+  pg::plain_connection db(conninfo, role, "synclog rebuild");
+  const bool is_served = db.run("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = "
+                                "current_database() AND application_name = $1)",
+                                {std::string(server_name)})
+                             .boolean(0, 0);
+  return is_served ? 1 : std::clamp(std::thread::hardware_concurrency(), 1U, most_default_jobs);
 }
 
 // The same ones whatever the order in which connections meet them.
@@ -167,21 +200,24 @@ void field_misfits::add(const field_misfits& other) {
 }
 
 std::int64_t fill_shadow(const rebuild_options& options, const core::entity& definition,
-                         const std::string& shadow, std::int64_t expected_rows, field_misfits& misfits) {
+                         const std::string& shadow, std::optional<std::int64_t> until,
+                         std::int64_t expected_rows, field_misfits& misfits) {
   shared_progress progress(options, definition.name + (shadow.empty() ? ": reading" : ": folding"),
                            expected_rows);
   std::atomic<bool> any_misfit{false};
   std::atomic<std::int64_t> rows{0};
   std::mutex mutex;
   over_ranges(
-      options, definition,
+      options, definition, until,
       [&](std::size_t, rebuild_connection& db, latest_pages& pages, const std::atomic<bool>& stopping) {
         shadow_writer writer(definition, shadow);
         while (!pages.is_done() && !stopping) {
           check_stop(options);
+          const auto began = std::chrono::steady_clock::now();
           const std::int64_t copied = writer.write(*db, pages, any_misfit);
           rows += copied;
           progress.add(copied);
+          if (is_gentle(options)) rest(std::chrono::steady_clock::now() - began);
         }
         const std::lock_guard guard(mutex);
         misfits.add(writer.misfits());
@@ -193,12 +229,13 @@ void build_indexes(const rebuild_options& options, const core::entity& definitio
                    const std::vector<table_ddl::index>& chosen) {
   shared_progress progress(options, definition.name + ": indexing", static_cast<std::int64_t>(chosen.size()));
   std::atomic<std::size_t> next{0};
-  run_jobs(std::min(jobs_of(options), chosen.size()), [&](std::size_t, const std::atomic<bool>& stopping) {
+  run_jobs(std::min<std::size_t>(options.jobs, chosen.size()), [&](std::size_t,
+                                                                   const std::atomic<bool>& stopping) {
     rebuild_connection db(options, definition.name);
     db->run(
-        "SELECT set_config('maintenance_work_mem', $1, false), set_config('statement_timeout', $2, false), "
-        "set_config('synchronous_commit', 'off', false)",
+        "SELECT set_config('maintenance_work_mem', $1, false), set_config('statement_timeout', $2, false)",
         {std::string(index_memory), std::string(index_timeout)});
+    prepare_writing(*db, options);
     for (std::size_t at = next++; at < chosen.size() && !stopping; at = next++) {
       check_stop(options);
       db->run(chosen[at].build);
@@ -214,7 +251,7 @@ table_differences compare_table(const rebuild_options& options, const core::enti
   table_differences all;
   std::mutex mutex;
   over_ranges(
-      options, definition,
+      options, definition, std::nullopt,
       [&](std::size_t, rebuild_connection& db, latest_pages& pages, const std::atomic<bool>& stopping) {
         table_comparison comparison(*db, definition, table_name);
         table_differences found;

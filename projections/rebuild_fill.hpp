@@ -25,7 +25,7 @@ class rebuild_connection {
 
 // Throws rebuild_stopped when it was requested.
 void check_stop(const rebuild_options& options);
-std::size_t jobs_of(const rebuild_options& options);
+bool is_gentle(const rebuild_options& options);
 
 // Values of old events that the definition's columns cannot hold: by field.
 struct field_misfits {
@@ -39,10 +39,12 @@ struct field_misfits {
   void add(const field_misfits& other);
 };
 
-// Copies the latest event of each live record into `shadow`; with an empty name only looks for misfits. Once
-// one is found nothing more is copied, but all are counted. Returns the rows copied.
+// Copies each live record's latest event, in the log up to `until` (empty: each page's newest), into
+// `shadow`; with an empty name only looks for misfits. Once one is found nothing more is copied, but all are
+// counted. Returns the rows copied.
 std::int64_t fill_shadow(const rebuild_options& options, const core::entity& definition,
-                         const std::string& shadow, std::int64_t expected_rows, field_misfits& misfits);
+                         const std::string& shadow, std::optional<std::int64_t> until,
+                         std::int64_t expected_rows, field_misfits& misfits);
 
 // Builds the chosen indexes, several at once. A unique value that stands twice: query_failed, 23505.
 void build_indexes(const rebuild_options& options, const core::entity& definition,

@@ -196,13 +196,16 @@ int preview_all(const options_of_rebuild& options, const std::vector<const core:
 
 // A table made from a log that somebody has changed would take over the change, and nothing would be left to
 // compare with.
-bool is_sound(const log_access& log, const options_of_rebuild& options, progress_line& line) {
+bool is_sound(const log_access& log, const options_of_rebuild& options, unsigned jobs, progress_line& line) {
   eventstore::verify_report proof;
-  eventstore::verify_log(log.database.service_conninfo, proof, [&](const eventstore::verify_progress& at) {
+  eventstore::verify_options how;
+  how.jobs = std::min(jobs, eventstore::most_verify_jobs);
+  const auto show = [&](const eventstore::verify_progress& at) {
     if (!options.json) {
       line.show(at.stage, at.done, at.total);
     }
-  });
+  };
+  eventstore::verify_log(log.database.service_conninfo, proof, show, how);
   line.close();
   if (proof.difference) {
     fmt::print(stderr,
@@ -224,14 +227,14 @@ int run_rebuild(const options_of_rebuild& options) {
     projections::rebuild_options how;
     how.conninfo = log.database.service_conninfo;
     how.role = log.database.service_role;
-    how.jobs = options.jobs;
+    how.jobs = options.jobs > 0 ? options.jobs : projections::default_rebuild_jobs(how.conninfo, how.role);
     if (!options.json) {
       how.progress = [&line](const eventstore::verify_progress& at) {
         line.show(at.stage, at.done, at.total);
       };
     }
     try {
-      if (!options.dry_run && !options.unproven && !is_sound(log, options, line)) {
+      if (!options.dry_run && !options.unproven && !is_sound(log, options, how.jobs, line)) {
         return static_cast<int>(exit_difference_found);
       }
       return options.dry_run ? preview_all(options, chosen, how, line)
@@ -260,7 +263,9 @@ void add_replay_rebuild(CLI::App& replay, run_command& chosen) {
   rebuild->add_flag("--dry-run", options->dry_run, "list the rows that would change, change nothing");
   rebuild
       ->add_option("--jobs", options->jobs,
-                   "database connections that work at once (default: one a core, at most 4)")
+                   "database connections that work at once (default: one while a server works on this "
+                   "database, else one "
+                   "a core, at most 4)")
       ->check(CLI::Range(1, 64));
   rebuild->add_option("--limit", options->limit, "rows to list with --dry-run")
       ->check(CLI::Range(0, static_cast<int>(projections::table_differences::most_kept)))

@@ -190,12 +190,13 @@ TEST_CASE("rebuild: writers go on all the while, and every write is in the new t
   lab log;
   const core::entity& exotic = *log.entities.find("exotic");
   fill(log, exotic, 4'000, random);
-  for (int round = 0; round < 3; ++round) {
+  for (const unsigned jobs : {1U, 2U, 3U}) { // a single one takes another way
+    INFO(jobs);
     std::atomic<bool> over_now{false};
     std::exception_ptr failed;
     std::jthread rebuilding([&] {
       try {
-        projections::rebuild_table(over(log), exotic);
+        projections::rebuild_table(over(log, jobs), exotic);
       } catch (...) {
         failed = std::current_exception();
       }
@@ -219,6 +220,43 @@ TEST_CASE("rebuild: writers go on all the while, and every write is in the new t
     log.check_table(exotic);
   }
   CHECK(table_difference(log) == "");
+}
+
+TEST_CASE("rebuild: a unique value that goes from record to record meanwhile never stands twice") {
+  std::mt19937_64 random(11);
+  lab log;
+  const core::entity& exotic = *log.entities.find("exotic");
+  fill(log, exotic, 4'000, random);
+  const std::size_t user = exotic.field_index("user").value();
+  for (const unsigned jobs : {1U, 3U}) {
+    INFO(jobs);
+    std::atomic<bool> over_now{false};
+    std::exception_ptr failed;
+    std::jthread rebuilding([&] {
+      try {
+        projections::rebuild_table(over(log, jobs), exotic);
+      } catch (...) {
+        failed = std::current_exception();
+      }
+      over_now = true;
+    });
+    // As pages go, from the end to the beginning: a page could meet the value that an earlier one had met.
+    int holder = 0, given = 0;
+    while (!over_now || given < 3) {
+      const int next = (holder + 4'000 - 397) % 4'000;
+      lab_change leaves{&exotic, fmt::format("r{:05}", holder), random_fields(exotic, random)};
+      lab_change takes{&exotic, fmt::format("r{:05}", next), random_fields(exotic, random)};
+      leaves.fields->set(user, core::json::quoted(fmt::format("free {} {}", jobs, given)));
+      takes.fields->set(user, core::json::quoted("the one"));
+      append(log, {leaves, takes});
+      holder = next;
+      ++given;
+    }
+    rebuilding.join();
+    if (failed) CHECK_NOTHROW(std::rethrow_exception(failed));
+    log.check_table(exotic);
+    append(log, {{&exotic, fmt::format("r{:05}", holder), random_fields(exotic, random)}});
+  }
 }
 
 TEST_CASE("rebuild: ended in any stage it leaves the old table serving, and the next run clears up") {
@@ -248,7 +286,7 @@ TEST_CASE("rebuild: ended in any stage it leaves the old table serving, and the 
     append(log, {made.of(exotic, 2)});
     log.check_table(exotic);
     CHECK(shadows_of(log) == "1");
-    const auto built = projections::rebuild_table(over(log), exotic);
+    const auto built = projections::rebuild_table(over(log, 1), exotic);
     CHECK(built.left_overs == 1);
     CHECK(shadows_of(log) == "0");
     log.check_table(exotic);
@@ -407,6 +445,7 @@ TEST_CASE(
   const std::string twice = refusal(over(log), unique);
   CHECK(twice.find("2 values of \"order\" stand more than once (\"same 0\" 3 times, \"same 1\" 3 times)") !=
         std::string::npos);
+  CHECK(refusal(over(log, 1), unique) == twice);
   CHECK(projections::preview_rebuild(over(log), unique).obstacles == std::vector<std::string>{twice});
 
   CHECK(oid_of(log, exotic) == oid);
@@ -522,7 +561,7 @@ TEST_CASE("rebuild: a page ends at its bytes, whatever the records before it wer
   projections::prepare_page_session(db);
   constexpr std::size_t most = 1u << 20, a_record = 110'000;
   for (const bool one_by_one : {false, true}) {
-    projections::latest_pages pages("visits", {"", false, std::nullopt, true}, most);
+    projections::latest_pages pages("visits", {"", false, std::nullopt, true}, std::nullopt, most);
     if (one_by_one) pages.go_record_by_record();
     std::size_t records = 0, largest = 0;
     while (!pages.is_done()) {
