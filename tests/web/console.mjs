@@ -579,7 +579,7 @@ export function consoleTests() {
     const tab = await open('#/t/clients?branch=north&sort=full_name');
     await tab.row('Client 001').waitFor();
     const more = async (item) => {
-      await tab.page.getByRole('button', { name: 'More' }).click();
+      await tab.page.getByRole('button', { name: 'More', exact: true }).click();
       await tab.page.getByRole('menuitem', { name: item }).click();
     };
     const downloading = tab.page.waitForEvent('download');
