@@ -37,8 +37,9 @@ struct undo_item {
   std::string entity, record_id;
   std::int64_t version = 0; // the latest before the undo
   std::int64_t restored_version =
-      0;              // whose state it gets; 0 = it is deleted, because it was not there before
-  std::string detail; // why not
+      0;                 // whose state it gets; 0 = it is deleted, because it was not there before
+  bool was_live = false; // it is there before the undo
+  std::string detail;    // why not
   std::vector<core::change> changes; // from the latest to the state restored
 };
 

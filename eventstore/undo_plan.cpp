@@ -198,6 +198,7 @@ undo_plan undo_planner::plan(const pg::rows& rows, int row) const {
   made.bytes = before.doc.size() + now.doc.size();
   item.version = now.version;
   item.restored_version = before.live ? before.version : 0;
+  item.was_live = now.live;
   if (item.entity == core::token_entity) {
     item.what = verdict::nothing;
     item.detail = "a token is not a record: synclog token revoke ends one";

@@ -3,6 +3,7 @@
 
 #include "core/clock.hpp"
 #include "eventstore/statements.hpp"
+#include "http/admin_services.hpp"
 #include "http/metrics.hpp"
 #include "http/object_text.hpp"
 #include "http/streams/hub.hpp"
@@ -165,6 +166,10 @@ asio::awaitable<std::string> overview::write(const services& with, pg::deadline 
     document.json("streams", std::to_string(open_streams(with)));
     if (with.metrics != nullptr)
       document.json("connections", std::to_string(with.metrics->connections.load(std::memory_order_relaxed)));
+    if (with.admin != nullptr && with.admin->checkpoint_key)
+      document.string("checkpoint_key", with.admin->checkpoint_key->public_half().id());
+    else
+      document.json("checkpoint_key", "null");
     object_text database(document.member("database"));
     database.string("name", now.database);
     database.string("version", now.version);

@@ -55,11 +55,32 @@ class one_at_a_time {
   const bool mine_;
 };
 
+// What a record that is undone goes through.
+enum class effect : std::uint8_t { removed, set_back, brought_back };
+
+effect effect_of(const undo_item& item) {
+  if (item.restored_version == 0) return effect::removed;
+  return item.was_live ? effect::set_back : effect::brought_back;
+}
+
+std::string_view word_of(effect what) {
+  switch (what) {
+  case effect::removed:
+    return "removed";
+  case effect::set_back:
+    return "set_back";
+  case effect::brought_back:
+    return "brought_back";
+  }
+  core::invariant_broken("effect out of range");
+}
+
 // What an undo has come to, for whoever tells of it.
 struct undo_state {
   std::int64_t done = 0, total = 0;
   eventstore::undo_report counted;
-  std::string items; // JSON objects with commas between
+  std::array<std::int64_t, 3> effects{}; // of those undone, by effect
+  std::string items;                     // JSON objects with commas between
   std::size_t listed = 0;
   std::atomic<bool> stop{false}; // the undo ends after the batch under way
   bool over = false;
@@ -85,7 +106,10 @@ std::string_view word_of(undo_item::verdict what) {
 
 void undo_state::take(const undo_item& item) {
   using verdict = undo_item::verdict;
-  if (item.what == verdict::undone) ++counted.undone;
+  if (item.what == verdict::undone) {
+    ++counted.undone;
+    ++effects.at(static_cast<std::size_t>(effect_of(item)));
+  }
   if (item.what == verdict::nothing) ++counted.nothing;
   if (item.what == verdict::conflict) ++counted.conflicts;
   if (item.what == verdict::refused) ++counted.refused;
@@ -93,6 +117,7 @@ void undo_state::take(const undo_item& item) {
   if (listed++ > 0) items += ',';
   object_text one(items);
   one.string("what", word_of(item.what));
+  if (item.what == verdict::undone) one.string("effect", word_of(effect_of(item)));
   one.string("resource", item.entity);
   one.string("id", item.record_id);
   one.json("version", std::to_string(item.version));
@@ -186,6 +211,8 @@ std::string result_json(const undo_call& call, const undo_state& state) {
     // False: it was stopped; the same request again goes on.
     made.json("complete", report.stopped ? "false" : "true");
     made.json("undone", std::to_string(report.undone));
+    for (const auto what : {effect::removed, effect::set_back, effect::brought_back})
+      made.json(word_of(what), std::to_string(state.effects.at(static_cast<std::size_t>(what))));
     made.json("nothing", std::to_string(report.nothing));
     made.json("conflicts", std::to_string(report.conflicts));
     made.json("refused", std::to_string(report.refused));

@@ -89,14 +89,17 @@ boost::asio::awaitable<void> send_published(const published_text* text, const re
         to_response(core::make_problem(core::problem_code::not_found, "nothing is described here")));
     co_return;
   }
+  const auto form = text->for_client(asked.header("accept-encoding"));
   response made;
-  made.headers.emplace_back("ETag", text->etag);
+  made.headers.emplace_back("ETag", form.etag);
   made.headers.emplace_back("Cache-Control", "no-cache");
-  if (not_modified(asked, text->etag)) {
+  made.headers.emplace_back("Vary", "Accept-Encoding");
+  if (not_modified(asked, form.etag)) {
     made.status = 304;
   } else {
     made.headers.emplace_back("Content-Type", "application/json");
-    made.body = text->body;
+    if (!form.encoding.empty()) made.headers.emplace_back("Content-Encoding", form.encoding);
+    made.body = form.body;
   }
   co_await answer.send(std::move(made));
 }

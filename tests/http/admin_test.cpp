@@ -92,6 +92,7 @@ TEST_CASE("admin: the overview counts events a minute and records a branch, and 
   CHECK(at(got.body, "/entities/2/branches/1/branch") == "north");
   CHECK(at(got.body, "/entities/2/branches/1/records") == "2");
   CHECK(at(got.body, "/database/connected") == "true");
+  CHECK(at(got.body, "/checkpoint_key") == "null");
   CHECK(server.get("/api/admin/overview?entity=clients").status == 400);
 }
 
@@ -196,6 +197,7 @@ TEST_CASE(
   REQUIRE(read.has_value());
   CHECK(read->about.position.value == 1);
   CHECK(core::is_signed_by(*read, signer.key.public_half()));
+  CHECK(at(server.get("/api/admin/overview").body, "/checkpoint_key") == signer.key.public_half().id());
 
   REQUIRE(server.post("/api/clients", client("B", "Two", "north")).status == 201);
   const auto good = server.post("/api/admin/checkpoints/verify", made.body);
@@ -247,6 +249,11 @@ TEST_CASE("admin: a selection is undone by new events, after a dry run that chan
   CHECK(at(dry.body, "/dry_run") == "true");
   CHECK(at(dry.body, "/complete") == "true");
   CHECK(at(dry.body, "/undone") == "2");
+  CHECK(at(dry.body, "/removed") == "1");
+  CHECK(at(dry.body, "/set_back") == "1");
+  CHECK(at(dry.body, "/brought_back") == "0");
+  CHECK(at(dry.body, "/items/0/effect") == "removed");
+  CHECK(at(dry.body, "/items/1/effect") == "set_back");
   CHECK(size_at(dry.body, "/items") == 2);
   CHECK(at(dry.body, "/items/0/id") == "B");
   CHECK(at(dry.body, "/items/0/restored_version") == "null");
@@ -265,6 +272,13 @@ TEST_CASE("admin: a selection is undone by new events, after a dry run that chan
   const auto audit = server.get("/api/admin/events?request_id=" + at(done.data, "/request_id")).body;
   CHECK(size_at(audit) == 2);
   CHECK(at(server.post("/api/admin/undo", selection + "}").body, "/nothing") == "2");
+  // That undo undone: what it removed is there again.
+  const auto back =
+      server.post("/api/admin/undo", R"({"request_id":")" + at(done.data, "/request_id") + R"("})").body;
+  CHECK(at(back, "/undone") == "2");
+  CHECK(at(back, "/brought_back") == "1");
+  CHECK(at(back, "/set_back") == "1");
+  CHECK(server.get("/api/clients/B").status == 200);
 }
 
 TEST_CASE("admin: an undo that names nothing, or what nobody knows, is refused") {

@@ -1,4 +1,5 @@
 // What a real server says about itself.
+#include "core/gzip.hpp"
 #include "records_support.hpp"
 #include "tests/support/server_fixture.hpp"
 #include "tests/support/wait.hpp"
@@ -57,6 +58,37 @@ TEST_CASE("meta: requests and event channels are described, and revalidated by t
   CHECK(same.header("etag") == tag);
   CHECK(server.get("/asyncapi.json", {{"If-None-Match", "\"other\""}}).status == 200);
   CHECK(server.request("POST", "/asyncapi.json", {}, "{}").status == 405);
+}
+
+TEST_CASE("meta: descriptions are sent compressed to whoever takes it, and are the same text") {
+  const server_fixture& server = server_fixture::shared();
+  for (const char* path : {"/openapi.json", "/asyncapi.json"}) {
+    CAPTURE(path);
+    const auto plain = server.get(path);
+    CHECK(plain.header("content-encoding").empty());
+    CHECK(plain.header("vary").find("Accept-Encoding") != std::string::npos);
+    const http_headers takes{{"Accept-Encoding", "br, gzip"}};
+    const auto zipped = server.get(path, takes);
+    CHECK(zipped.status == 200);
+    CHECK(zipped.header("content-encoding") == "gzip");
+    CHECK(zipped.header("vary").find("Accept-Encoding") != std::string::npos);
+    CHECK(zipped.body.size() * 4 < plain.body.size());
+    synclog::core::gzip_decoder decoder;
+    std::string_view rest = zipped.body;
+    std::string text;
+    while (!rest.empty())
+      REQUIRE(decoder.decode(rest, text, 64u << 10).has_value());
+    CHECK(decoder.complete());
+    CHECK(text == plain.body);
+
+    const auto tag = zipped.header("etag");
+    CHECK(tag != plain.header("etag"));
+    const auto same = server.get(path, {{"Accept-Encoding", "gzip"}, {"If-None-Match", tag}});
+    CHECK(same.status == 304);
+    CHECK(same.header("vary").find("Accept-Encoding") != std::string::npos);
+    CHECK(server.get(path, {{"If-None-Match", tag}}).status == 200); // other bytes
+    CHECK(server.get(path, {{"Accept-Encoding", "gzip;q=0"}}).header("content-encoding").empty());
+  }
 }
 
 TEST_CASE("meta: a further definition is described too") {

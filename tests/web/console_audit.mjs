@@ -118,6 +118,16 @@ export function consoleAuditTests() {
     tab.assertClean({ network: true }); // the answer 400
   });
 
+  webTest('audit: a server without a key says how to get one instead of offering a button that fails', async (scope) => {
+    const server = await scope.server();
+    await server.save('clients', { id: 'CLT-1', full_name: 'One', branch: 'north' });
+    const tab = await ConsolePage.open(await scope.otherBrowser(), `${server.origin}/`, '#/audit');
+    await tab.page.getByText('synclog serve --checkpoint-key private.pem').waitFor();
+    assert.equal(await tab.page.getByRole('button', { name: 'Make a checkpoint' }).count(), 0);
+    assert.deepEqual(await examine(tab, 'audit-no-key'), []);
+    tab.assertClean();
+  });
+
   webTest('audit: finds who did what by branch and request, and undoes a selection after showing it', async (scope) => {
     const server = await scope.server();
     await server.save('clients', { id: 'CLT-1', full_name: 'Right', branch: 'north' });
@@ -138,12 +148,12 @@ export function consoleAuditTests() {
     await rows.first().getByRole('link', { name: 'bad-import' }).click();
     await page.getByText('2 events, all there are').waitFor();
     await page.getByRole('button', { name: 'Undo these…' }).click();
-    await page.getByText('2 records would be brought back').waitFor();
+    await page.getByText('1 record will be removed again, 1 record set back').waitFor();
     await page.getByRole('dialog').locator('del', { hasText: 'Wrong' }).waitFor();
     const found = await examine(tab, 'audit-undo');
     assert.equal((await server.log()).length, 3);
     await page.getByRole('button', { name: 'Undo 2 records' }).click();
-    await page.getByText('2 records brought back').first().waitFor();
+    await page.getByText('1 record removed again, 1 record set back').first().waitFor();
     const events = await server.log();
     assert.equal(events.length, 5);
     assert.equal((await (await server.request('GET', '/api/clients/CLT-1')).json()).full_name, 'Right');

@@ -64,8 +64,10 @@ export function consoleImportTests() {
     // Others work on: what they changed is left alone by the undo.
     await server.save('distributors', { id: saved[0].id, mobile_no: '0899' });
     await press(page, 'Undo this import');
+    await page.getByRole('dialog').getByText('1,497 records will be removed again, 1 changed again since and left alone').waitFor();
+    await lookAt(page, 'import-5-undo');
     await page.getByRole('dialog').getByRole('button', { name: 'Undo 1,497 records' }).click();
-    await page.getByRole('dialog').getByText('1,497 records brought back').waitFor();
+    await page.getByRole('dialog').getByText('1,497 records removed again').waitFor();
     await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
     await page.getByText('This import is undone.').waitFor();
     const left = await (await server.request('GET', '/api/distributors')).json();

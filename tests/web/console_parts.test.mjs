@@ -79,6 +79,8 @@ describe('console parts', () => {
     assert.deepEqual(query.operatorsOf(definition, definition.fields[4]), ['gte', 'lte', 'gt', 'lt', 'ne'], 'no equality: the first is no surprise');
     assert.deepEqual(['gte', 'gt', 'lte', 'lt'].map((one) => query.wordsOf(definition.fields[4], one)), ['from', 'after', 'until', 'before']);
     assert.equal(query.wordsOf(definition.fields[2], 'lt'), 'below');
+    assert.deepEqual(['', 'ne', 'gt', 'lte'].map((one) => query.wordsOf(definition.fields[2], one)), ['is', 'is not', 'above', 'up to']);
+    assert.deepEqual(query.operatorsOf(definition, definition.fields[5]), [], 'an object has no order');
     assert.deepEqual(query.columnsOf(definition, params, null).map(({ name }) => name), ['full_name', 'age']);
   });
 
@@ -165,7 +167,7 @@ describe('console parts', () => {
     assert.equal(table.state.value.isComplete, false);
     change('500', row('500', 'z', 11)); // behind the last row that was read: it comes with its page
     assert.equal(names(table).length, 200);
-    table.want(199);
+    table.want(160, 199);
     while (!answer) await new Promise((resolve) => setImmediate(resolve));
     change('203', row('203', 'n203 changed', 12));
     change('204', null);
@@ -175,6 +177,79 @@ describe('console parts', () => {
     assert.deepEqual(names(table).slice(200), ['n200', 'n201', 'n202', 'n203 changed', 'zz']);
     assert.equal(new Set(table.state.value.rows.map(({ id }) => id)).size, 205);
     table.close();
+  });
+
+  // A list of the server, in pages, as the table asks for them.
+  function serveList(rows, asked) {
+    globalThis.fetch = async (url) => {
+      const params = new URL(url).searchParams;
+      asked.push(params.get('sort'));
+      const [from, limit] = [Number(params.get('cursor') ?? 0), Number(params.get('limit'))];
+      const list = params.get('sort') === '-full_name' ? [...rows].reverse() : rows;
+      const headers = { 'Content-Type': 'application/json' };
+      if (from + limit < list.length) headers.Link = `</api/clients?cursor=${from + limit}>; rel="next"`;
+      return new Response(JSON.stringify(list.slice(from, from + limit)), { headers });
+    };
+  }
+  const numbered = (count) => Array.from({ length: count }, (_, index) => row(String(index), `n${String(index).padStart(4, '0')}`, 10));
+
+  test('console: the end of a long table is its reverse order read from its beginning, and goes on upwards to the first row', async () => {
+    const all = numbered(5_000);
+    const { collection, change } = fakeCollection(all, { first: 200 });
+    const asked = [];
+    serveList(all, asked);
+    const table = new source.TableSource(collection, info, {}, null);
+    await loaded(table);
+    await table.toEnd();
+    assert.deepEqual(asked, ['-full_name']);
+    assert.deepEqual([names(table).length, names(table)[0], names(table).at(-1)], [2_000, 'n3000', 'n4999']);
+    assert.deepEqual([table.state.value.isFromEnd, table.state.value.isComplete], [true, false]);
+
+    table.isAtTop = false;
+    change('100', row('100', 'n0100 changed', 11)); // before the rows that are there: it comes with its page
+    change('6000', row('6000', 'o', 12));
+    change('4000', row('4000', 'n4000 changed', 13));
+    assert.deepEqual([names(table).length, names(table)[1_000], table.state.value.waiting], [2_000, 'n4000 changed', 1]);
+    table.showWaiting();
+    assert.equal(names(table).at(-1), 'o');
+
+    table.want(1_900, 2_000); // nobody is near the upper edge
+    assert.equal(asked.length, 1);
+    for (let pages = 1; !table.state.value.isComplete; ++pages) {
+      assert.ok(pages < 10);
+      table.want(0, 40);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(table.state.value.isFromEnd, false);
+    assert.deepEqual(names(table).slice(0, 2), ['n0000', 'n0001']);
+    assert.equal(names(table)[100], 'n0100 changed');
+    assert.equal(new Set(table.state.value.rows.map(({ id }) => id)).size, 5_001);
+    assert.deepEqual(names(table), [...names(table)].sort());
+    table.close();
+  });
+
+  test('console: an end that cannot be read leaves the table as it was, and its pages go on', async () => {
+    const all = numbered(2_500);
+    const { collection } = fakeCollection(all, { first: 200 });
+    const table = new source.TableSource(collection, info, {}, null);
+    await loaded(table);
+    globalThis.fetch = async () => { throw new TypeError('fetch failed'); };
+    await assert.rejects(table.toEnd(), { name: 'UnreachableError' });
+    assert.deepEqual([names(table).length, names(table)[0], table.state.value.isFromEnd], [200, 'n0000', false]);
+    serveList(all, []);
+    table.want(0, 199);
+    while (names(table).length === 200) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(names(table).length, 2_000);
+    await table.toEnd();
+    await table.reload();
+    assert.deepEqual([names(table)[0], table.state.value.isFromEnd], ['n0000', false]);
+    table.close();
+  });
+
+  test('console: the reverse of an order turns every key', () => {
+    assert.equal(source.reversedSort(info, {}), '-full_name');
+    assert.equal(source.reversedSort(info, { sort: '-date,full_name' }), 'date,-full_name');
+    assert.equal(source.reversedSort({}, {}), 'created_at');
   });
 
   test('console: the stream page says what happened to its stream: gaps, another history, an end, a refusal', async () => {

@@ -6,6 +6,7 @@ import { clientRecoveryTests } from './client_recovery.mjs';
 import { consoleTests } from './console.mjs';
 import { consoleAuditTests } from './console_audit.mjs';
 import { consoleScrollTests } from './console_scroll.mjs';
+import { consoleScopeTests } from './console_scope.mjs';
 import { consoleServingTests } from './console_serving.mjs';
 import { consoleChecklistTests } from './console_checklist.mjs';
 import { consoleImportTests } from './console_import.mjs';
@@ -26,6 +27,7 @@ describe('web', { concurrency: atOnce }, () => {
   consoleChecklistTests();
   consoleImportTests();
   consoleOutboxTests();
+  consoleScopeTests();
   consoleScrollTests();
   consoleAuditTests();
   consoleServingTests();

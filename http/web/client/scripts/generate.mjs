@@ -21,16 +21,27 @@ const singular = (name) => {
 const isSame = (object) => Object.entries(object).every(([from, to]) => from === to);
 const differing = (object) => Object.fromEntries(Object.entries(object).filter(([from, to]) => from !== to));
 
+const camelCase = (field) => field.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+// Most other names are the field's own in camelCase: pages make those themselves.
+function aliasesOf(aliases) {
+  const own = Object.entries(aliases).filter(([from, to]) => from === camelCase(to)).map(([, to]) => to);
+  const others = Object.entries(aliases).filter(([from, to]) => from !== camelCase(to));
+  const parts = others.map((pair) => pair.map((one) => JSON.stringify(one)).join(':'));
+  if (own.length > 0) parts.unshift(`...camelCased(${JSON.stringify(own.join(' '))})`);
+  return `{${parts.join(',')}}`;
+}
+
 function infoOf(definition) {
   const info = { prefix: definition['x-prefix'] };
   const objects = Object.entries(definition.properties).filter(([, { type }]) => type === 'object');
-  if (definition['x-aliases'] && !isSame(definition['x-aliases'])) info.aliases = definition['x-aliases'];
   if (Object.keys(differing(definition['x-filters'] ?? {})).length > 0) info.filters = differing(definition['x-filters']);
   if (definition['x-search']) info.search = definition['x-search'];
   if (definition['x-order']) info.order = definition['x-order'];
   if (definition['x-key']) info.key = definition['x-key'];
   if (objects.length > 0) info.objects = objects.map(([name]) => name);
-  return info;
+  const aliases = definition['x-aliases'];
+  const text = JSON.stringify(info);
+  return aliases && !isSame(aliases) ? text.replace(/}$/, `,"aliases":${aliasesOf(aliases)}}`) : text;
 }
 
 function interfaceOf(name, definition) {
@@ -48,7 +59,7 @@ for (const name of names) definitions.set(name, JSON.parse(await readFile(path.j
 
 const parts = [
   '// Made by scripts/generate.mjs from core/entities: not to be edited.',
-  "import type { EntityInfo } from '../entity.js';",
+  "import { camelCased, type EntityInfo } from '../entity.js';",
   '',
   '/** What the backend adds to every record. */',
   'export interface RecordHead {\n  id: string;\n  version: number;\n  position: number;\n  created_at: string;\n  updated_at: string;\n}\n',
@@ -56,7 +67,7 @@ const parts = [
   `export interface EntityTypes {\n${names.map((name) => `  '${name}': ${singular(name)};`).join('\n')}\n}\n`,
   'export type EntityName = keyof EntityTypes;\n',
   'export const entityInfos: Record<EntityName, EntityInfo> = {',
-  ...[...definitions].map(([name, definition]) => `  '${name}': ${JSON.stringify(infoOf(definition))},`),
+  ...[...definitions].map(([name, definition]) => `  '${name}': ${infoOf(definition)},`),
   '};',
   '',
 ];

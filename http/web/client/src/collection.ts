@@ -205,21 +205,17 @@ export class Collection<R extends Row = Row> {
         loading = false;
       }
     };
-    const reload = () => void load();
-    const restart = () => {
+    const stop = this.watch({
+      onChange: (ids, source) => !ended && take(ids, source),
+      onReload: (why) => void ((why === 'void' || !isLoaded) && load()),
+    });
+    void this.core.cache.hydrate(this.name).then(() => {
       take(all(), 'cache');
-      reload();
-    };
-    const onReturn = () => void (!isLoaded && reload());
-    const unlisten = this.core.listen(this.name, (ids, source) => !ended && take(ids, source));
-    this.core.onReturn.add(onReturn);
-    this.core.onVoid.add(reload);
-    void this.core.cache.hydrate(this.name).then(restart);
+      void load();
+    });
     return () => {
       ended = true;
-      unlisten();
-      this.core.onReturn.delete(onReturn);
-      this.core.onVoid.delete(reload);
+      stop();
     };
   }
 

@@ -17,6 +17,10 @@ export interface EntityInfo {
   objects?: readonly string[];
 }
 
+/** `full_name phone` → `{ fullName: 'full_name', phone: 'phone' }` */
+export const camelCased = (fields: string): Record<string, string> =>
+  Object.fromEntries(fields.split(' ').map((field) => [field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()), field]));
+
 export const bookkeeping: ReadonlySet<string> = new Set(['version', 'position', 'created_at', 'updated_at']);
 
 /** The fields of a page's record under the definition's names, without bookkeeping; objects parsed. */

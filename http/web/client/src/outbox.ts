@@ -1,8 +1,9 @@
 // What was changed here and is not acknowledged. Written down before it is sent, so that a crash loses nothing; in the
 // browser's storage where there is one, else in memory. `operations` is this tab's copy: the storage is the truth, and
 // every step that counts looks there.
+import type { IDBPObjectStore } from 'idb';
 import { putRecords, type Cache, type RecordChange } from './cache.js';
-import type { Database } from './database.js';
+import type { Database, Schema } from './database.js';
 import type { Limits } from './limits.js';
 import { requestOf, type Draft, type Operation } from './operation.js';
 import { OutboxFullError } from './problem.js';
@@ -15,6 +16,8 @@ export interface Settlement {
   /** Changes an operation that comes later for the same record; the same object when there is nothing to change. */
   adjust: (later: Operation) => Operation;
 }
+
+type OperationStore = IDBPObjectStore<Schema, ['operations'], 'operations', 'readwrite'>;
 
 const memoryStart = 2 ** 40; // behind everything that the storage numbers
 
@@ -56,7 +59,7 @@ export class Outbox {
   async #read(): Promise<void> {
     if (this.#lost) return; // empty, or not there: this tab's copy is all there is
     await this.#tellStorage();
-    const stored = await this.database.run((handle) => handle.getAll('operations'));
+    const stored = await this.database.run((handle) => handle.transaction('operations').store.getAll());
     if (stored) this.#stored = stored.flatMap((one) => this.#overrides.get(one.seq)?.replace ?? [one]);
     this.#publish();
   }
@@ -130,14 +133,12 @@ export class Outbox {
   async #claim(operation: Operation, nowMs: number): Promise<Operation | null> {
     if (operation.seq >= memoryStart || this.#lost) return this.#claimInMemory(operation);
     const lease = { tab: this.tab, untilMs: nowMs + this.limits.leaseMs };
-    const claimed = await this.database.run(async (handle) => {
-      const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
-      const stored = await work.store.get(operation.seq);
+    const claimed = await this.#change(async (store) => {
+      const stored = await store.get(operation.seq);
       const free = stored?.state === 'waiting' && !this.#isLeased(stored, nowMs);
-      const firsts = free ? await Promise.all(stored.lanes.map((lane) => work.store.index('lanes').getKey(lane))) : [null];
+      const firsts = free ? await Promise.all(stored.lanes.map((lane) => store.index('lanes').getKey(lane))) : [null];
       const mine = firsts.every((seq) => seq === operation.seq) ? { ...stored!, lease } : null;
-      if (mine) await work.store.put(mine);
-      await work.done;
+      if (mine) await store.put(mine);
       return mine;
     });
     if (claimed) this.#replaceHere(operation, [claimed]);
@@ -158,12 +159,10 @@ export class Outbox {
       const operation = this.find(key);
       if (operation?.state !== 'waiting' || this.#isLeased(operation, nowMs) || this.#sending.has(key)) return false;
       if (operation.seq < memoryStart && !this.#lost) {
-        const free = await this.database.run(async (handle) => {
-          const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
-          const stored = await work.store.get(operation.seq);
+        const free = await this.#change(async (store) => {
+          const stored = await store.get(operation.seq);
           const isFree = stored?.key === key && stored.state === 'waiting' && !this.#isHeld(stored, nowMs);
-          if (isFree) await work.store.delete(operation.seq);
-          await work.done;
+          if (isFree) await store.delete(operation.seq);
           return isFree;
         });
         if (free === false) return false;
@@ -227,14 +226,12 @@ export class Outbox {
 
   async #tellStorage(): Promise<void> {
     for (const [seq, { was, replace }] of this.#overrides) {
-      const told = await this.database.run(async (handle) => {
-        const work = handle.transaction('operations', 'readwrite');
-        const now = await work.store.get(seq);
+      const told = await this.#change(async (store) => {
+        const now = await store.get(seq);
         if (now?.key === was.key && now.generation === was.generation) {
-          await work.store.delete(seq);
-          for (const one of replace) await work.store.put(one);
+          await store.delete(seq);
+          for (const one of replace) await store.put(one);
         }
-        await work.done;
         return true;
       });
       if (told) this.#overrides.delete(seq);
@@ -244,14 +241,11 @@ export class Outbox {
   // By any tab, this one too.
   #isHeld(operation: Operation, nowMs: number): boolean {
     const left = (operation.lease?.untilMs ?? 0) - nowMs;
-    return left > 0 && left <= this.limits.leaseMs;
+    return left > 0 && left <= this.limits.leaseMs; // longer: the clock was set back
   }
 
   #isLeased(operation: Operation, nowMs: number): boolean {
-    if (this.#sending.has(operation.key)) return true;
-    if (!operation.lease || operation.lease.tab === this.tab) return false;
-    const left = operation.lease.untilMs - nowMs;
-    return left > 0 && left <= this.limits.leaseMs; // longer: the clock was set back
+    return this.#sending.has(operation.key) || (operation.lease?.tab !== this.tab && this.#isHeld(operation, nowMs));
   }
 
   #claimInMemory(operation: Operation): Operation | null {
@@ -265,17 +259,25 @@ export class Outbox {
   }
 
   #store(drafts: readonly Draft[]): Promise<Operation[] | undefined> {
-    return this.database.run(async (handle) => {
-      const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
+    return this.#change(async (store) => {
       const kept: Operation[] = [];
       for (const draft of drafts) {
-        const there = await work.store.index('key').get(draft.key);
-        const seq = there?.seq ?? (await work.store.add(draft as Operation));
+        const there = await store.index('key').get(draft.key);
+        const seq = there?.seq ?? (await store.add(draft as Operation));
         kept.push({ ...draft, seq });
       }
-      await work.done;
       return kept;
     }, 'grows');
+  }
+
+  // One durable transaction over what waits; undefined: the storage failed.
+  #change<T>(use: (store: OperationStore) => Promise<T>, effect?: 'grows'): Promise<T | undefined> {
+    return this.database.run(async (handle) => {
+      const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
+      const answer = await use(work.store);
+      await work.done;
+      return answer;
+    }, effect);
   }
 
   #replaceHere(operation: Operation, replace: readonly Operation[]): void {

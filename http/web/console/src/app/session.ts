@@ -43,6 +43,10 @@ export function authorization(): Record<string, string> {
   return token.value ? { Authorization: `Bearer ${token.value}` } : {};
 }
 
+const auditing = new Set(['auditor', 'admin']);
+/** Whether to show what is of the log as a whole; the server decides. */
+export const mayAudit = computed(() => person.value === null || auditing.has(person.value.role));
+
 const mayWrite = new Set(['editor', 'admin']);
 /** Whether to offer changes at all; the server decides. */
 export const canWrite = computed(() => person.value === null || mayWrite.has(person.value.role));

@@ -7,6 +7,7 @@ import { api, baseUrl, RefusedError, sendBy } from '../data/api.ts';
 import { entityInfos, hasRoute, loadDefinitions } from '../data/definitions.ts';
 import { onRemembered, remember, remembered } from './remembered.ts';
 import { person, personOf, sessionRoute, token, type Person, type Whoever } from './session.ts';
+import { toastBack } from './toasts.ts';
 
 /** There from when `isReady` is true; pages are not shown before. */
 export let sync: Sync;
@@ -48,7 +49,11 @@ export async function startSync(known: Person | null = null): Promise<void> {
   startProblem.value = null;
   sendBy((path, init) => sync.fetch(path, init)); // faults that are switched on are those of the whole console
   Object.assign(globalThis, { synclog: sync }); // for whoever opens the browser's own console
-  sync.status.subscribe((value) => (status.value = value));
+  sync.status.subscribe((value) => {
+    const isBack = value.connection === 'online' && status.value?.connection !== 'online';
+    status.value = value;
+    if (isBack) toastBack();
+  });
   sync.attention.subscribe((value) => (attention.value = value));
   isReady.value = true;
   if (!isCertain) void makeCertain(sync);

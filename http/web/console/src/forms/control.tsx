@@ -7,13 +7,15 @@ export interface ControlProps {
   field: FieldDefinition;
   text: string;
   ids: ControlIds;
+  /** The id of a list of what is known of the field. */
+  list?: string | undefined;
   onText: (text: string) => void;
 }
 
 const inputTypes: Partial<Record<FieldDefinition['kind'], string>> = { date: 'date', time: 'time', timestamp: 'datetime-local' };
 const jsonRows = 5;
 
-export function Control({ field, text, ids, onText }: ControlProps) {
+export function Control({ field, text, ids, list, onText }: ControlProps) {
   const onInput = (event: Event) => onText((event.currentTarget as HTMLInputElement).value);
   const common = { ...ids, name: field.name, onInput };
   if (field.options || field.kind === 'boolean') {
@@ -38,6 +40,7 @@ export function Control({ field, text, ids, onText }: ControlProps) {
       type={type}
       value={text}
       autocomplete="off"
+      list={list}
       step={type === 'date' || type === 'text' ? undefined : 1}
       inputMode={isNumber ? 'decimal' : undefined}
     />

@@ -1,8 +1,8 @@
 // What is done to a whole record, from the table and from its own page: each can be taken back.
 import type { Row } from '../../../client/src/entity.ts';
 import { sync } from '../app/sync.ts';
-import { toast } from '../app/toasts.ts';
-import { api, pathOf, sentenceOf, UnreachableError } from '../data/api.ts';
+import { toast, toastProblem } from '../app/toasts.ts';
+import { api, pathOf, UnreachableError } from '../data/api.ts';
 import { bookkeepingFields, titleOf, type EntityDefinition } from '../data/definitions.ts';
 
 /** Makes a record what it was at a version, as a new event. `standing`: the version that must still stand; 0: none. */
@@ -19,11 +19,12 @@ export async function removeWithUndo(definition: EntityDefinition, record: Row):
   try {
     const { warning } = await sync.collection(name).remove(id, { refused: 'throw' });
     toast(warning ? `${title} is deleted here. ${warning}` : `${title} deleted`, {
+      whenBack: warning && `${title} deleted`,
       action: { label: 'Undo', run: () => undo(definition, record) },
     });
     return true;
   } catch (error) {
-    toast(`${title} was not deleted: ${sentenceOf(error)}`, { kind: 'error' });
+    toastProblem(`${title} was not deleted`, error);
     return false;
   }
 }
@@ -38,9 +39,9 @@ async function undo(definition: EntityDefinition, record: Row): Promise<void> {
     else await saveAgain(entity, record);
     toast(`${title} is back`);
   } catch (error) {
-    if (!(error instanceof UnreachableError)) return void toast(`${title} was not brought back: ${sentenceOf(error)}`, { kind: 'error' });
+    if (!(error instanceof UnreachableError)) return toastProblem(`${title} was not brought back`, error);
     await saveAgain(entity, record);
-    toast(`${title} is back here, and is sent later`);
+    toast(`${title} is back here, and is sent later`, { whenBack: '' });
   }
 }
 

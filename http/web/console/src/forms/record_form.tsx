@@ -15,7 +15,9 @@ import { Field } from '../ui/field.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { plainText } from '../ui/text.ts';
 import { valueText } from '../ui/value.tsx';
+import { BranchList } from './branch_list.tsx';
 import { Control } from './control.tsx';
+import { isLong } from './convert.ts';
 import { RecordDraft } from './record_draft.ts';
 
 export interface RecordFormProps {
@@ -102,7 +104,7 @@ export function RecordForm({ definition, record, onClose }: RecordFormProps) {
           if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !isSaving.value) void save();
         }}
       >
-        {draft.isGone.value && <Notice kind="warning">This record was deleted meanwhile. Saving will be refused.</Notice>}
+        {draft.isGone.value && <Notice kind="warning">This record was deleted meanwhile{person.value?.branches ? ', or is no longer in your branches' : ''}. Saving will be refused.</Notice>}
         {draft.general.value.map((text) => <Notice key={text} kind="error">{text}</Notice>)}
         {definition.fields.map((field) => <FormField key={field.name} draft={draft} field={field} isNew={id === null} />)}
         <button type="submit" class="visually-hidden" tabIndex={-1} aria-hidden="true">Save</button>
@@ -113,11 +115,17 @@ export function RecordForm({ definition, record, onClose }: RecordFormProps) {
 
 function FormField({ draft, field, isNew }: { draft: RecordDraft; field: FieldDefinition; isNew: boolean }) {
   const { name } = field;
+  const isBranch = name === draft.definition.branch && field.kind === 'text' && !field.options;
   const hasTheirs = Object.hasOwn(draft.theirs.value, name);
   return (
-    <div class="form-field">
+    <div class={isShort(field) ? 'form-field' : 'form-field form-wide'}>
       <Field label={field.title} required={field.required} error={draft.errors.value[name] ?? null} hint={hintOf(field, isNew)}>
-        {(ids) => <Control field={field} ids={ids} text={draft.texts.value[name] ?? ''} onText={(text) => draft.set(field, text)} />}
+        {(ids) => (
+          <>
+            <Control field={field} ids={ids} list={isBranch ? `${ids.id}-known` : undefined} text={draft.texts.value[name] ?? ''} onText={(text) => draft.set(field, text)} />
+            {isBranch && <BranchList id={`${ids.id}-known`} entity={draft.definition.name} />}
+          </>
+        )}
       </Field>
       {hasTheirs && (
         <div class="form-theirs" role="alert">
@@ -129,6 +137,9 @@ function FormField({ draft, field, isNew }: { draft: RecordDraft; field: FieldDe
     </div>
   );
 }
+
+// Two of them fit beside each other.
+const isShort = (field: FieldDefinition): boolean => field.kind !== 'object' && field.kind !== 'array' && !isLong(field);
 
 function hintOf(field: FieldDefinition, isNew: boolean): string | undefined {
   const parts: string[] = [];
@@ -152,7 +163,7 @@ async function holderOfKey(definition: EntityDefinition, fields: Row): Promise<s
 function said(definition: EntityDefinition, record: Row, isNew: boolean, warning: string | undefined): void {
   const id = String(record['id']);
   const title = titleOf(definition, record);
-  if (warning) return void toast(warning);
+  if (warning) return void toast(warning, { whenBack: '' });
   toast(isNew ? `${title} added` : `${title} saved`, isNew ? { action: { label: 'Open', run: () => go(href(['t', definition.name, id])) } } : {});
 }
 

@@ -7,10 +7,12 @@ export interface DropZoneProps {
   label: string;
   hint: string;
   accept: string;
+  /** One of several things on its page. */
+  isSmall?: boolean;
   onFile: (file: File) => void;
 }
 
-export function DropZone({ label, hint, accept, onFile }: DropZoneProps) {
+export function DropZone({ label, hint, accept, isSmall = false, onFile }: DropZoneProps) {
   const input = useRef<HTMLInputElement>(null);
   const [isOver, setOver] = useState(false);
   const take = (files: FileList | null | undefined) => {
@@ -19,7 +21,7 @@ export function DropZone({ label, hint, accept, onFile }: DropZoneProps) {
   };
   return (
     <div
-      class={isOver ? 'drop-zone drop-zone-over' : 'drop-zone'}
+      class={`drop-zone${isSmall ? ' drop-zone-small' : ''}${isOver ? ' drop-zone-over' : ''}`}
       onDragOver={(event) => {
         event.preventDefault();
         setOver(true);
@@ -31,8 +33,8 @@ export function DropZone({ label, hint, accept, onFile }: DropZoneProps) {
         take(event.dataTransfer?.files);
       }}
     >
-      <Icon name="import" />
-      <Button label={label} kind="primary" onClick={() => input.current?.click()} />
+      {!isSmall && <Icon name="import" />}
+      <Button label={label} kind={isSmall ? 'plain' : 'primary'} onClick={() => input.current?.click()} />
       <p>{hint}</p>
       <input
         ref={input}

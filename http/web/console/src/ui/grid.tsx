@@ -32,8 +32,10 @@ export interface GridProps {
   onSort: (column: GridColumn) => void;
   /** Which cells have just changed; the number tells one time from another. */
   flashOf: (id: string) => { fields: ReadonlySet<string> | 'row'; count: number; untilMs: number } | undefined;
-  /** The last row that is seen. */
-  onSeen: (index: number) => void;
+  /** The first and the last row that is seen. */
+  onSeen: (first: number, last: number) => void;
+  /** Further rows may come in above the first one. */
+  growsUpwards: boolean;
   onTop: (isAtTop: boolean) => void;
   /** Filled with what the page may call. */
   handle: { current: GridHandle | null };
@@ -60,6 +62,7 @@ export function Grid(props: GridProps) {
   const anchor = useRef<{ id: string; index: number } | null>(null);
   const slots = useRef(new SlotPool());
   const [range, setRange] = useState({ first: 0, last: 40 });
+  const [beyond, setBeyond] = useState<Beyond>({ columns: 0, isScrolled: false, barPx: 0 });
 
   const look = () => {
     const element = box.current;
@@ -71,8 +74,10 @@ export function Grid(props: GridProps) {
     const last = Math.ceil((top + seen + overscan) / step) * step;
     setRange((now) => (now.first === first && now.last === last ? now : { first, last }));
     const row = rowsRef.current[top];
-    anchor.current = row && element.scrollTop > 0 ? { id: String(row['id']), index: top } : null;
-    propsRef.current.onSeen(top + seen);
+    anchor.current = row && (element.scrollTop > 0 || propsRef.current.growsUpwards) ? { id: String(row['id']), index: top } : null;
+    propsRef.current.onSeen(top, top + seen);
+    const beyond = cutOff(element, propsRef.current.columns);
+    setBeyond((now) => (now.columns === beyond.columns && now.isScrolled === beyond.isScrolled && now.barPx === beyond.barPx ? now : beyond));
     propsRef.current.onTop(element.scrollTop < px);
   };
   const rowsRef = useRef(rows);
@@ -111,6 +116,7 @@ export function Grid(props: GridProps) {
 
   useEffect(() => {
     box.current!.style.setProperty('--columns', template(columns));
+    look();
   }, [columns]);
 
   const first = Math.min(range.first, Math.max(0, count - 1));
@@ -126,44 +132,77 @@ export function Grid(props: GridProps) {
   const now = performance.now();
 
   return (
-    <div
-      ref={box}
-      class="grid"
-      role="grid"
-      aria-label={props.label}
-      aria-rowcount={props.isCounted ? count + 1 : -1}
-      aria-colcount={columns.length}
-      aria-activedescendant={activeShown ? cellIdOf(activeShown.index) : undefined}
-      tabIndex={0}
-      onScroll={look}
-    >
-      <div class="grid-head" role="rowgroup">
-        <div class="grid-row" role="row" aria-rowindex={1}>
-          {columns.map((column) => <Head key={column.name} column={column} onSort={props.onSort} />)}
+    <>
+      <div
+        ref={box}
+        class={beyond.isScrolled ? 'grid grid-scrolled' : 'grid'}
+        role="grid"
+        aria-label={props.label}
+        aria-rowcount={props.isCounted ? count + 1 : -1}
+        aria-colcount={columns.length}
+        aria-activedescendant={activeShown ? cellIdOf(activeShown.index) : undefined}
+        tabIndex={0}
+        onScroll={look}
+      >
+        <div class="grid-head" role="rowgroup">
+          <div class="grid-row" role="row" aria-rowindex={1}>
+            {columns.map((column) => <Head key={column.name} column={column} onSort={props.onSort} />)}
+          </div>
+        </div>
+        <div class="grid-space" role="rowgroup" style={{ height: `${count * rowPx.current}px` }}>
+          <div class="grid-window" role="presentation" style={{ transform: `translateY(${first * rowPx.current}px)` }}>
+            {shown.map(({ index, row, key }, at) => {
+              const flash = row && props.flashOf(key);
+              const isActive = row !== undefined && row['id'] === activeId;
+              return (
+                <GridLine
+                  key={keys[at]}
+                  index={index}
+                  row={row}
+                  columns={columns}
+                  isActive={isActive}
+                  flash={flash && flash.untilMs > now ? flash : undefined}
+                  cell={props.cell}
+                  tools={isActive ? props.tools : undefined}
+                  onActivate={props.onActivate}
+                  onOpen={props.onOpen}
+                />
+              );
+            })}
+          </div>
         </div>
       </div>
-      <div class="grid-space" role="rowgroup" style={{ height: `${count * rowPx.current}px` }}>
-        <div class="grid-window" role="presentation" style={{ transform: `translateY(${first * rowPx.current}px)` }}>
-          {shown.map(({ index, row, key }, at) => {
-            const flash = row && props.flashOf(key);
-            const isActive = row !== undefined && row['id'] === activeId;
-            return (
-              <GridLine
-                key={keys[at]}
-                index={index}
-                row={row}
-                columns={columns}
-                isActive={isActive}
-                flash={flash && flash.untilMs > now ? flash : undefined}
-                cell={props.cell}
-                tools={isActive ? props.tools : undefined}
-                onActivate={props.onActivate}
-                onOpen={props.onOpen}
-              />
-            );
-          })}
-        </div>
-      </div>
+      {beyond.columns > 0 && <MoreColumns beyond={beyond} onClick={() => box.current!.scrollBy({ left: box.current!.clientWidth / 2, behavior: 'smooth' })} />}
+    </>
+  );
+}
+
+interface Beyond {
+  /** How many are cut off at the right. */
+  columns: number;
+  /** Some are hidden at the left. */
+  isScrolled: boolean;
+  /** Of the scroll bar at the right. */
+  barPx: number;
+}
+
+const slackPx = 6; // of a column that is seen as good as whole
+
+function cutOff(element: HTMLElement, columns: readonly GridColumn[]): Beyond {
+  const rightPx = element.scrollLeft + element.clientWidth;
+  let [edgePx, cut] = [0, 0];
+  for (const { widthPx } of columns) if ((edgePx += widthPx) > rightPx + slackPx) ++cut;
+  return { columns: cut, isScrolled: element.scrollLeft > 0, barPx: element.offsetWidth - element.clientWidth };
+}
+
+// A shadow at the edge, and the way there.
+function MoreColumns({ beyond, onClick }: { beyond: Beyond; onClick: () => void }) {
+  const { columns, barPx } = beyond;
+  return (
+    <div class="grid-beyond" style={{ right: `${barPx}px` }}>
+      <button type="button" aria-label={`${columns} more ${columns === 1 ? 'column' : 'columns'}: scroll`} title="More columns" onClick={onClick}>
+        {columns} more <Icon name="right" />
+      </button>
     </div>
   );
 }

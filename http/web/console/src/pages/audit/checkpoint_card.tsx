@@ -1,9 +1,10 @@
 // Signed checkpoints: make one to keep elsewhere, and hold one that was kept against the log.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { RefusedError, api, request, sentenceOf } from '../../data/api.ts';
 import { toast } from '../../app/toasts.ts';
 import { Button } from '../../ui/button.tsx';
 import { download } from '../../ui/download.ts';
+import { DropZone } from '../../ui/drop_zone.tsx';
 import { Moment } from '../../ui/moment.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { numberText } from '../../ui/text.ts';
@@ -18,13 +19,19 @@ interface Checked {
   difference?: { detail: string };
 }
 
+// What this server signs with: a key's id, null for none. Not known yet, or not told: it is tried.
+async function signingKey(): Promise<string | null | undefined> {
+  return (await api<{ checkpoint_key?: string | null }>('/api/admin/overview').catch(() => null))?.checkpoint_key;
+}
+
 const maxFileBytes = 64 * 1024;
 
 export function CheckpointCard() {
   const [isBusy, setBusy] = useState(false);
-  const [isOver, setOver] = useState(false);
   const [checked, setChecked] = useState<{ file: string; result: Checked } | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  const [key, setKey] = useState<string | null | undefined>('asking');
+  useEffect(() => void signingKey().then(setKey), []);
 
   const doing = async (work: () => Promise<void>) => {
     setBusy(true);
@@ -45,8 +52,7 @@ export function CheckpointCard() {
       download(await answer.blob(), name);
       toast(`${name} was made: keep it where nobody who could change the database can write`);
     });
-  const check = (file: File | undefined) => {
-    if (!file) return;
+  const check = (file: File) => {
     void doing(async () => {
       if (file.size > maxFileBytes) throw new Error(`${file.name} is too large to be a checkpoint.`);
       const result = await api<Checked>('/api/admin/checkpoints/verify', { method: 'POST', body: await file.text(), type: 'application/json' });
@@ -58,25 +64,23 @@ export function CheckpointCard() {
     <section class="card" aria-labelledby="checkpoint-title">
       <div class="card-head">
         <h2 id="checkpoint-title">Checkpoints</h2>
-        <Button label="Make a checkpoint" icon="export" isBusy={isBusy} onClick={() => void make()} />
+        {key !== null && key !== 'asking' && <Button label="Make a checkpoint" icon="export" isBusy={isBusy} onClick={() => void make()} />}
       </div>
       <p class="muted">A checkpoint names the last event and is signed. Kept elsewhere, it proves later that nothing before it was changed or cut off.</p>
-      <label
-        class={isOver ? 'drop drop-over' : 'drop'}
-        onDragOver={(event) => { event.preventDefault(); setOver(true); }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => { event.preventDefault(); setOver(false); check(event.dataTransfer?.files[0]); }}
-      >
-        <span>Drop a checkpoint here, or choose its file</span>
-        <input
-          type="file"
-          accept=".json,application/json"
-          onChange={(event) => { check(event.currentTarget.files?.[0]); event.currentTarget.value = ''; }}
-        />
-      </label>
+      {key === null && <HowToSign />}
+      <DropZone label="Choose a checkpoint" hint="or drop it here, to hold it against the log." accept=".json,application/json" isSmall onFile={check} />
       {problem !== null && <Notice kind="warning">{problem}</Notice>}
       {checked && <Result {...checked} />}
     </section>
+  );
+}
+
+function HowToSign() {
+  return (
+    <div class="stack">
+      <p>This server has no key to sign with. Make one, and start the server with it (docs/audit.md):</p>
+      <pre class="json" tabIndex={0}>{'synclog replay checkpoint --new-key private.pem > public.pem\nsynclog serve --checkpoint-key private.pem'}</pre>
+    </div>
   );
 }
 

@@ -1,5 +1,5 @@
 // The log as a whole: is it sound, who did what, what was it like then, and a way back from a bad import.
-import { person } from '../../app/session.ts';
+import { mayAudit } from '../../app/session.ts';
 import { hasRoute } from '../../data/definitions.ts';
 import { Empty } from '../../ui/empty.tsx';
 import { PageHead } from '../../ui/page.tsx';
@@ -7,8 +7,6 @@ import { AsOfCard } from './as_of_card.tsx';
 import { CheckpointCard } from './checkpoint_card.tsx';
 import { VerifyCard } from './verify_card.tsx';
 import { WhoDidWhat } from './who_did_what.tsx';
-
-const mayAudit = new Set(['auditor', 'admin']);
 
 export default function Audit() {
   if (!hasRoute('/api/admin/verify')) {
@@ -19,7 +17,7 @@ export default function Audit() {
       </>
     );
   }
-  if (person.value !== null && !mayAudit.has(person.value.role)) {
+  if (!mayAudit.value) {
     return (
       <>
         <PageHead title="Audit" />

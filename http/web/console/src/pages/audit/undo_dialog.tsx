@@ -14,8 +14,11 @@ import { Progress } from '../../ui/progress.tsx';
 import { countText, numberText } from '../../ui/text.ts';
 import type { Search } from './search.ts';
 
+type Effect = 'removed' | 'set_back' | 'brought_back';
 interface Item {
   what: 'undone' | 'conflict' | 'refused';
+  /** Of one that is undone. */
+  effect?: Effect;
   resource: string;
   id: string;
   version: number;
@@ -23,8 +26,9 @@ interface Item {
   detail?: string;
   changes: Difference[];
 }
-interface Outcome {
+interface Outcome extends Record<Effect, number> {
   complete: boolean;
+  /** Those of all three effects. */
   undone: number;
   nothing: number;
   conflicts: number;
@@ -63,7 +67,7 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
       if (dryRun) setPlan(outcome);
       else {
         setDone((before) => (before ? together(before, outcome) : outcome));
-        announce(`${countText(outcome.undone, 'record')} brought back`);
+        announce(effectsText(outcome, 'done'));
       }
     } catch (error) {
       if (isAbort(error)) return;
@@ -100,7 +104,7 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
       }
     >
       <div class="stack">
-        <p class="muted">{selectionText(search)} Records get back what they were before these events, by new events: the log keeps both.</p>
+        <p class="muted">{selectionText(search)} Each record becomes what it was before them: one that they made is removed again, one that they changed is set back, one that they deleted is brought back. The log keeps both, these events and the new ones.</p>
         {step && <Progress label={step.total > 0 ? `${numberText(step.done)} of ${numberText(step.total)} positions` : 'Looking'} value={step.total > 0 ? step.done / step.total : null} />}
         {problem !== null && <Notice kind="error">{sentenceOf(problem)}</Notice>}
         {outcome && !step && <Summary outcome={outcome} isDone={done !== null} />}
@@ -118,7 +122,9 @@ export function UndoDialog({ search, onClose }: { search: Search; onClose: (hasC
 
 // What a run did that was stopped, and what the one did that went on.
 function together(before: Outcome, after: Outcome): Outcome {
-  return { ...after, undone: before.undone + after.undone, items: [...before.items.filter(({ what }) => what === 'undone'), ...after.items] };
+  const sum = (name: Effect | 'undone') => before[name] + after[name];
+  const counts = { undone: sum('undone'), removed: sum('removed'), set_back: sum('set_back'), brought_back: sum('brought_back') };
+  return { ...after, ...counts, items: [...before.items.filter(({ what }) => what === 'undone'), ...after.items] };
 }
 
 function selectionText({ actor, request_id: request, resource, from, to }: Search): string {
@@ -131,12 +137,23 @@ function selectionText({ actor, request_id: request, resource, from, to }: Searc
   return `${parts.join(' ')}.`;
 }
 
+// In the order in which they matter to somebody who is about to press the button.
+const effects: readonly Effect[] = ['removed', 'set_back', 'brought_back'];
+const effectWords: Record<Effect, string> = { removed: 'removed again', set_back: 'set back', brought_back: 'brought back' };
+
+// `3 records will be removed again, 1 record set back`
+function effectsText(outcome: Outcome, tense: 'will' | 'done'): string {
+  const some = effects.filter((effect) => outcome[effect] > 0);
+  if (some.length === 0) return tense === 'will' ? 'No record will be changed' : 'No record was changed';
+  return some.map((effect, index) => `${countText(outcome[effect], 'record')} ${tense === 'will' && index === 0 ? 'will be ' : ''}${effectWords[effect]}`).join(', ');
+}
+
 function Summary({ outcome, isDone }: { outcome: Outcome; isDone: boolean }) {
   const { undone, nothing, conflicts, refused } = outcome;
-  const parts = [`${countText(undone, 'record')} ${isDone ? 'brought back' : 'would be brought back'}`];
+  const parts = [effectsText(outcome, isDone ? 'done' : 'will')];
   if (nothing > 0) parts.push(`${numberText(nothing)} stand as they stood before`);
   if (conflicts > 0) parts.push(`${numberText(conflicts)} changed again since and left alone`);
-  if (refused > 0) parts.push(`${numberText(refused)} cannot be`);
+  if (refused > 0) parts.push(`${numberText(refused)} cannot be undone`);
   return (
     <>
       <Notice kind={conflicts + refused > 0 || !outcome.complete ? 'warning' : isDone ? 'good' : 'info'}>
@@ -148,9 +165,9 @@ function Summary({ outcome, isDone }: { outcome: Outcome; isDone: boolean }) {
 }
 
 const kinds: Record<Item['what'], BadgeKind> = { undone: 'accent', conflict: 'warning', refused: 'error' };
-const words: Record<Item['what'], string> = { undone: 'back', conflict: 'left', refused: 'refused' };
-// A record that was not there before goes.
-const wordOf = (item: Item): string => (item.what === 'undone' && item.restored_version === null ? 'deleted' : words[item.what]);
+const words: Record<Item['what'], string> = { undone: 'undone', conflict: 'left alone', refused: 'refused' };
+const wordOf = ({ what, effect }: Item): string => (effect ? effectWords[effect] : words[what]);
+const kindOf = ({ what, effect }: Item): BadgeKind => (effect === 'removed' ? 'error' : kinds[what]);
 
 function Items({ items }: { items: readonly Item[] }) {
   return (
@@ -159,9 +176,9 @@ function Items({ items }: { items: readonly Item[] }) {
         {items.slice(0, shownItems).map((item) => (
           <li key={`${item.resource}/${item.id}`}>
             <div class="row">
-              <Badge kind={kinds[item.what]}>{wordOf(item)}</Badge>
+              <Badge kind={kindOf(item)}>{wordOf(item)}</Badge>
               <a href={href(['t', item.resource, item.id])}>{definitionOf(item.resource)?.title ?? item.resource} {item.id}</a>
-              {item.what === 'undone' && item.restored_version !== null && <span class="muted">as version {item.restored_version}</span>}
+              {item.what === 'undone' && item.restored_version !== null && <span class="muted">to version {item.restored_version}</span>}
             </div>
             {item.detail && <p class="muted">{item.detail}</p>}
             {item.restored_version !== null && item.changes.length > 0 && <Differences changes={item.changes} />}

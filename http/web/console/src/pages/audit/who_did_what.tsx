@@ -5,6 +5,7 @@ import { href, place, setParams } from '../../app/router.ts';
 import { person } from '../../app/session.ts';
 import { isAbort, sentenceOf } from '../../data/api.ts';
 import { definitionOf, definitions, hasRoute } from '../../data/definitions.ts';
+import { BranchList } from '../../forms/branch_list.tsx';
 import { Badge, type BadgeKind } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
 import { Empty } from '../../ui/empty.tsx';
@@ -50,7 +51,7 @@ export function WhoDidWhat() {
   }, [asked]);
 
   return (
-    <section class="stack" aria-labelledby="who-title">
+    <section class="card" aria-labelledby="who-title">
       <div class="card-head">
         <h2 id="who-title">Who did what</h2>
         <UndoButton search={search} onClick={() => setUndoes(true)} />
@@ -88,8 +89,13 @@ function UndoButton({ search, onClick }: { search: Search; onClick: () => void }
   if (!mayUndo || !hasRoute('/api/admin/undo')) return null;
   const names = Boolean(search.actor || search.request_id || search.from || search.to);
   const fits = names && !search.branch;
-  const why = search.branch ? 'Undo takes no branch' : 'Choose an actor, a request or a time first';
-  return <Button label="Undo these…" icon="restore" opens="dialog" disabled={!fits} {...(fits ? {} : { hint: why })} onClick={onClick} />;
+  const why = search.branch ? 'An undo takes no branch' : 'To undo, choose who, a request or a time first';
+  return (
+    <div class="row">
+      {!fits && <span class="muted small">{why}</span>}
+      <Button label="Undo these…" icon="restore" opens="dialog" disabled={!fits} onClick={onClick} />
+    </div>
+  );
 }
 
 // Times in the URL are moments; the fields show them in the reader's own time.
@@ -121,7 +127,14 @@ function Filters({ search }: { search: Search }) {
   return (
     <form class="audit-filters" onSubmit={apply}>
       <Field label="Who">{(ids) => <input {...ids} name="actor" defaultValue={search.actor ?? ''} />}</Field>
-      <Field label="Branch">{(ids) => <input {...ids} name="branch" defaultValue={search.branch ?? ''} />}</Field>
+      <Field label="Branch">
+        {(ids) => (
+          <>
+            <input {...ids} name="branch" list={`${ids.id}-known`} autocomplete="off" defaultValue={search.branch ?? ''} />
+            <BranchList id={`${ids.id}-known`} />
+          </>
+        )}
+      </Field>
       <Field label="Table">
         {(ids) => (
           <select {...ids} name="resource" defaultValue={search.resource ?? ''}>

@@ -8,6 +8,7 @@ import { Field } from '../../ui/field.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { agoText, countText, numberText } from '../../ui/text.ts';
 import { sizeText } from '../../ui/text_size.ts';
+import { BranchNotice } from './branch_notice.tsx';
 import type { Column, ImportEntity, Mapping } from './mapping.ts';
 import { check, chooseColumn, chosen, csv, entity, forgetUnfinished, importEntity, mapping, notMine, reading, save, takeFile, trial, unfinished } from './state.ts';
 
@@ -42,6 +43,7 @@ export function ColumnsStep() {
               No column gives {found.missing.map(({ title }) => title).join(', ')}. Rows that are new records will be rejected for it.
             </Notice>
           )}
+          {found.isKnown && <BranchNotice entity={into.name} file={file} found={found} />}
           <ColumnTable file={file} into={into} found={found} />
           <Preview file={file} found={found} />
           <div class="row import-bar">

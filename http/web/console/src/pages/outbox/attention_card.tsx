@@ -3,8 +3,7 @@ import type { AttentionItem } from '../../../../client/src/attention.ts';
 import type { Choice } from '../../../../client/src/attention.ts';
 import { href } from '../../app/router.ts';
 import { sync } from '../../app/sync.ts';
-import { toast } from '../../app/toasts.ts';
-import { sentenceOf } from '../../data/api.ts';
+import { toast, toastProblem } from '../../app/toasts.ts';
 import { Button } from '../../ui/button.tsx';
 import { confirm } from '../../ui/confirm.tsx';
 import { Moment } from '../../ui/moment.tsx';
@@ -26,10 +25,10 @@ export function AttentionCard({ item }: { item: AttentionItem }) {
       const verdict = await sync.resolve(key, choice);
       if (choice === 'theirs') toast('Your change is given up; the record stays as it is.');
       else if (verdict.stored === 'backend') toast(`${title} is saved.`);
-      else if (verdict.stored === 'outbox') toast('Decided. It is sent when the backend can be reached.');
+      else if (verdict.stored === 'outbox') toast('Decided. It is sent when the backend can be reached.', { whenBack: '' });
       else toast('The backend refused it again: see what is wrong with it now.', { kind: 'error' });
     } catch (error) {
-      toast(sentenceOf(error), { kind: 'error' });
+      toastProblem('', error);
     }
   };
   const discard = async () => {

@@ -9,7 +9,7 @@ import { Differences, pathText } from '../../ui/difference.tsx';
 import { Moment } from '../../ui/moment.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { Json } from '../../ui/value.tsx';
-import type { RecordState } from './record_source.ts';
+import { hasMovedAway, type RecordState } from './record_source.ts';
 
 type Item = RecordState['versions'][number];
 
@@ -50,8 +50,8 @@ export function History({ definition, id, versions, shown, problem, onRestore }:
               >
                 Version {item.version}
               </a>
-              <Badge kind={kinds[item.action] ?? 'plain'}>{item.action}</Badge>
-              <span class="muted">{item.actor} · <Moment value={item.recorded_at} isShort /></span>
+              {hasMovedAway(item) ? <Badge>moved away</Badge> : <Badge kind={kinds[item.action] ?? 'plain'}>{item.action}</Badge>}
+              <span class="muted">{item.actor && `${item.actor} · `}<Moment value={item.recorded_at} isShort /></span>
             </div>
             {item.erased ? <p class="muted">Its content was erased.</p> : <Differences changes={item.changes} titleOf={titleOf} />}
             <div class="row">

@@ -7,7 +7,7 @@ import { useKeys } from '../../app/keyboard.ts';
 import type { PageProps } from '../../app/pages.ts';
 import { go, href, param, setParams } from '../../app/router.ts';
 import { canWrite, person } from '../../app/session.ts';
-import { toast } from '../../app/toasts.ts';
+import { toast, toastProblem } from '../../app/toasts.ts';
 import { sentenceOf } from '../../data/api.ts';
 import { definitionOf, type EntityDefinition } from '../../data/definitions.ts';
 import { removeWithUndo, restore } from '../../forms/record_actions.ts';
@@ -19,7 +19,7 @@ import { Notice } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
 import { Value, valueText } from '../../ui/value.tsx';
 import { History } from './history.tsx';
-import { RecordSource, type VersionView } from './record_source.ts';
+import { hasMovedAway, RecordSource, type VersionView } from './record_source.ts';
 
 export default function RecordPage({ at }: PageProps) {
   const definition = definitionOf(at['entity']!);
@@ -49,10 +49,11 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
   const past = shownVersion === null ? null : (source.past.value.get(shownVersion) ?? null);
   const name = nameOf(definition, record ?? past?.record ?? null);
   const mayChange = canWrite.value && record !== null;
-  // Who sees some branches is not told whether a record was deleted or moved to another one.
+  // For who sees some branches a record that moves to another one ends; what is told of that end names nobody.
   const wasSeen = useRef(false);
   if (record) wasSeen.current = true;
-  const hasLeft = !record && !isLoading && person.value?.branches != null && wasSeen.current && latest?.action !== 'deleted';
+  const hasLeft = !record && !isLoading && person.value?.branches != null && (latest ? hasMovedAway(latest) : wasSeen.current);
+  const isUncertain = latest !== undefined && latest.action !== 'deleted'; // its history has not been told yet
   const goneWords = hasLeft
     ? 'This record is no longer in your branches.'
     : versions.length > 0
@@ -66,7 +67,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
       setParams({ version: null });
       toast(`Version ${version} is back, as a new version`);
     } catch (error) {
-      toast(`Version ${version} was not brought back: ${sentenceOf(error)}`, { kind: 'error' });
+      toastProblem(`Version ${version} was not brought back`, error);
     }
   };
   const remove = async () => {
@@ -89,7 +90,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
       <PageHead
         title={name || id}
         crumbs={<a href={href(['t', definition.name])}>{definition.title}</a>}
-        lead={<code>{id}</code>}
+        lead={name && <code>{id}</code>}
         actions={
           mayChange && (
             <>
@@ -101,7 +102,7 @@ function RecordView({ definition, id }: { definition: EntityDefinition; id: stri
       />
       {problem !== null && <Notice kind="error" action={<Button label="Try again" onClick={() => source.load()} />}>{sentenceOf(problem)}</Notice>}
       {fromCache && <Notice kind="warning">The backend is away: this is what this browser knows of the record.</Notice>}
-      {!isLoading && !record && problem === null && (versions.length === 0 || shownVersion === null) && (
+      {!isLoading && !record && !isUncertain && problem === null && (versions.length === 0 || shownVersion === null) && (
         <Notice kind="info">{goneWords}</Notice>
       )}
       {(record || versions.length > 0) && (

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import type { Version } from '../../../../client/src/collection.ts';
 import type { Row } from '../../../../client/src/entity.ts';
+import { person } from '../../app/session.ts';
 import { sync } from '../../app/sync.ts';
 import { api, pathOf, RefusedError } from '../../data/api.ts';
 
@@ -22,6 +23,12 @@ export interface VersionView {
   problem: unknown;
 }
 
+/**
+ * The end of a record for somebody who sees some branches, and not the one that it went to: it looks like a deletion of which
+ * nobody says who made it.
+ */
+export const hasMovedAway = ({ action, actor }: Version): boolean => person.value?.branches != null && action === 'deleted' && !actor;
+
 const historyMs = 150; // several changes at once are asked for once
 const maxPast = 200; // versions that are held
 
@@ -34,13 +41,14 @@ export class RecordSource {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   #isUnknown = false;
+  #underWay = 0; // loads
+  #isBack = false; // the backend can be reached again since the last load began
 
   constructor(private readonly entity: string, private readonly id: string) {
     this.#collection = sync.collection(entity);
     this.#unwatch = this.#collection.watch({
       onChange: (ids) => ids.includes(id) && this.#changed(),
-      // Nothing is asked twice about a record that does not exist: the stream tells when somebody makes it.
-      onReload: () => !this.#isUnknown && void this.load(),
+      onReload: (why) => this.#reload(why),
     });
     void this.load();
   }
@@ -52,6 +60,25 @@ export class RecordSource {
   }
 
   async load(): Promise<void> {
+    ++this.#underWay;
+    this.#isBack = false;
+    try {
+      await this.#load();
+    } finally {
+      --this.#underWay;
+    }
+    if (this.#isBack) this.#reload('return');
+  }
+
+  // Nothing is asked twice that was answered: the stream tells what comes after, also when somebody makes a record that did not exist.
+  #reload(why: 'void' | 'return'): void {
+    const { fromCache, problem, historyProblem } = this.state.value;
+    if (this.#isClosed) return;
+    if (why === 'return' && this.#underWay > 0) this.#isBack = true;
+    else if (why === 'void' || (!this.#isUnknown && (fromCache || problem !== null || historyProblem !== null))) void this.load();
+  }
+
+  async #load(): Promise<void> {
     try {
       const { record, source } = await this.#collection.get(this.id);
       this.#set({ record, isLoading: false, fromCache: source === 'cache', problem: null });

@@ -1,6 +1,7 @@
 // A token is made, and shown this once.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { api, RefusedError, sentenceOf } from '../../data/api.ts';
+import { knownBranches, lookForBranches } from '../../data/branches.ts';
 import { Button } from '../../ui/button.tsx';
 import { copy } from '../../ui/clipboard.ts';
 import { confirm } from '../../ui/confirm.tsx';
@@ -31,6 +32,8 @@ export function NewToken({ onClose, onMade }: { onClose: () => void; onMade: () 
   const [isBusy, setBusy] = useState(false);
   const [isCopied, setCopied] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
+  const known = knownBranches(null);
+  useEffect(() => void lookForBranches(null), []);
   const hasAllBranches = role === 'auditor' || role === 'admin';
   const errorAt = (pointer: string) => (problem instanceof RefusedError ? (problem.problem.errors?.find((error) => error.pointer === pointer)?.detail ?? null) : null);
   const isPlaced = problem instanceof RefusedError && (problem.problem.errors ?? []).some(({ pointer }) => ['/name', '/role', '/branches', '/expires'].includes(pointer));
@@ -77,7 +80,7 @@ export function NewToken({ onClose, onMade }: { onClose: () => void; onMade: () 
           )}
         </Field>
         {!hasAllBranches && (
-          <Field label="Branches" error={errorAt('/branches')} hint="With commas between; empty: all of them.">
+          <Field label="Branches" error={errorAt('/branches')} hint={`With commas between; empty: all of them.${known.length > 0 ? ` Known are ${known.join(', ')}.` : ''}`}>
             {(ids) => <input {...ids} value={branches} placeholder="north, south" onInput={(event) => setBranches(event.currentTarget.value)} />}
           </Field>
         )}

@@ -1,6 +1,6 @@
 // Browsers that are signed in.
-import { toast } from '../../app/toasts.ts';
-import { api, pathOf, sentenceOf } from '../../data/api.ts';
+import { toast, toastProblem } from '../../app/toasts.ts';
+import { api, pathOf } from '../../data/api.ts';
 import { Button } from '../../ui/button.tsx';
 import { Moment } from '../../ui/moment.tsx';
 import { Notice } from '../../ui/notice.tsx';
@@ -15,7 +15,7 @@ export function Sessions() {
       toast(`A browser of ${one.name} is signed out.`);
       reload();
     } catch (error) {
-      toast(sentenceOf(error), { kind: 'error' });
+      toastProblem('', error);
     }
   };
   return (

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { person } from '../../app/session.ts';
 import { status } from '../../app/sync.ts';
-import { toast } from '../../app/toasts.ts';
+import { toast, toastProblem } from '../../app/toasts.ts';
 import { RefusedError, sentenceOf } from '../../data/api.ts';
 import { Button } from '../../ui/button.tsx';
 import { confirm } from '../../ui/confirm.tsx';
@@ -42,7 +42,7 @@ function SignedIn({ who }: { who: Whoever }) {
     const { unsent } = status.value!;
     const text = `${countText(unsent, 'change')} of yours ${unsent === 1 ? 'is' : 'are'} not sent. ${unsent === 1 ? 'It waits' : 'They wait'} in this browser until ${who.actor} signs in here again.`;
     if (unsent > 0 && !(await confirm({ title: 'Sign out?', text, action: 'Sign out', kind: 'primary' }))) return;
-    await signOut().catch((error: unknown) => toast(`Not signed out. ${sentenceOf(error)}`, { kind: 'error' }));
+    await signOut().catch((error: unknown) => toastProblem('Not signed out', error));
   };
   return (
     <>

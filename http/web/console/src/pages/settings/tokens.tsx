@@ -1,7 +1,7 @@
 // Who may come in: tokens, each shown once when it is made.
 import { useState } from 'preact/hooks';
-import { toast } from '../../app/toasts.ts';
-import { api, pathOf, sentenceOf } from '../../data/api.ts';
+import { toast, toastProblem } from '../../app/toasts.ts';
+import { api, pathOf } from '../../data/api.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
 import { confirm } from '../../ui/confirm.tsx';
@@ -24,7 +24,7 @@ export function Tokens() {
       toast(`${one.name} is revoked.`);
       reload();
     } catch (error) {
-      toast(sentenceOf(error), { kind: 'error' });
+      toastProblem('', error);
     }
   };
   return (

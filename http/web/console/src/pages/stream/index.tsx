@@ -1,11 +1,13 @@
 // The stream of events, as every reader gets it: live, with what it says about itself.
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { announce } from '../../app/announcer.ts';
 import { useKeys } from '../../app/keyboard.ts';
 import { href, place, setParams } from '../../app/router.ts';
 import { definitions } from '../../data/definitions.ts';
 import type { LogEvent, StreamMarker } from '../../data/live_stream.ts';
+import { BranchList } from '../../forms/branch_list.tsx';
 import { Badge, type BadgeKind } from '../../ui/badge.tsx';
 import { Bars } from '../../ui/bars.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -96,7 +98,7 @@ function Filters() {
           </select>
         )}
       </Field>
-      <TextFilter label="Branch" name="branch" />
+      <TextFilter label="Branch" name="branch" offers={(id) => <BranchList id={id} />} />
       <TextFilter label="Record id" name="id" />
     </form>
   );
@@ -106,7 +108,7 @@ const typingMs = 400;
 
 // Applied as one types. Not on `change`: a browser tells of that when the field goes with its page, and the text would come
 // into the address of the next one.
-function TextFilter({ label, name }: { label: string; name: string }) {
+function TextFilter({ label, name, offers }: { label: string; name: string; offers?: (listId: string) => ComponentChildren }) {
   const inUrl = place.value.params.get(name) ?? '';
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>();
@@ -122,21 +124,25 @@ function TextFilter({ label, name }: { label: string; name: string }) {
   return (
     <Field label={label}>
       {(ids) => (
-        <input
-          {...ids}
-          ref={input}
-          type="text"
-          placeholder="all"
-          title="Applied as you type"
-          autocomplete="off"
-          defaultValue={inUrl}
-          onInput={(event) => {
-            const text = event.currentTarget.value.trim();
-            clearTimeout(timer.current);
-            timer.current = setTimeout(() => apply(text), typingMs);
-          }}
-          onKeyDown={(event) => event.key === 'Enter' && apply(event.currentTarget.value.trim())}
-        />
+        <>
+          <input
+            {...ids}
+            ref={input}
+            type="text"
+            list={offers && `${ids.id}-known`}
+            placeholder="all"
+            title="Applied as you type"
+            autocomplete="off"
+            defaultValue={inUrl}
+            onInput={(event) => {
+              const text = event.currentTarget.value.trim();
+              clearTimeout(timer.current);
+              timer.current = setTimeout(() => apply(text), typingMs);
+            }}
+            onKeyDown={(event) => event.key === 'Enter' && apply(event.currentTarget.value.trim())}
+          />
+          {offers?.(`${ids.id}-known`)}
+        </>
       )}
     </Field>
   );

@@ -4,12 +4,14 @@ import type { ComponentChildren, RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { place, setParams } from '../../app/router.ts';
 import type { EntityDefinition, FieldDefinition } from '../../data/definitions.ts';
+import { BranchList } from '../../forms/branch_list.tsx';
 import { Control } from '../../forms/control.tsx';
-import { controlText, fieldValue } from '../../forms/convert.ts';
+import { controlText, fieldValue, isLong } from '../../forms/convert.ts';
 import { Button } from '../../ui/button.tsx';
 import { Field } from '../../ui/field.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import { Menu } from '../../ui/menu.tsx';
+import { Suggestions } from '../../ui/suggestions.tsx';
 import { valueText } from '../../ui/value.tsx';
 import { filterableFields, filtersOf, operatorsOf, parameterOf, wordsOf, type Filter, type Operator } from './table_query.ts';
 import type { TableState } from './table_source.ts';
@@ -137,8 +139,8 @@ function FilterForm({ definition, rows, onDone }: { definition: EntityDefinition
       <Field label="Value" error={error.value} hint={operator === '' ? 'Leave it empty for records without a value.' : undefined}>
         {(ids) => (
           <>
-            <FilterValue field={field} ids={ids} text={text.value} onText={(value) => (text.value = value)} listId={`${ids.id}-known`} />
-            {operator === '' && <Suggestions id={`${ids.id}-known`} field={field} rows={rows} />}
+            <Control field={shortOf(field)} ids={ids} list={`${ids.id}-known`} text={text.value} onText={(value) => (text.value = value)} />
+            {field.name === definition.branch ? <BranchList id={`${ids.id}-known`} entity={definition.name} /> : <Suggestions id={`${ids.id}-known`} values={valuesOf(field, rows)} />}
           </>
         )}
       </Field>
@@ -151,19 +153,17 @@ function controlValue(field: FieldDefinition, value: unknown): string {
   return field.kind === 'timestamp' ? String(value ?? '') : controlText(field, value);
 }
 
-// Text fields are offered what is known of them.
-function FilterValue({ listId, ...props }: Parameters<typeof Control>[0] & { listId: string }) {
-  const { field, ids, text, onText } = props;
-  if (field.kind !== 'text' || field.options) return <Control {...props} />;
-  return <input {...ids} type="text" list={listId} value={text} autocomplete="off" onInput={(event) => onText(event.currentTarget.value)} />;
-}
+// A text is asked for on one line, also where a form gives it more.
+const shortOf = (field: FieldDefinition): FieldDefinition => (isLong(field) ? { ...field, name: '' } : field);
 
-function Suggestions({ id, field, rows }: { id: string; field: FieldDefinition; rows: TableState['rows'] }) {
+// What is known of a text.
+function valuesOf(field: FieldDefinition, rows: TableState['rows']): string[] {
   const known = new Set<string>();
+  if (field.kind !== 'text' || field.options) return [];
   for (const row of rows) {
     const value = row[field.name];
     if (typeof value === 'string' && value !== '') known.add(value);
     if (known.size >= maxSuggestions) break;
   }
-  return <datalist id={id}>{[...known].sort().map((value) => <option key={value} value={value} />)}</datalist>;
+  return [...known].sort();
 }

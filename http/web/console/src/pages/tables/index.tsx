@@ -9,7 +9,7 @@ import { remember, remembered } from '../../app/remembered.ts';
 import { go, href, place, setParams } from '../../app/router.ts';
 import { canWrite } from '../../app/session.ts';
 import { isOffline, sync } from '../../app/sync.ts';
-import { toast } from '../../app/toasts.ts';
+import { toastProblem } from '../../app/toasts.ts';
 import { RefusedError, sentenceOf } from '../../data/api.ts';
 import { definitionOf, hasRoute, infoOf, isOrdered, type EntityDefinition, type FieldDefinition } from '../../data/definitions.ts';
 import { RecordForm } from '../../forms/record_form.tsx';
@@ -19,7 +19,7 @@ import { Empty } from '../../ui/empty.tsx';
 import { Grid, type GridColumn, type GridHandle, type GridRow } from '../../ui/grid.tsx';
 import { Notice } from '../../ui/notice.tsx';
 import { PageHead } from '../../ui/page.tsx';
-import { countText, momentText } from '../../ui/text.ts';
+import { countText, momentText, numberText } from '../../ui/text.ts';
 import { valueText } from '../../ui/value.tsx';
 import { FilterBar } from './filter_bar.tsx';
 import { AllTables } from './all_tables.tsx';
@@ -90,7 +90,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
       const { record } = await sync.collection(definition.name).get(String(row['id']));
       if (record) form.value = { record };
     } catch (error) {
-      toast(`${String(row['id'])} cannot be edited now: ${sentenceOf(error)}`, { kind: 'error' });
+      toastProblem(`${String(row['id'])} cannot be edited now`, error);
     }
   };
   const mayChange = canWrite.value && moment === null;
@@ -106,9 +106,21 @@ function Table({ definition }: { definition: EntityDefinition }) {
   };
   const latestStep = useRef(step);
   latestStep.current = step;
+  const stepSoon = (by: number) => setTimeout(() => latestStep.current(by)); // when the rows are there
   const toEnd = async () => {
-    await source.readAll();
-    setTimeout(() => latestStep.current(Infinity)); // when the rows are there
+    try {
+      await source.toEnd();
+      active.value = null;
+      stepSoon(Infinity);
+    } catch (error) {
+      toastProblem('The last rows cannot be read now', error);
+    }
+  };
+  const toStart = async () => {
+    if (state.isFromEnd) await source.reload();
+    grid.current?.toTop();
+    active.value = null;
+    stepSoon(-Infinity);
   };
   const withActive = (run: (row: Row) => void) => () => {
     const row = rowOf(active.value);
@@ -122,7 +134,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
     ArrowUp: { label: 'Previous row', run: () => step(-1), isHidden: true },
     PageDown: { label: 'A page down', run: () => step(grid.current?.page() ?? 10), isHidden: true },
     PageUp: { label: 'A page up', run: () => step(-(grid.current?.page() ?? 10)), isHidden: true },
-    Home: { label: 'First row', run: () => step(-Infinity), isHidden: true },
+    Home: { label: 'First row', run: () => void toStart(), isHidden: true },
     End: { label: 'Last row', run: () => void toEnd(), isHidden: true },
     Enter: { label: 'Open the row', run: withActive(open) },
     ...(mayChange && {
@@ -134,11 +146,13 @@ function Table({ definition }: { definition: EntityDefinition }) {
   });
   const showNew = () => {
     source.showWaiting();
-    grid.current?.toTop();
+    if (state.isFromEnd) stepSoon(Infinity);
+    else grid.current?.toTop();
   };
   const lead = leadField(definition);
   const cell = useMemo(() => (row: GridRow, column: GridColumn) => <CellText definition={definition} lead={lead} row={row} column={column} at={moment} />, [definition, moment]);
-  const count = Math.max(state.rows.length, !state.isComplete && total.value !== null ? Math.min(total.value, maxRows) : 0);
+  const isCutAtEnd = !state.isComplete && !state.isFromEnd;
+  const count = Math.max(state.rows.length, isCutAtEnd && total.value !== null ? Math.min(total.value, maxRows) : 0);
 
   return (
     <>
@@ -163,7 +177,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
           The table as it was at {/^\d+(-[0-9a-f]+)?$/.test(moment) ? `position ${moment}` : momentText(moment)}. It cannot be changed.
         </Notice>
       )}
-      {state.problem !== null && <TableProblem problem={state.problem} onRetry={() => source.reload()} />}
+      {state.problem !== null && <TableProblem problem={state.problem} onRetry={() => void source.reload()} />}
       {state.source === 'cache' && !state.isFirstLoad && (
         <Notice kind="warning">
           {isOffline.value ? 'The backend is away.' : 'The backend did not answer.'} These rows are what this browser knows
@@ -196,13 +210,18 @@ function Table({ definition }: { definition: EntityDefinition }) {
             onOpen={open}
             onSort={(column) => setParams({ sort: nextSort(definition, place.value.params, column.name) }, 'push')}
             flashOf={(id) => source.flashes.get(id)}
-            onSeen={(index) => source.want(index)}
+            onSeen={(first, last) => source.want(first, last)}
+            growsUpwards={state.isFromEnd}
             onTop={(isAtTop) => (source.isAtTop = isAtTop)}
             handle={grid}
           />
         )}
       </div>
-      <p class="table-foot">{state.isFirstLoad ? 'Loading' : state.problem !== null && state.rows.length === 0 ? '' : countLine(state, total.value)}</p>
+      <p class="table-foot">
+        <span>{state.isFirstLoad ? 'Loading' : state.problem !== null && state.rows.length === 0 ? '' : countLine(state, total.value)}</span>
+        {state.isFromEnd && <button type="button" class="link-button" onClick={() => void toStart()}>To the first</button>}
+        {isCutAtEnd && !state.isFirstLoad && state.rows.length > 0 && <button type="button" class="link-button" onClick={() => void toEnd()}>To the last</button>}
+      </p>
       {form.value && <RecordForm definition={definition} record={form.value.record} onClose={() => (form.value = null)} />}
     </>
   );
@@ -211,6 +230,7 @@ function Table({ definition }: { definition: EntityDefinition }) {
 function countLine(state: TableState, total: number | null): string {
   const loaded = state.rows.length;
   if (state.isComplete) return countText(loaded, 'record');
+  if (state.isFromEnd) return total !== null && total >= loaded ? `The last ${numberText(loaded)} of ${countText(total, 'record')}` : `The last ${countText(loaded, 'record')}`;
   if (total !== null && total >= loaded) return countText(total, 'record');
   return loaded >= maxRows ? `The first ${countText(loaded, 'record')}: search or filter for others` : `More than ${countText(loaded, 'record')}`;
 }

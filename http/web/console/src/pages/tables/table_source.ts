@@ -1,5 +1,5 @@
 // The rows of one view of a table: read page by page as somebody scrolls, and kept right by the one stream of this browser.
-// The first page goes through the client library, which keeps it for when the backend is away; the pages behind it are
+// Read from the first row on, or backwards from the last one: in the reverse order, and shown reversed. The first page goes through the client library, which keeps it for when the backend is away; the pages behind it are
 // held here only, so that a long list fills no storage.
 import { signal } from '@preact/signals';
 import type { Collection } from '../../../../client/src/collection.ts';
@@ -28,6 +28,8 @@ export interface TableState {
   asOf: Date | null;
   /** New rows that wait until somebody wants them. */
   waiting: number;
+  /** The rows are the last ones: others lie before them. */
+  isFromEnd: boolean;
 }
 
 export interface Flash {
@@ -36,7 +38,7 @@ export interface Flash {
   untilMs: number;
 }
 
-const start: TableState = { rows: [], isComplete: false, isFirstLoad: true, problem: null, source: 'backend', asOf: null, waiting: 0 };
+const start: TableState = { rows: [], isComplete: false, isFirstLoad: true, problem: null, source: 'backend', asOf: null, waiting: 0, isFromEnd: false };
 
 export class TableSource {
   readonly state = signal<TableState>(start);
@@ -46,11 +48,12 @@ export class TableSource {
   #rows: Row[] = [];
   #byId = new Map<string, Row>();
   #waiting = new Map<string, Row>();
-  #tail: Row | null = null; // of the pages read so far
+  #edge: Row | null = null; // of the pages read so far: others lie beyond it
   #cursor: string | null = null; // of the next page; null: from the beginning
   #isComplete = false;
+  #isFromEnd = false;
   #reading: AbortController | null = null;
-  #wanted = 0; // rows that somebody wants to see
+  #wanted = 0; // rows that somebody wants to see, from where they are read
   #underWay: Promise<void> | null = null; // pages are read one after the other
   #isLoading = false;
   #changedMeanwhile = new Set<string>(); // while an answer was on its way, which may not have seen it
@@ -63,7 +66,7 @@ export class TableSource {
   /** `at`: the table as it was then, which does not change. */
   constructor(
     private readonly collection: Collection,
-    info: EntityInfo,
+    private readonly info: EntityInfo,
     private readonly query: Query,
     private readonly at: string | null,
   ) {
@@ -73,9 +76,9 @@ export class TableSource {
       ? () => {}
       : collection.watch({
           onChange: (ids, source) => this.#changed(ids, source === 'local'),
-          onReload: (why) => (why === 'void' || this.state.value.source === 'cache') && this.reload(),
+          onReload: (why) => (why === 'void' || this.state.value.source === 'cache') && void this.reload(),
         });
-    this.reload();
+    void this.reload();
   }
 
   close(): void {
@@ -85,25 +88,37 @@ export class TableSource {
   }
 
   /** From the beginning; what is shown stays until the answer is here. */
-  reload(): void {
-    const generation = ++this.#generation;
-    this.#reading?.abort();
-    this.#reading = null;
-    this.#underWay = null;
+  reload(): Promise<void> {
+    const generation = this.#giveUp();
     this.#cursor = null;
-    void (this.at === null ? this.#loadFirst(generation) : this.#loadPast(generation));
+    this.#isFromEnd = false;
+    return this.at === null ? this.#loadFirst(generation) : this.#loadPast(generation);
   }
 
-  /** Somebody looks at this row. */
-  want(index: number): void {
-    this.#wanted = Math.max(this.#wanted, index);
+  /** The last rows in place of those that are there, unless all are there. Throws when they cannot be had: nothing changes then. */
+  async toEnd(): Promise<void> {
+    if (this.#isComplete || this.#isFromEnd || this.state.value.isFirstLoad) return;
+    const generation = this.#giveUp();
+    const reading = (this.#reading = new AbortController());
+    this.#listenMeanwhile();
+    try {
+      const { page, next } = await this.#ask(reading.signal, null, true);
+      if (generation !== this.#generation) return;
+      this.#begin([]);
+      this.#isFromEnd = true;
+      this.#wanted = 0;
+      this.#take(page, next);
+    } catch (error) {
+      if (generation === this.#generation && !isAbort(error)) throw error;
+    } finally {
+      this.#done(reading);
+    }
+  }
+
+  /** Somebody looks at these rows. */
+  want(first: number, last: number): void {
+    this.#wanted = Math.max(this.#wanted, this.#isFromEnd ? this.#rows.length - first : last);
     void this.#keepReading();
-  }
-
-  /** Reads to the end, or as far as rows are held. */
-  async readAll(): Promise<void> {
-    this.#wanted = maxRows;
-    await this.#keepReading();
   }
 
   /** Lets the new rows in. */
@@ -124,7 +139,7 @@ export class TableSource {
       this.#begin(rows);
       // A page that is not full is the last. Own changes that are not sent may have made it longer or shorter.
       this.#isComplete = source === 'cache' || (rows.length < firstPage && !rows.some(({ id }) => this.collection.isUnsent(String(id))));
-      this.#tail = this.#isComplete ? null : (this.#rows.at(-1) ?? null);
+      this.#edge = this.#isComplete ? null : (this.#rows.at(-1) ?? null);
       this.#catchUp();
       this.#publish({ isFirstLoad: false, problem: null, source, asOf });
       void this.#keepReading();
@@ -145,7 +160,15 @@ export class TableSource {
     this.#rows = [...rows];
     this.#byId = new Map(rows.map((row) => [String(row['id']), row]));
     this.#waiting.clear();
-    this.#tail = null;
+    this.#edge = null;
+  }
+
+  // What is on its way is of no use any more.
+  #giveUp(): number {
+    this.#reading?.abort();
+    this.#reading = null;
+    this.#underWay = null;
+    return ++this.#generation;
   }
 
   // One at a time; who comes while it goes on waits for the same.
@@ -172,18 +195,8 @@ export class TableSource {
     const reading = (this.#reading = new AbortController());
     this.#listenMeanwhile();
     try {
-      const params = new URLSearchParams(queryPairs(this.query));
-      params.set('limit', String(pageSize));
-      if (this.at !== null) params.set('at', this.at);
-      if (this.#cursor !== null) params.set('cursor', this.#cursor);
-      const answer = await request(`/api/${this.collection.name}${queryOf(params)}`, { signal: reading.signal });
-      const page = (await answer.json()) as Row[];
-      if (generation !== this.#generation) return;
-      this.#cursor = cursorOf(answer.headers.get('Link'));
-      this.#isComplete = this.#cursor === null;
-      this.#append(page);
-      this.#catchUp();
-      this.#publish({ isFirstLoad: false, problem: null, source: 'backend', asOf: new Date() });
+      const { page, next } = await this.#ask(reading.signal, this.#cursor, this.#isFromEnd);
+      if (generation === this.#generation) this.#take(page, next);
     } catch (error) {
       if (generation !== this.#generation || isAbort(error)) return;
       // What is there stays; scrolling on asks again.
@@ -191,14 +204,37 @@ export class TableSource {
       else if (!(error instanceof UnreachableError)) this.#publish({ problem: error });
       this.#wanted = 0;
     } finally {
-      if (this.#reading === reading) {
-        this.#reading = null;
-        this.#isLoading = false;
-      }
+      this.#done(reading);
     }
   }
 
-  #append(page: readonly Row[]): void {
+  async #ask(signal: AbortSignal, cursor: string | null, isBackwards: boolean): Promise<{ page: Row[]; next: string | null }> {
+    const query = isBackwards ? { ...this.query, sort: reversedSort(this.info, this.query) } : this.query;
+    const params = new URLSearchParams(queryPairs(query));
+    params.set('limit', String(pageSize));
+    if (this.at !== null) params.set('at', this.at);
+    if (cursor !== null) params.set('cursor', cursor);
+    const answer = await request(`/api/${this.collection.name}${queryOf(params)}`, { signal });
+    const page = (await answer.json()) as Row[];
+    return { page, next: cursorOf(answer.headers.get('Link')) };
+  }
+
+  #take(page: readonly Row[], next: string | null): void {
+    this.#cursor = next;
+    this.#isComplete = next === null;
+    this.#add(page);
+    this.#catchUp();
+    this.#publish({ isFirstLoad: false, problem: null, source: 'backend', asOf: new Date() });
+  }
+
+  #done(reading: AbortController): void {
+    if (this.#reading !== reading) return;
+    this.#reading = null;
+    this.#isLoading = false;
+  }
+
+  #add(page: readonly Row[]): void {
+    const news: Row[] = [];
     for (const answered of page) {
       const id = String(answered['id']);
       const row = this.at === null ? this.#newest(id, answered) : answered;
@@ -210,9 +246,10 @@ export class TableSource {
       }
       if (this.#waiting.has(id)) continue;
       this.#byId.set(id, row);
-      this.#rows.push(row);
+      news.push(row);
     }
-    this.#tail = this.#isComplete ? null : (page.at(-1) ?? this.#tail);
+    this.#rows = this.#isFromEnd ? [...news.reverse(), ...this.#rows] : [...this.#rows, ...news];
+    this.#edge = this.#isComplete ? null : (page.at(-1) ?? this.#edge);
   }
 
   // The stream may have told more than the page that was on its way.
@@ -248,7 +285,7 @@ export class TableSource {
     if (held) {
       if (held === now) return false;
       if (now) this.#replace(held, now);
-      else this.#take(held);
+      else this.#remove(held);
       return true;
     }
     const waited = this.#waiting.get(id);
@@ -261,9 +298,11 @@ export class TableSource {
     return true;
   }
 
-  // Rows behind the last page come with the next.
+  // Rows beyond the last page come with the next.
   #isWithin(row: Row): boolean {
-    return this.#isComplete || (this.#tail !== null && this.#compare(row, this.#tail) <= 0);
+    if (this.#isComplete || this.#edge === null) return this.#isComplete;
+    const order = this.#compare(row, this.#edge);
+    return this.#isFromEnd ? order >= 0 : order <= 0;
   }
 
   #replace(held: Row, now: Row): void {
@@ -279,7 +318,7 @@ export class TableSource {
     if (fields.length > 0) this.#flash(id, new Set(fields));
   }
 
-  #take(held: Row): void {
+  #remove(held: Row): void {
     this.#rows.splice(this.#rows.indexOf(held), 1);
     this.#byId.delete(String(held['id']));
   }
@@ -316,12 +355,19 @@ export class TableSource {
       rows: [...this.#rows],
       isComplete: this.#isComplete,
       waiting: this.#waiting.size,
+      isFromEnd: this.#isFromEnd && !this.#isComplete,
       ...changes,
     };
   }
 }
 
 const positionOf = (row: Row): number => (typeof row['position'] === 'number' ? row['position'] : 0);
+
+/** The same keys in the other direction: exactly the reverse order, also of those without a value and of ids. */
+export function reversedSort(info: EntityInfo, query: Query): string {
+  const keys = query['sort'] === undefined ? (info.order ?? ['-created_at']) : String(query['sort']).split(',');
+  return keys.map((key) => (key.startsWith('-') ? key.slice(1) : `-${key}`)).join(',');
+}
 
 /** The cursor of the next page, of `Link: <…cursor=…>; rel="next"`. */
 export function cursorOf(link: string | null): string | null {

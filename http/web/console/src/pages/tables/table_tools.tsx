@@ -2,8 +2,8 @@
 import { useSignal } from '@preact/signals';
 import { go, href, place } from '../../app/router.ts';
 import { token } from '../../app/session.ts';
-import { toast } from '../../app/toasts.ts';
-import { queryOf, request, sentenceOf, urlOf } from '../../data/api.ts';
+import { toast, toastProblem } from '../../app/toasts.ts';
+import { queryOf, request, urlOf } from '../../data/api.ts';
 import { bookkeepingFields, type EntityDefinition, type FieldDefinition } from '../../data/definitions.ts';
 import { Button } from '../../ui/button.tsx';
 import { copy } from '../../ui/clipboard.ts';
@@ -84,7 +84,7 @@ async function exportCsv(definition: EntityDefinition): Promise<void> {
     done();
   } catch (error) {
     done();
-    toast(`Nothing was exported: ${sentenceOf(error)}`, { kind: 'error' });
+    toastProblem('Nothing was exported', error);
   }
 }
 
