@@ -111,12 +111,14 @@ result<reader> reader::open(std::string_view bytes, quote_trust trust) {
 }
 
 // Walks over the whole file once when it has quotes at all. Two stray quotes that happen to pair up look like
-// one quoted field over several lines: that is believed only of a writer that is seen to quote elsewhere, or
-// of an export.
+// one quoted field over several lines: that is believed only of a writer that is seen to quote elsewhere, of
+// an export, or where a line by itself would have too few fields or too many and none reaches far.
 bool reader::is_strict() const {
   const std::string_view text = text_;
   if (text.find('"', offset_) == std::string_view::npos) return true;
   bool quotes_within_lines = false;
+  bool lines_would_break = false;
+  bool reaches_far = false;
   row scratch;
   for (std::size_t at = offset_; at < text.size();) {
     const std::size_t first_line_past = line_past(text, at);
@@ -126,10 +128,16 @@ bool reader::is_strict() const {
     }
     const scanned found = scan_record(text, at, {dialect_.delimiter, quoting::rfc4180, text.size()}, scratch);
     if (found.stray_quote || scratch.cells.size() != header_.size()) return false;
-    if (found.quoted_fields > 0 && found.past == first_line_past) quotes_within_lines = true;
+    if (found.past == first_line_past) {
+      quotes_within_lines = quotes_within_lines || found.quoted_fields > 0;
+    } else {
+      lines_would_break = lines_would_break || !has_only_complete_lines(at, found.past);
+      reaches_far = reaches_far || found.past > quoted_limit(text, at);
+    }
     at = found.past;
   }
-  return quotes_within_lines || (dialect_.delimiter == ',' && header_.front() == "id");
+  return quotes_within_lines || (lines_would_break && !reaches_far) ||
+         (dialect_.delimiter == ',' && header_.front() == "id");
 }
 
 bool reader::next(row& out) {
@@ -192,6 +200,15 @@ bool reader::is_complete_line(std::size_t offset, std::size_t past) const {
   const std::string_view line = std::string_view(text_).substr(offset, past - offset);
   return static_cast<std::size_t>(std::count(line.begin(), line.end(), dialect_.delimiter)) + 1 ==
          header_.size();
+}
+
+bool reader::has_only_complete_lines(std::size_t offset, std::size_t past) const {
+  for (std::size_t at = offset; at < past;) {
+    const std::size_t next = line_past(text_, at);
+    if (!is_complete_line(at, next)) return false;
+    at = next;
+  }
+  return true;
 }
 
 bool reader::swallows_complete_line(std::size_t offset, std::size_t past) const {

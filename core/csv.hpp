@@ -52,6 +52,7 @@ class reader {
  private:
   void next_tolerant(row& out);
   bool is_complete_line(std::size_t offset, std::size_t past) const;
+  bool has_only_complete_lines(std::size_t offset, std::size_t past) const;
   bool swallows_complete_line(std::size_t offset, std::size_t past) const;
   bool is_strict() const;
   void check_cells(row& out) const;

@@ -103,13 +103,35 @@ class spot_patcher {
     return at + 1;
   }
 
+  bool has_digit(std::size_t at) const { return at < text_.size() && text_[at] >= '0' && text_[at] <= '9'; }
+
+  std::size_t digits_past(std::size_t at) const {
+    while (has_digit(at))
+      ++at;
+    return at;
+  }
+
+  // Behind the number that begins at `at`, as far as it is one by the grammar: what follows must stay as it
+  // is, or a text that is not JSON would become one.
+  std::size_t number_past(std::size_t at) const {
+    if (text_[at] == '-') ++at;
+    if (!has_digit(at)) return at;
+    at = text_[at] == '0' ? at + 1 : digits_past(at);
+    if (at < text_.size() && text_[at] == '.' && has_digit(at + 1)) at = digits_past(at + 1);
+    if (at == text_.size() || (text_[at] | 0x20) != 'e') return at;
+    const bool has_sign = at + 1 < text_.size() && (text_[at + 1] == '-' || text_[at + 1] == '+');
+    const std::size_t exponent = at + (has_sign ? 2 : 1);
+    return has_digit(exponent) ? digits_past(exponent) : at;
+  }
+
   std::size_t patch_number(std::size_t at) {
-    const std::size_t past = std::min(text_.find_first_not_of("0123456789+-.eE", at), text_.size());
+    const std::size_t past = number_past(at);
     const std::string_view number = text_.substr(at, past - at);
     const std::string_view detail = number_defect(number);
     if (!detail.empty()) {
-      std::memset(buffer_ + at, ' ', number.size());
-      buffer_[at] = '0';
+      const std::size_t first_digit = number.front() == '-' ? 1 : 0;
+      std::memset(buffer_ + at + first_digit, ' ', number.size() - first_digit);
+      buffer_[at + first_digit] = '0';
       spots_.push_back({at, detail});
     }
     return past;

@@ -94,10 +94,14 @@ head_scanner::verdict head_scanner::refuse(core::problem_code why, std::string d
 }
 
 std::size_t head_scanner::leading_blank_bytes(std::string_view bytes) {
-  return bytes.starts_with("\r\n") ? 2 : 0;
+  if (blank_dropped_ || scanned_ > 0 || !bytes.starts_with("\r\n")) return 0;
+  blank_dropped_ = true;
+  return 2;
 }
 
 head_scanner::verdict head_scanner::scan(std::string_view bytes) {
+  if (scanned_ == 0 && !blank_dropped_ && bytes == "\r")
+    return verdict::incomplete; // of an empty line, it may be
   while (scanned_ < bytes.size()) {
     const void* found = std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_);
     if (found == nullptr) {

@@ -27,14 +27,16 @@ class head_scanner {
   std::size_t head_bytes() const { return head_bytes_; }
   // After `refused`: malformed (bare LF or CR, NUL), uri_too_long or header_too_large.
   const core::problem& refusal() const { return *refusal_; }
-  // Some servers and clients send an empty line before a request: bytes to skip before scanning.
-  static std::size_t leading_blank_bytes(std::string_view bytes);
+  // Some clients send an empty line before a request: how many bytes to drop before the next scan(). One line
+  // is dropped, in however many pieces it comes.
+  std::size_t leading_blank_bytes(std::string_view bytes);
 
  private:
   verdict refuse(core::problem_code code, std::string detail);
 
   std::size_t max_target_bytes_, max_header_bytes_;
   std::size_t scanned_ = 0, line_begin_ = 0, lines_ = 0, request_line_bytes_ = 0, head_bytes_ = 0;
+  bool blank_dropped_ = false;
   std::optional<core::problem> refusal_;
 };
 

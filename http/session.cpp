@@ -121,7 +121,7 @@ boost::asio::awaitable<bool> session::read_head() {
   std::optional<core::problem> refusal;
   std::optional<clock::time_point> head_until;
   for (;;) {
-    if (!head_until) consume(head_scanner::leading_blank_bytes(unread()));
+    consume(scanner.leading_blank_bytes(unread()));
     const auto verdict = scanner.scan(unread());
     if (verdict == head_scanner::verdict::complete) {
       const std::size_t head_bytes = scanner.head_bytes();
@@ -140,6 +140,7 @@ boost::asio::awaitable<bool> session::read_head() {
     }
     if (!output_.empty()) co_await flush();
     idle_ = unread().empty();
+    if (idle_) head_until.reset();
     if (idle_ && context_->draining) co_return false;
     if (!idle_ && !head_until) head_until = clock::now() + context_->limits.header_timeout;
     arm(head_until ? *head_until : clock::now() + context_->limits.idle_timeout);

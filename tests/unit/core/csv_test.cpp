@@ -161,6 +161,16 @@ TEST_CASE("csv: line breaks in quotes are kept also in files that have stray quo
   CHECK(found.good_lines == lines{2, 3, 5, 7});
 }
 
+TEST_CASE(
+    "csv: line breaks in quotes are believed without other quotes where a line would break without them") {
+  const std::string file = "a,b,c\r\n1,2,3\r\n\"one\r\ntwo\",5,6\r\n7,8,9\r\n";
+  CHECK(read_all(file).good == table{{"1", "2", "3"}, {"one\r\ntwo", "5", "6"}, {"7", "8", "9"}});
+  CHECK(read_all(file, csv::quote_trust::stray).broken_lines == lines{3});
+  CHECK(read_all("a,b\n1,\"x\ny\"\n").good == table{{"1", "x\ny"}});
+  // Nowhere else is there anything wrong with the file.
+  CHECK(read_all(file + "O\"NEIL,x,y\n").broken_lines == lines{3});
+}
+
 TEST_CASE("csv: a row broken in two is two broken lines and nothing else") {
   const auto found = read_all("a;b;c;d\r\n1;2;3;4\r\n5;six and\r\na half;7;8\r\n9;10;11;12\r\n");
   CHECK(found.good.size() == 2);
@@ -246,11 +256,11 @@ TEST_CASE("csv: random bytes never crash, and every line is counted at most once
 
 TEST_CASE(
     "csv: of a part of a file, whoever has seen the whole says whether line breaks in quotes are believed") {
-  // A record that ends like a whole one, and no quotes elsewhere: by itself it looks like two stray quotes.
-  const std::string part = "a;b\n\"one\ntwo\";x\n";
-  CHECK(read_all(part).broken_lines == lines{2});
-  CHECK(read_all(part, csv::quote_trust::proper).good ==
-        std::vector<std::vector<std::string>>{{"one\ntwo", "x"}});
+  // A record of which each line looks like a whole one, and no quotes elsewhere: by itself it looks like two
+  // stray quotes.
+  const std::string part = "a;b\n\"one;1\ntwo\";x\n";
+  CHECK(read_all(part).good == table{{"\"one", "1"}, {"two\"", "x"}});
+  CHECK(read_all(part, csv::quote_trust::proper).good == table{{"one;1\ntwo", "x"}});
   // Two stray quotes that pair up in a part where others are used properly.
   const std::string pair = "a;b\n\"1\";x\n2;\"y\n3;z\"\n";
   CHECK(read_all(pair).good.size() == 2);

@@ -267,6 +267,14 @@ TEST_CASE("json: absurd numbers are refused at their place, neighbours are not")
   CHECK(json::parse("[" + std::string(300, '1') + "]")->defects().empty());
 }
 
+TEST_CASE("json: an absurd number does not make JSON of what is none") {
+  for (const std::string text : {"[{\"a\":1},1e999.5]", "[1e9991e5]", "[--1e999]", "[1e999-5]", "[01e999]",
+                                 "[1e999x]", "[1e999 5]", "[1e999,-e-999]", "[1e999,-.5e999]"}) {
+    CAPTURE(text);
+    CHECK_FALSE(json::parse(text).has_value());
+  }
+}
+
 TEST_CASE("json: depth 64 is fine, 65 is a defect, and far more ends the parse") {
   CHECK(json::parse(nested_arrays(64))->defects().empty());
   const auto deeper = json::parse("[1," + nested_arrays(64) + ",{\"a\":2}]");

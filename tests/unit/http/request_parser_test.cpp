@@ -219,6 +219,26 @@ TEST_CASE("scanner: target and headers have bounds of their own, exact to the by
   CHECK(verdict_of(8'193 + 64, 100) == code::uri_too_long);
 }
 
+TEST_CASE("scanner: one empty line before a request is dropped, however it is cut, and a second one is not") {
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (const std::string& blanks : {std::string(), std::string("\r\n"), std::string("\r\n\r\n")}) {
+    for (std::size_t step = 1; step <= 5; ++step) {
+      head_scanner scanner(8'192, 16'384);
+      std::string input;
+      auto verdict = head_scanner::verdict::incomplete;
+      const std::string sent = blanks + request;
+      for (std::size_t at = 0; at < sent.size() && verdict == head_scanner::verdict::incomplete; at += step) {
+        input += sent.substr(at, step);
+        input.erase(0, scanner.leading_blank_bytes(input));
+        verdict = scanner.scan(input);
+      }
+      CAPTURE(step);
+      REQUIRE(verdict == head_scanner::verdict::complete);
+      CHECK(input.substr(0, scanner.head_bytes()) == (blanks.size() > 2 ? "\r\n" : request));
+    }
+  }
+}
+
 TEST_CASE("parser: a control character is refused wherever it stands, every other byte of a value is taken") {
   for (int byte = 1; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);

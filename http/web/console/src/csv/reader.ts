@@ -106,7 +106,7 @@ export class RecordReader {
 
   /** Walks to the end and counts. A strict reader answers null as soon as the file turns out not to be. */
   async survey(progress: (offset: number) => void | Promise<void>): Promise<{ records: number; lines: number } | null> {
-    let [records, quotesWithinLines, hasQuotes] = [0, false, false];
+    let [records, quotesWithinLines, hasQuotes, linesWouldBreak, reachesFar] = [0, false, false, false, false];
     let told = this.offset;
     for (;;) {
       const found = this.nextHere();
@@ -121,10 +121,15 @@ export class RecordReader {
       if (found.strayQuote || found.cells !== this.header.names.length) return null;
       hasQuotes ||= found.quotedCells > 0;
       if (found.quotedCells > 0 && found.lines === 1) quotesWithinLines = true;
+      if (found.lines > 1) {
+        linesWouldBreak ||= !this.#hasOnlyCompleteLines(found.bytes);
+        reachesFar ||= found.bytes.length > quotedLimit(found.bytes, 0);
+      }
     }
-    // Two stray quotes may pair up over lines: that is believed only of a writer that is seen to quote elsewhere, or of an export.
+    // Two stray quotes may pair up over lines: that is believed only of a writer that is seen to quote elsewhere, of an export, or
+    // where a line by itself would have too few cells or too many and none reaches far.
     const ofExport = this.header.delimiter === 44 && this.header.names[0] === 'id';
-    if (this.isStrict && hasQuotes && !quotesWithinLines && !ofExport) return null;
+    if (this.isStrict && hasQuotes && !quotesWithinLines && !(linesWouldBreak && !reachesFar) && !ofExport) return null;
     return { records, lines: this.#line - 1 };
   }
 
@@ -153,16 +158,29 @@ export class RecordReader {
   }
 
   #swallowsCompleteLine(from: number, past: number): boolean {
-    const { delimiter, names } = this.header;
-    if (names.length === 1) return false;
+    if (this.header.names.length === 1) return false;
     for (let at = from; at < past; ) {
       const next = linePast(this.#window, at);
-      let cells = 1;
-      for (let look = at; look < next; ++look) if (this.#window[look] === delimiter) ++cells;
-      if (cells === names.length) return true;
+      if (this.#isCompleteLine(this.#window, at, next)) return true;
       at = next;
     }
     return false;
+  }
+
+  #hasOnlyCompleteLines(bytes: Uint8Array<ArrayBuffer>): boolean {
+    for (let at = 0; at < bytes.length; ) {
+      const next = linePast(bytes, at);
+      if (!this.#isCompleteLine(bytes, at, next)) return false;
+      at = next;
+    }
+    return true;
+  }
+
+  #isCompleteLine(bytes: Uint8Array<ArrayBuffer>, from: number, past: number): boolean {
+    const { delimiter, names } = this.header;
+    let cells = 1;
+    for (let look = from; look < past; ++look) if (bytes[look] === delimiter) ++cells;
+    return cells === names.length;
   }
 
   async #readHeader(): Promise<void> {
