@@ -35,7 +35,7 @@ class slow_lists : public injected_fault {
       note(fmt::format("a short list was answered {} beside whole ones: {}", answer.status, answer.body));
   }
   void heal(site&) override { clients_.clear(); }
-  std::chrono::milliseconds lasts() const override { return 2s; }
+  std::chrono::milliseconds lasts() const override { return 1s; }
   bool keeps_serving() const override { return true; }
 
  private:
@@ -58,7 +58,7 @@ class stuck_clients : public injected_fault {
     readers_.reset();
     clients_.clear();
   }
-  std::chrono::milliseconds lasts() const override { return 2s; }
+  std::chrono::milliseconds lasts() const override { return 1s; }
   bool keeps_serving() const override { return true; }
 
  private:
@@ -71,7 +71,7 @@ class clock_jump : public injected_fault {
   explicit clock_jump(std::mt19937_64& random) : by_(jumps[random() % jumps.size()]) {}
   void inject(site& at) override { at.shift_clock(by_); }
   void heal(site& at) override { at.shift_clock(0s); }
-  std::chrono::milliseconds lasts() const override { return 2s; }
+  std::chrono::milliseconds lasts() const override { return 1s; }
   bool keeps_serving() const override { return true; }
 
  private:

@@ -57,7 +57,7 @@ class fsync_delay : public injected_fault {
     faults_.emplace(at.postmaster_pid(), "fsync,fdatasync:delay_enter=100000");
   }
   void heal(site&) override { faults_.reset(); }
-  std::chrono::milliseconds lasts() const override { return 3s; }
+  std::chrono::milliseconds lasts() const override { return 2s; }
   bool keeps_serving() const override { return true; }
 
  private:
@@ -80,7 +80,7 @@ class session_exhaustion : public injected_fault {
     take_all(at);
   }
   void heal(site&) override { sessions_.clear(); }
-  std::chrono::milliseconds lasts() const override { return 2s; }
+  std::chrono::milliseconds lasts() const override { return 1s; }
 
  private:
   using session = std::unique_ptr<PGconn, decltype(&PQfinish)>;
@@ -113,7 +113,7 @@ class connection_reset : public injected_fault {
 class silence : public injected_fault {
  public:
   silence(tcp_proxy::direction towards, fault_scale scale)
-      : towards_(towards), lasts_(scale == fault_scale::brief ? 3s : 40s) {}
+      : towards_(towards), lasts_(scale == fault_scale::brief ? 2s : 40s) {}
   void inject(site& at) override { at.proxy()->silence(towards_); }
   void heal(site& at) override { at.proxy()->resume(); }
   std::chrono::milliseconds lasts() const override { return lasts_; }

@@ -291,7 +291,7 @@ run_report fault_run::perform() {
         report_.skipped.push_back(fmt::format("{}: {}", to_string(kind), reason));
         continue;
       }
-      pass_time(100, 900);
+      pass_time(100, options_.scale == fault_scale::brief ? 400 : 900);
       if (!suffer(kind)) break;
     }
     pass_time(100, 300);
