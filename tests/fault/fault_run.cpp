@@ -99,13 +99,14 @@ bool fault_run::begin() {
     problem("I8: the load does not get going; the server said:\n{}", site_.server().output_tail());
     return false;
   }
+  // While everybody is connected: a backup sends all of them away for a moment.
+  before_ = vitals_of(site_);
   if (contains(options_.faults, fault_kind::old_backup)) keep_backup();
   if (contains(options_.faults, fault_kind::slow_lists)) {
     for (std::size_t saved = 0; saved < large_records; saved += large_bulk) {
       if (!load_->save_many(large_bulk)) problem("a bulk of {} records was not saved", large_bulk);
     }
   }
-  before_ = vitals_of(site_);
   if (options_.sabotage_start) options_.sabotage_start(site_);
   return true;
 }
