@@ -12,7 +12,8 @@ namespace synclog::tests::fault {
 
 namespace {
 
-constexpr std::size_t disk_megabytes = 320;
+constexpr std::size_t disk_megabytes =
+    2'500; // more than max_wal_size: it is to be full when it is filled, not before
 constexpr const char* database_name = "fault_site";
 
 } // namespace

@@ -28,8 +28,8 @@ constexpr auto command_timeout = 60s;
 constexpr auto busy_patience = 15s; // until the last of the killed programs has let go
 constexpr unsigned long shutdown_request = _IOR('X', 125, std::uint32_t);
 constexpr std::uint32_t shutdown_without_flush = 2;
-constexpr std::size_t largest_piece = 4u << 20;
-constexpr std::size_t smallest_piece = 4u << 10;
+constexpr off_t largest_piece = 256 << 20;
+constexpr off_t smallest_piece = 4 << 10;
 
 // The words of a command that failed, "" when it did not.
 std::string run_command(std::vector<std::string> arguments) {
@@ -94,11 +94,15 @@ void small_disk::unmount() {
 }
 
 void small_disk::fill() {
-  const int file = open(ballast().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const int file = open(ballast().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return; // as full as can be
-  const std::string zeros(largest_piece, '\0');
-  for (std::size_t piece = largest_piece; piece >= smallest_piece;) {
-    if (write(file, zeros.data(), piece) <= 0) piece /= 2;
+  // Reserved without being written: as full as any other, and at once.
+  off_t end = 0;
+  for (off_t piece = largest_piece; piece >= smallest_piece;) {
+    if (fallocate(file, 0, end, piece) == 0)
+      end += piece;
+    else
+      piece /= 2;
   }
   close(file);
 }
