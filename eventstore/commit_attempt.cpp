@@ -6,6 +6,7 @@
 #include "eventstore/committer_impl.hpp"
 
 #include "core/clock.hpp"
+#include "eventstore/failpoint.hpp"
 #include "eventstore/feed.hpp"
 #include "eventstore/head_lock.hpp"
 #include "eventstore/pg/sqlstate.hpp"
@@ -123,6 +124,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::give_up(flight& t
 
 // Sends the look-ups. Nothing is awaited: they may have to wait behind a commit.
 void committer::impl::set_out(flight& begun) {
+  failpoint::pass(failpoint::place::before_begin);
   begun.work = std::make_unique<batch>(projection, *hasher, options.max_record_bytes);
   for (const auto& waiting : begun.requests) {
     definitions.refuse_outdated(waiting->request.commands);
@@ -260,6 +262,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt_once(flig
   case commit_end::committed:
     break;
   }
+  failpoint::pass(failpoint::place::after_commit);
   ++counted.batches;
   counted.events += tried.work->events().size();
   counted.last_commit_us =
@@ -276,6 +279,7 @@ asio::awaitable<committer::impl::commit_end> committer::impl::commit(flight& wri
   }
   auto rows = written.work->writes(batch_ending::commit);
   commit_sent = true;
+  failpoint::pass(failpoint::place::before_commit);
   const auto sent = pg::pending_answer::send(strand, *connection, std::move(rows), call_deadline());
   may_start_ahead = next == look_ahead::yes;
   start_ahead();
@@ -401,7 +405,9 @@ void committer::impl::finish(flight& over, look_ahead next) {
   auto tell = [self = shared_from_this(), work = std::shared_ptr<batch>(std::move(over.work)),
                requests = std::exchange(over.requests, {})] {
     self->out.publish(work->begin(), work->events());
+    failpoint::pass(failpoint::place::before_answer);
     self->answer_all(*work, requests);
+    failpoint::pass(failpoint::place::after_answer);
   };
   if (next == look_ahead::no) {
     // Requests that are being sought for a culprit are also the current batch's: they stay on this strand.

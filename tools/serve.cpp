@@ -3,6 +3,7 @@
 #include "core/clock.hpp"
 #include "eventstore/access_rows.hpp"
 #include "eventstore/committer.hpp"
+#include "eventstore/failpoint.hpp"
 #include "eventstore/feed.hpp"
 #include "eventstore/log_reader.hpp"
 #include "eventstore/pg/listener.hpp"
@@ -73,6 +74,7 @@ struct serve_options {
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
   std::string checkpoint_key;
+  std::string failpoints;
   std::string auth = "none";
   int slow_reader_s = 60;
   bool demo = false;
@@ -259,6 +261,20 @@ asio::awaitable<void> serve_until_signal(application& app, http::server& server,
   co_await shut_down(app, server);
 }
 
+// Only where nobody from outside is served, and never quietly.
+bool arm_failpoints(const serve_options& options) {
+  if (http::refuse_open_listen(options.server.listen, http::auth_mode::none)) {
+    fmt::print(stderr, "synclog: --failpoints is for tests: it goes with loopback addresses only\n");
+    return false;
+  }
+  if (const auto armed = eventstore::failpoint::arm(options.failpoints); !armed) {
+    fmt::print(stderr, "synclog: --failpoints: {}\n", armed.error().detail);
+    return false;
+  }
+  spdlog::warn("FAILPOINTS ARMED: this server will stop or die on purpose: {}", options.failpoints);
+  return true;
+}
+
 int run_serve(serve_options options) {
   std::signal(SIGPIPE, SIG_IGN);
   for (const auto& text : options.listen) {
@@ -272,6 +288,9 @@ int run_serve(serve_options options) {
   options.server.auth = options.auth == "token" ? http::auth_mode::token : http::auth_mode::none;
   if (const auto refused = http::refuse_open_listen(options.server.listen, options.server.auth)) {
     fmt::print(stderr, "synclog: {}\n", *refused);
+    return exit_usage;
+  }
+  if (!options.failpoints.empty() && !arm_failpoints(options)) {
     return exit_usage;
   }
   options.limits.slow_reader = std::chrono::seconds(options.slow_reader_s);
@@ -406,6 +425,9 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->add_option("--checkpoint-key", options->checkpoint_key,
                    "PEM file of the private key that signs the checkpoints of /api/admin/checkpoints")
       ->envname("SYNCLOG_CHECKPOINT_KEY");
+  // Without an environment variable: nobody gets it by mistake.
+  serve->add_option("--failpoints", options->failpoints,
+                    "for tests: places at which the server kills itself or pauses, as before_commit=kill@37");
   serve->add_option("--max-body", options->limits.max_body_bytes, "bytes of a request body")
       ->envname("SYNCLOG_MAX_BODY")
       ->check(whole_number(1))

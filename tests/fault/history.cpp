@@ -17,8 +17,8 @@ bool promises_nothing_saved(std::string_view code) {
 
 void append_attempt(std::string& out, const attempt& made) {
   fmt::format_to(std::back_inserter(out),
-                 R"({{"sent_us":{},"answered_us":{},"status":{},"replayed":{},"code":)", made.sent_us,
-                 made.answered_us, made.status, made.replayed);
+                 R"({{"sent_us":{},"answered_us":{},"ended_us":{},"status":{},"replayed":{},"code":)",
+                 made.sent_us, made.answered_us, made.ended_us, made.status, made.replayed);
   core::json::append_string(out, made.code);
   out += R"(,"cursor":)";
   core::json::append_string(out, made.cursor);

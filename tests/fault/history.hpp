@@ -36,9 +36,10 @@ struct effect {
 struct attempt {
   std::int64_t sent_us = 0;
   std::int64_t answered_us = 0;
-  int status = 0;     // 0: no answer
-  std::string code;   // of a problem
-  std::string cursor; // Sync-Position
+  std::int64_t ended_us = 0; // when the answer was there, or no longer waited for
+  int status = 0;            // 0: no answer
+  std::string code;          // of a problem
+  std::string cursor;        // Sync-Position
   bool replayed = false;
   std::vector<effect> effects; // of a 2xx answer, in its order
 };

@@ -202,6 +202,19 @@ planned request_source::bulk(op_kind kind, bool with_bad_item) {
   return made;
 }
 
+planned request_source::large_bulk(std::size_t records) {
+  constexpr std::size_t fill_bytes = 600;
+  auto made = begin(op_kind::lenient_bulk, "clients", records);
+  std::string body;
+  for (std::size_t index = 0; index < records; ++index) {
+    body += fmt::format(R"({{"id":"{}","full_name":"{} {}","data":{{"fill":"{}"}}}})", fresh_id(),
+                        made.op.key, index, std::string(fill_bytes, 'x'));
+    body += '\n';
+  }
+  finish(made, "POST", "/api/clients", "Prefer: handling=lenient\r\n", body);
+  return made;
+}
+
 planned request_source::next() {
   const auto dice = below(100);
   if (dice < 34) return create();

@@ -25,6 +25,8 @@ class request_source {
 
   planned next();
   planned create(); // a new record, wherever
+  // So many new clients of about 700 bytes in one lenient bulk.
+  planned large_bulk(std::size_t records);
   // What an acknowledged operation means for later ones.
   void learn(const planned& done);
   bool coin() { return below(2) == 0; }

@@ -30,6 +30,8 @@ constexpr auto stop_timeout = 20s;
 constexpr auto death_timeout = 10s;
 constexpr std::size_t shown_bytes = 4'000;
 constexpr std::string_view folder_prefix = "slf-";
+constexpr const char* disk_folder = "disk"; // where a disk of its own is mounted
+constexpr auto copy_timeout = 120s;
 
 // What can be read of it. Under /proc a process may end meanwhile: a read error, which stream iterators
 // throw.
@@ -55,28 +57,18 @@ pid_t find_postmaster(const fs::path& data_dir) {
                                                                                                         : 0;
 }
 
-void kill_postmaster(pid_t postmaster) {
-  const auto children = children_of(postmaster);
-  kill(postmaster, SIGKILL);
-  for (const pid_t child : children)
-    kill(child, SIGKILL);
-  const auto all_gone = [&] {
-    for (const pid_t child : children) {
-      if (is_alive(child)) return false;
-    }
-    return !is_alive(postmaster);
-  };
-  static_cast<void>(wait_until(all_gone, death_timeout));
-}
-
 // SIGQUIT first: an immediate shutdown still removes the shared memory segment, SIGKILL would leave it to the
 // machine.
 void remove_folder(const fs::path& folder) {
-  if (const pid_t postmaster = find_postmaster(folder / "d")) {
-    kill(postmaster, SIGQUIT);
-    if (!wait_until([postmaster] { return !is_alive(postmaster); }, death_timeout))
-      kill_postmaster(postmaster);
+  for (const auto& data_dir : {folder / "d", folder / disk_folder / "d"}) {
+    if (const pid_t postmaster = find_postmaster(data_dir)) {
+      kill(postmaster, SIGCONT);
+      kill(postmaster, SIGQUIT);
+      if (!wait_until([postmaster] { return !is_alive(postmaster); }, death_timeout))
+        kill_postmaster(postmaster);
+    }
   }
+  unmount_left_over(folder / disk_folder);
   std::error_code ignored;
   fs::remove_all(folder, ignored);
 }
@@ -109,7 +101,55 @@ std::optional<std::uint16_t> listening_port(std::string_view output) {
   return port;
 }
 
+// As `cp -a` does it: owners, times and all.
+void copy_tree(const std::string& from, const std::string& to) {
+  const pid_t child =
+      spawn({.arguments = {"/usr/bin/cp", "-a", from, to}, .as = {}, .folder = "/", .log_path = ""});
+  const auto status = wait_for_exit(child, copy_timeout);
+  if (!status) kill(child, SIGKILL);
+  if (!status || *status != 0) throw std::runtime_error("cannot copy " + from);
+}
+
 } // namespace
+
+void kill_postmaster(pid_t postmaster) {
+  // Stopped first, it cannot start a child that would be missed.
+  kill(postmaster, SIGSTOP);
+  const auto children = children_of(postmaster);
+  kill(postmaster, SIGKILL);
+  for (const pid_t child : children)
+    kill(child, SIGKILL);
+  const auto all_gone = [&] {
+    for (const pid_t child : children) {
+      if (is_alive(child)) return false;
+    }
+    return !is_alive(postmaster);
+  };
+  static_cast<void>(wait_until(all_gone, death_timeout));
+}
+
+bool kill_busiest_session(pid_t postmaster, std::string_view word) {
+  pid_t busiest = 0;
+  unsigned long most_ticks = 0;
+  for (const pid_t child : children_of(postmaster)) {
+    // Sessions show "postgres: <cluster>: <role> <database> …" as their command line.
+    if (read_file(fmt::format("/proc/{}/cmdline", child)).find(word) == std::string::npos) continue;
+    const std::string stat = read_file(fmt::format("/proc/{}/stat", child));
+    const auto fields = stat.find(") ");
+    unsigned long user = 0;
+    unsigned long system = 0;
+    if (fields == std::string::npos ||
+        std::sscanf(stat.c_str() + fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                    &system) != 2) {
+      continue;
+    }
+    if (busiest == 0 || user + system > most_ticks) {
+      busiest = child;
+      most_ticks = user + system;
+    }
+  }
+  return busiest != 0 && kill(busiest, SIGKILL) == 0;
+}
 
 serving::serving(serving_options options) : options_(std::move(options)) {
   // The private PostgreSQL of our folder, whatever the caller's shell points at.
@@ -123,6 +163,12 @@ serving::serving(serving_options options) : options_(std::move(options)) {
   data_dir_ = folder_ + "/d";
   lock_ = open((folder_ + "/owner").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ >= 0) flock(lock_, LOCK_EX | LOCK_NB);
+  if (options_.disk_megabytes == 0) return;
+  const std::string mounted = folder_ + "/" + disk_folder;
+  fs::create_directory(mounted);
+  disk_ = std::make_unique<small_disk>(folder_ + "/image", mounted, options_.disk_megabytes);
+  chmod(mounted.c_str(), 0755);
+  data_dir_ = mounted + "/d";
 }
 
 serving::~serving() {
@@ -138,12 +184,18 @@ std::string serving::output_tail() const {
   return tail_of(read_output());
 }
 
-void serving::start() {
+void serving::start(const std::vector<std::string>& more_arguments) {
   if (server_ != 0) return;
   ++starts_;
   spawn_options how;
-  how.arguments = {options_.program, "serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir_};
-  how.arguments.insert(how.arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  how.arguments = options_.through;
+  how.arguments.insert(how.arguments.end(), {options_.program, "serve", "--listen", "127.0.0.1:0"});
+  if (options_.database_url.empty())
+    how.arguments.insert(how.arguments.end(), {"--data-dir", data_dir_});
+  else
+    how.arguments.insert(how.arguments.end(), {"--database-url", options_.database_url});
+  for (const auto& more : {options_.arguments, more_arguments})
+    how.arguments.insert(how.arguments.end(), more.begin(), more.end());
   how.log_path = fmt::format("{}/server-{}.log", folder_, starts_);
   server_ = spawn(how);
   std::optional<std::uint16_t> port;
@@ -198,28 +250,16 @@ void serving::kill_database() {
 
 bool serving::kill_backend() {
   const pid_t postmaster = postmaster_pid();
-  if (postmaster == 0) return false;
-  pid_t busiest = 0;
-  unsigned long most_ticks = 0;
-  for (const pid_t child : children_of(postmaster)) {
-    // Sessions show "postgres: synclog: <role> <database> …" as their command line, and the appending one
-    // works most.
-    if (read_file(fmt::format("/proc/{}/cmdline", child)).find("synclog_app") == std::string::npos) continue;
-    const std::string stat = read_file(fmt::format("/proc/{}/stat", child));
-    const auto fields = stat.find(") ");
-    unsigned long user = 0;
-    unsigned long system = 0;
-    if (fields == std::string::npos ||
-        std::sscanf(stat.c_str() + fields, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                    &system) != 2) {
-      continue;
-    }
-    if (busiest == 0 || user + system > most_ticks) {
-      busiest = child;
-      most_ticks = user + system;
-    }
-  }
-  return busiest != 0 && kill(busiest, SIGKILL) == 0;
+  return postmaster != 0 && kill_busiest_session(postmaster, "synclog_app");
+}
+
+void serving::keep_backup() {
+  copy_tree(data_dir_ + "/pg", folder_ + "/backup");
+}
+
+void serving::restore_backup() {
+  fs::remove_all(data_dir_ + "/pg");
+  copy_tree(folder_ + "/backup", data_dir_ + "/pg");
 }
 
 std::string serving::conninfo(const std::string& role) const {
@@ -231,7 +271,10 @@ serving::finished serving::run(const std::vector<std::string>& arguments,
   spawn_options how;
   how.arguments = {options_.program};
   how.arguments.insert(how.arguments.end(), arguments.begin(), arguments.end());
-  how.arguments.insert(how.arguments.end(), {"--data-dir", data_dir_});
+  if (options_.direct_url.empty())
+    how.arguments.insert(how.arguments.end(), {"--data-dir", data_dir_});
+  else
+    how.arguments.insert(how.arguments.end(), {"--database-url", options_.direct_url});
   how.log_path = fmt::format("{}/run-{}.log", folder_, ++runs_);
   const pid_t child = spawn(how);
   finished done;

@@ -7,9 +7,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto answer_timeout = 15s; // longer than the promise to be back within 10 s
+void raise_to(std::atomic<std::int64_t>& highest, std::int64_t value) {
+  auto known = highest.load();
+  while (value > known && !highest.compare_exchange_weak(known, value)) {
+  }
+}
+
 constexpr auto probe_timeout = 1'500ms;
-constexpr auto retry_patience = 25s;
+constexpr auto bulk_timeout = 60s;
 constexpr auto shortest_rest = 10ms;
 constexpr auto longest_rest = 160ms;
 constexpr std::uint64_t one_repeat_in = 40;
@@ -44,7 +49,8 @@ void writers::stop() {
 }
 
 std::int64_t writers::now_us() const {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_)
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               options_.began)
       .count();
 }
 
@@ -62,15 +68,15 @@ bool writers::attempt_once(writer_state& self, planned& wanted, std::chrono::mil
   made.sent_us = now_us();
   const auto came = self.wire.send(options_.port(), wanted.request, wire::clock::now() + patience, answer);
   if (came == exchange::not_sent) return false;
+  made.ended_us = now_us();
   if (came == exchange::answered) {
-    made.answered_us = now_us();
+    made.answered_us = made.ended_us;
     read_answer(wanted, answer, made);
   }
   if (verdict_of(made) == verdict::acknowledged) {
     ++acknowledged_;
-    auto latest = latest_acknowledged_us_.load();
-    while (made.sent_us > latest && !latest_acknowledged_us_.compare_exchange_weak(latest, made.sent_us)) {
-    }
+    raise_to(latest_acknowledged_us_, made.sent_us);
+    raise_to(latest_position_, position_of(made.cursor));
   }
   wanted.op.attempts.push_back(std::move(made));
   return true;
@@ -78,10 +84,10 @@ bool writers::attempt_once(writer_state& self, planned& wanted, std::chrono::mil
 
 void writers::carry_out(writer_state& self, planned& wanted) {
   const bool persistent = self.source.coin();
-  const auto until = wire::clock::now() + retry_patience;
+  const auto until = wire::clock::now() + options_.retry_patience;
   std::chrono::milliseconds pause = shortest_rest;
   for (;;) {
-    const bool sent = attempt_once(self, wanted, answer_timeout);
+    const bool sent = attempt_once(self, wanted, options_.answer_patience);
     if (sent) {
       const verdict told = verdict_of(wanted.op.attempts.back());
       if (told == verdict::acknowledged || told == verdict::refused || !persistent) return;
@@ -101,12 +107,20 @@ void writers::carry_out(writer_state& self, planned& wanted) {
 // The same request again after its acknowledgement: must be answered as the first time.
 void writers::repeat(writer_state& self, planned& done) {
   if (verdict_of(done.op) == verdict::acknowledged && self.source.below(one_repeat_in) == 0)
-    attempt_once(self, done, answer_timeout);
+    attempt_once(self, done, options_.answer_patience);
 }
 
 void writers::probe() {
   auto wanted = prober_->source.create();
   if (attempt_once(*prober_, wanted, probe_timeout)) history_->add(std::move(wanted.op));
+}
+
+bool writers::save_many(std::size_t records) {
+  auto wanted = prober_->source.large_bulk(records);
+  if (!attempt_once(*prober_, wanted, bulk_timeout)) return false;
+  const bool saved = verdict_of(wanted.op) == verdict::acknowledged;
+  history_->add(std::move(wanted.op));
+  return saved;
 }
 
 void writers::work(int number) {
@@ -118,6 +132,10 @@ void writers::work(int number) {
     repeat(self, wanted);
     if (verdict_of(wanted.op) == verdict::acknowledged) self.source.learn(wanted);
     history_->add(std::move(wanted.op));
+    if (options_.rest_between > 0ms) {
+      const auto span = static_cast<std::uint64_t>(options_.rest_between.count()) * 2;
+      rest(std::chrono::milliseconds(self.source.below(span + 1)));
+    }
   }
 }
 

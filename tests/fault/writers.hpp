@@ -19,7 +19,12 @@ namespace synclog::tests::fault {
 
 struct writers_options {
   int count = 64;
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1;                            // of what they send, and in their keys
+  std::chrono::milliseconds answer_patience{35'000}; // longer than the server's deadline of 30 s
+  std::chrono::milliseconds retry_patience{60'000};
+  std::chrono::milliseconds rest_between{0}; // about; between two operations of a writer
+  // Of the first request; that of another era of the same run goes on from there.
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::function<std::uint16_t()> port; // where the server listens now; 0 = nowhere. Called from all threads.
 };
 
@@ -34,6 +39,9 @@ class writers {
   // One create on a connection of its own, with little patience: a writer may be stuck with a request of
   // before a fault. Called by the thread that made the object; part of the history like any other.
   void probe();
+  // One lenient bulk of so many large records, sent like a probe but with patience; false when it was not
+  // acknowledged.
+  bool save_many(std::size_t records);
 
   // Ends the load: every writer finishes what it is at, retries included, and its thread ends.
   void stop();
@@ -45,6 +53,8 @@ class writers {
   // Retries that were given up without an answer; zero when the service came back as promised.
   std::uint64_t given_up() const { return given_up_; }
   std::uint64_t acknowledged() const { return acknowledged_; }
+  // The highest position that an answer named.
+  std::int64_t latest_position() const { return latest_position_; }
 
  private:
   struct writer_state;
@@ -56,8 +66,8 @@ class writers {
 
   writers_options options_;
   history* history_;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::atomic<std::int64_t> latest_acknowledged_us_{0};
+  std::atomic<std::int64_t> latest_position_{0};
   std::atomic<std::uint64_t> given_up_{0};
   std::atomic<std::uint64_t> acknowledged_{0};
   std::mutex mutex_;
