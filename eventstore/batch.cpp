@@ -121,16 +121,17 @@ batch::lookup_round batch::collect_lookups() {
   return round;
 }
 
-pg::segment batch::lookups() {
+pg::segment batch::lookups(in_transaction is_open) {
   pg::segment work;
   work.mark_explicit_transaction();
   auto round = collect_lookups();
   if (round.empty()) return work;
-  if (round.first) {
+  round.locks = round.first && is_open == in_transaction::no;
+  if (round.locks) {
     work.add(statements::begin);
     work.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
-    work.add(statements::read_batch_head, {}, pg::result_format::binary);
   }
+  if (round.first) work.add(statements::read_batch_head, {}, pg::result_format::binary);
   if (!round.records.empty()) {
     std::vector<std::string_view> entities;
     std::vector<std::string_view> ids;
@@ -159,11 +160,8 @@ pg::segment batch::lookups() {
 void batch::load(const pg::segment_result& answers) {
   const auto& round = rounds_.at(loaded_rounds_++);
   const auto& results = answers.results;
-  std::size_t next = 0;
-  if (round.first) {
-    next = 2; // BEGIN and the lock answer nothing of use
-    load_head(results.at(next++));
-  }
+  std::size_t next = round.locks ? 2 : 0; // BEGIN and the lock answer nothing of use
+  if (round.first) load_head(results.at(next++));
   if (!round.records.empty()) load_records(round, results.at(next++));
   if (round.answers > 0) load_answers(round, results.at(next++));
   if (!round.probes.empty()) load_probes(round, std::span(results).subspan(next));
@@ -181,16 +179,24 @@ void batch::load_probes(const lookup_round& round, std::span<const pg::rows> res
 
 void batch::load_head(const pg::rows& rows) {
   if (rows.size() != 1) core::invariant_broken("the head of the log is not one row");
-  revisions_ = rows.int8(0, 3);
+  log_head head;
+  head.revisions = rows.int8(0, 3);
   if (rows.is_null(0, 0)) {
-    end_hash_ = hasher_->genesis();
-    begin_ = end_ = core::cursor::of({0}, end_hash_);
-    last_recorded_at_ = {};
-    return;
+    head.hash = hasher_->genesis();
+    head.at = core::cursor::of({0}, head.hash);
+  } else {
+    head.hash = digest_of(rows.text(0, 1));
+    head.at = core::cursor::of({rows.int8(0, 0)}, head.hash);
+    head.recorded_at = {rows.timestamptz(0, 2)};
   }
-  end_hash_ = digest_of(rows.text(0, 1));
-  begin_ = end_ = core::cursor::of({rows.int8(0, 0)}, end_hash_);
-  last_recorded_at_ = {rows.timestamptz(0, 2)};
+  set_head(head);
+}
+
+void batch::set_head(const log_head& head) {
+  begin_ = end_ = head.at;
+  begin_hash_ = end_hash_ = head.hash;
+  last_recorded_at_ = head.recorded_at;
+  revisions_ = head.revisions;
 }
 
 void batch::load_records(const lookup_round& round, const pg::rows& rows) {
@@ -327,7 +333,7 @@ void batch::decide_commands(entry& current) {
   current.answer = std::move(outcome);
 }
 
-void batch::keep_answer(const entry& current, const std::vector<core::item_outcome>& items) {
+void batch::keep_answer(entry& current, const std::vector<core::item_outcome>& items) {
   // A failure of ours is no answer to keep, nor is that this server may not write the entity: the same key
   // may succeed later, or elsewhere.
   const bool failed = std::any_of(items.begin(), items.end(), [](const core::item_outcome& item) {
@@ -352,6 +358,7 @@ void batch::keep_answer(const entry& current, const std::vector<core::item_outco
     }
   }
   new_answers_.push_back(std::move(row));
+  current.answer_kept = true;
 }
 
 // Completes an event and moves the end of the chain behind it.

@@ -6,6 +6,7 @@
 #include "core/decide.hpp"
 #include "eventstore/committer.hpp"
 #include "eventstore/inline_projection.hpp"
+#include "eventstore/known_log.hpp"
 #include "eventstore/pg/types.hpp"
 #include "eventstore/stored_answer.hpp"
 #include <limits>
@@ -19,6 +20,8 @@
 namespace synclog::eventstore {
 
 enum class batch_ending : std::uint8_t { commit, rollback };
+// Whether the transaction has begun and holds the head lock already.
+enum class in_transaction : std::uint8_t { no, yes };
 
 class batch {
  public:
@@ -34,12 +37,17 @@ class batch {
 
   // What must be read for the requests added since the last call, each read a statement of its own; the first
   // round begins with BEGIN and the head lock. Empty when nothing more need be asked. Every round's answer is
-  // loaded, in order, before decide().
-  pg::segment lookups();
+  // loaded, in order, before decide(). Without requests: the lock and the head alone.
+  pg::segment lookups(in_transaction is_open = in_transaction::no);
   void load(const pg::segment_result& answers);
 
   // Folds every command in order.
   void decide(core::timestamp now);
+
+  // Instead of look-ups and decide(): on what is known. A record that is not known is taken for new, and a
+  // value for free: writes_whole() has the database prove both. False when something about the requests must
+  // be looked up; the batch is then of no further use.
+  bool decide_on_known(known_log& known, core::timestamp now);
 
   // Of the records that writes() sends: each goes into the log and, twice, into its read table.
   std::size_t bytes() const;
@@ -47,10 +55,20 @@ class batch {
   // Second round trip: rows, NOTIFY and the ending. With batch_ending::rollback it tells whether the rows
   // would do.
   pg::segment writes(batch_ending ending) const;
+  // Behind decide_on_known(): the whole transaction in one round trip. The head lock, then a statement that
+  // fails if the log does not end where it was known to, or if other definitions were adopted; then as
+  // writes(). A failure with the index of that statement says that what was known is out of date;
+  // unique_violation, that a record or a value was not new.
+  pg::segment writes_whole() const;
+  static constexpr std::size_t fence_index = 2; // among the queries of writes_whole()
 
   const std::vector<core::event>& events() const { return events_; }
   core::cursor begin() const { return begin_; } // the head that the batch was decided on
   core::cursor end() const { return end_; }
+  log_head head_before() const { return {begin_, begin_hash_, last_recorded_at_, revisions_}; }
+  log_head head_after() const;
+  // The records as the batch leaves them, and the head behind it, for whoever decides on them.
+  void teach(known_log& known) const;
   // The sum of the revisions of the definitions that the database had adopted when the head was read.
   std::int64_t revisions() const { return revisions_; }
 
@@ -71,13 +89,15 @@ class batch {
     std::optional<stored_answer> stored;
     core::sha256_digest stored_fingerprint{};
     std::optional<std::size_t> repeats; // an earlier entry of this batch with the same key
+    bool answer_kept = false;           // new_answers_ has it
     std::optional<core::result<write_outcome>> answer;
     core::position last_event;
   };
 
   // What one lookups() asked, in the order of its ordinals.
   struct lookup_round {
-    bool first = false; // with the lock and the head
+    bool first = false; // with the head
+    bool locks = false; // with BEGIN and the head lock
     std::vector<record_key> records;
     std::vector<unique_probe> probes;
     std::size_t first_answer = 0, answers = 0; // in wanted_answers_
@@ -91,12 +111,17 @@ class batch {
   void load_records(const lookup_round& round, const pg::rows& rows);
   void load_answers(const lookup_round& round, const pg::rows& rows);
   void load_probes(const lookup_round& round, std::span<const pg::rows> results);
+  void set_head(const log_head& head);
+  void put_known(const core::entity& definition, const core::record_state& state);
+  bool can_be_proven() const;
   void decide_entry(entry& current);
   void decide_commands(entry& current);
   bool answer_from_key(entry& current);
-  void keep_answer(const entry& current, const std::vector<core::item_outcome>& items);
+  void keep_answer(entry& current, const std::vector<core::item_outcome>& items);
   void seal(core::event& made, const std::string& meta);
+  void add_rows(pg::segment& work) const;
   void add_event_rows(pg::segment& work) const;
+  void add_one_event(pg::segment& work) const;
   void add_answer_rows(pg::segment& work) const;
   void add_projection_rows(pg::segment& work) const;
 
@@ -121,7 +146,7 @@ class batch {
   core::decision_state state_;
   core::cursor begin_, end_;
   std::int64_t revisions_ = 0;
-  core::sha256_digest end_hash_{};
+  core::sha256_digest begin_hash_{}, end_hash_{};
   core::timestamp recorded_at_;
   core::timestamp last_recorded_at_;
   std::vector<core::event> events_;

@@ -1,5 +1,6 @@
 // The rows that a decided batch sends: events, read tables, answers under keys. The other half of batch.hpp.
 #include "eventstore/batch.hpp"
+#include "eventstore/head_lock.hpp"
 #include "eventstore/statements.hpp"
 #include <algorithm>
 #include <unordered_map>
@@ -32,9 +33,7 @@ std::size_t batch::bytes() const {
 
 pg::segment batch::writes(batch_ending ending) const {
   pg::segment work;
-  add_event_rows(work);
-  add_projection_rows(work);
-  add_answer_rows(work);
+  add_rows(work);
   if (ending == batch_ending::rollback) {
     // Deferred constraints would be checked by the COMMIT that does not come.
     work.add_sql("SET CONSTRAINTS ALL IMMEDIATE");
@@ -48,7 +47,51 @@ pg::segment batch::writes(batch_ending ending) const {
   return work;
 }
 
+pg::segment batch::writes_whole() const {
+  pg::segment work;
+  work.add(statements::begin);
+  work.add(statements::lock_head, std::move(pg::params().int8(head_lock_key)));
+  pg::params expected;
+  expected.int8(begin_.position.value).bytea(bytes_of(begin_hash_)).int8(revisions_);
+  work.add(statements::fence_head, std::move(expected));
+  add_rows(work);
+  work.add(statements::notify_head);
+  work.add(statements::commit);
+  return work;
+}
+
+void batch::add_rows(pg::segment& work) const {
+  add_event_rows(work);
+  add_projection_rows(work);
+  add_answer_rows(work);
+}
+
+// Texts and JSON travel as their bytes: in binary they are the same. Dozens of arrays of one would cost the
+// database more than the row.
+void batch::add_one_event(pg::segment& work) const {
+  const auto& made = events_.front();
+  pg::params values;
+  values.int8(made.position.value).timestamptz(made.recorded_at.micros).int8(made.version);
+  values.bytea(core::to_string(made.action)).bytea(made.entity).bytea(made.record_id);
+  if (made.branch.empty()) {
+    values.null();
+  } else {
+    values.bytea(made.branch);
+  }
+  if (made.previous_branch) {
+    values.bytea(*made.previous_branch);
+  } else {
+    values.null();
+  }
+  values.bytea(made.data).bytea(bytes_of(made.salt)).bytea(made.meta).bytea(bytes_of(made.hash));
+  work.add(statements::insert_event, std::move(values));
+}
+
 void batch::add_event_rows(pg::segment& work) const {
+  if (events_.size() == 1) {
+    add_one_event(work);
+    return;
+  }
   std::size_t begin = 0;
   while (begin < events_.size()) {
     std::vector<std::int64_t> positions, times, versions;

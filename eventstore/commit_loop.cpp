@@ -119,7 +119,7 @@ asio::awaitable<void> committer::impl::expire_loop() {
       expire(current->requests, commit_sent);
     }
     if (ahead) {
-      expire(ahead->requests, false);
+      expire(ahead->requests, ahead->may_be_saved());
     }
   }
 }
@@ -187,10 +187,13 @@ asio::awaitable<void> committer::impl::connect_once() {
     pg::segment ask;
     ask.add(statements::read_log_id, {}, pg::result_format::binary);
     ask.add(statements::read_definitions, {}, pg::result_format::binary);
+    projection.add_trust_query(ask);
     const auto answer = co_await opened->run_ok(std::move(ask), until);
     hasher = std::make_unique<core::chain_hasher>(log_id_of(answer.results.at(0)));
     identity_fixed = false;
     definitions.load(answer.results.at(1));
+    known.forget();
+    known.distrust(projection.read_distrusted(answer.results.at(2)));
     connection = std::move(opened);
     counted.backend_pid = connection->backend_pid();
     counted.connected = true;

@@ -98,7 +98,8 @@ void committer::impl::enqueue(pending_ptr added) {
       queued_commands += commands;
       queued_bytes += added->bytes;
       queue.push_back(added);
-      sleeping = std::exchange(asleep, false);
+      sleeping = wake_at > 0 && queue.size() >= wake_at;
+      if (sleeping) wake_at = 0;
     }
   }
   if (refused) {
@@ -141,8 +142,15 @@ pending_list committer::impl::take_batch(const pending_list& beside) {
     taken.push_back(std::move(next));
     queue.pop_front();
   }
-  asleep = taken.empty();
+  wake_at = taken.empty() ? 1 : 0;
   return taken;
+}
+
+bool committer::impl::are_waiting(std::size_t requests) {
+  const std::lock_guard guard(mutex);
+  const bool enough = queue.size() >= requests;
+  wake_at = enough ? 0 : requests;
+  return enough;
 }
 
 asio::awaitable<void> committer::drain(pg::deadline until) {
@@ -200,6 +208,10 @@ committer_stats committer::stats() const {
   seen.expired = counted.expired;
   seen.refused_full = counted.refused;
   seen.overlapped = counted.overlapped;
+  seen.short_batches = counted.short_batches;
+  seen.pipelined = counted.pipelined;
+  seen.fenced = counted.fenced;
+  seen.disproven = counted.disproven;
   seen.connected = counted.connected;
   seen.last_commit_us = counted.last_commit_us;
   return seen;

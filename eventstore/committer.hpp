@@ -56,7 +56,11 @@ struct committer_stats {
   std::size_t queued_requests = 0;
   std::uint64_t batches = 0, events = 0, requests = 0, unchanged = 0, rejected = 0, bisections = 0,
                 unknown_outcomes = 0, retries = 0, expired = 0, refused_full = 0,
-                overlapped = 0; // batches that set out while the one before committed
+                overlapped = 0;    // batches that set out while the one before committed
+  std::uint64_t short_batches = 0, // saved in one round trip, on what was known
+      pipelined = 0,               // … and sent before the one before had its answer
+      fenced = 0,                  // sent that way, and others had written: looked up instead
+      disproven = 0;               // sent that way, and a record or value was not new: looked up instead
   bool connected = false;
   std::int64_t last_commit_us = 0; // duration of the last batch
 };

@@ -42,6 +42,10 @@ class inline_projection {
                                   std::vector<unique_holder>& out) const = 0;
   // Appends upserts and deletes: at most one change a record.
   virtual void add_writes(pg::segment& work, std::span<const record_change> changes) const = 0;
+  // Appends one query; read_distrusted takes its rows: the entities of which some unique value is held by no
+  // index of the database, so that only add_probes can tell whether it is free.
+  virtual void add_trust_query(pg::segment& work) const = 0;
+  virtual std::vector<const core::entity*> read_distrusted(const pg::rows& rows) const = 0;
   // The field behind a violated unique constraint of a read table, for the problem's pointer; "" when it is
   // none of ours.
   virtual std::string field_of_constraint(std::string_view table, std::string_view constraint) const = 0;
@@ -56,6 +60,8 @@ class no_projection final : public inline_projection {
     return 0;
   }
   void add_writes(pg::segment&, std::span<const record_change>) const override {}
+  void add_trust_query(pg::segment& work) const override { work.add_sql("SELECT"); }
+  std::vector<const core::entity*> read_distrusted(const pg::rows&) const override { return {}; }
   std::string field_of_constraint(std::string_view, std::string_view) const override { return {}; }
 };
 

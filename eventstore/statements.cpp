@@ -26,6 +26,15 @@ const statement_ptr read_batch_head = named("read_batch_head", R"(
   FROM (SELECT coalesce(sum(revision), 0)::bigint AS revisions FROM synclog.definitions) AS d
   LEFT JOIN (SELECT position, hash, recorded_at FROM synclog.events ORDER BY position DESC LIMIT 1) AS h ON true)");
 
+// A cast that cannot be done is the only error that plain SQL can raise with words of its own; they stand in
+// the database's log. Made of the row, so that the planner does not do it beforehand.
+const statement_ptr fence_head = named("fence_head", R"(
+  SELECT CASE WHEN h.position = $1::bigint AND h.hash = $2::bytea AND d.revisions = $3::bigint THEN 0
+              ELSE ('synclog: others have written; the log ends at ' || coalesce(h.position, 0) || ' and not at ' || $1::bigint)::int
+         END
+  FROM (SELECT coalesce(sum(revision), 0)::bigint AS revisions FROM synclog.definitions) AS d
+  LEFT JOIN (SELECT position, hash FROM synclog.events ORDER BY position DESC LIMIT 1) AS h ON true)");
+
 const statement_ptr read_definitions = named("read_definitions", R"(
   SELECT name, revision, fingerprint FROM synclog.definitions)");
 
@@ -47,6 +56,12 @@ const statement_ptr insert_events = named("insert_events", R"(
     (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, meta, hash)
   SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
                        $8::text[], $9::json[], $10::bytea[], $11::json[], $12::bytea[]))");
+
+const statement_ptr insert_event = named("insert_event", R"(
+  INSERT INTO synclog.events
+    (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, meta, hash)
+  VALUES ($1::bigint, $2::timestamptz, $3::bigint, $4::text, $5::text, $6::text, $7::text, $8::text, $9::json, $10::bytea,
+          $11::json, $12::bytea))");
 
 const statement_ptr insert_answers = named("insert_answers", R"(
   INSERT INTO synclog.idempotency (actor, key, fingerprint, answer, first_position, recorded_at)

@@ -13,11 +13,15 @@ extern const statement_ptr read_log_id; // -> log_id (binary uuid)
 extern const statement_ptr read_head;   // -> position, hash, recorded_at
 // -> position, hash, recorded_at (NULL in an empty log), and the sum of the adopted definitions' revisions
 extern const statement_ptr read_batch_head;
+// $1 position, $2 hash, $3 sum of revisions: fails when the log ends elsewhere, or other definitions were
+// adopted
+extern const statement_ptr fence_head;
 extern const statement_ptr read_definitions; // -> name, revision, fingerprint
 extern const statement_ptr
     latest_of_records; // $1 entities, $2 ids -> ordinal (from 1), version, position, action, data
 extern const statement_ptr find_answers;  // $1 actors, $2 keys -> ordinal (from 1), fingerprint, answer
-extern const statement_ptr insert_events; // twelve arrays, see batch.cpp
+extern const statement_ptr insert_events; // twelve arrays, see batch_rows.cpp
+extern const statement_ptr insert_event;  // the same of one event: twelve values
 extern const statement_ptr
     insert_answers; // $1 actors, $2 keys, $3 fingerprints, $4 answers, $5 positions, $6 times
 extern const statement_ptr notify_head;

@@ -27,6 +27,14 @@ void append_committer(std::vector<prometheus::MetricFamily>& out, const eventsto
   count("synclog_committer_retries_total", "Batches tried again.", stats.retries);
   count("synclog_committer_overlapped_total", "Batches that set out while the one before committed.",
         stats.overlapped);
+  count("synclog_commit_short_total", "Batches decided on what was known and saved in one round trip.",
+        stats.short_batches);
+  count("synclog_commit_pipelined_total", "Of those, sent before the one before had its answer.",
+        stats.pipelined);
+  count("synclog_commit_fenced_total", "Sent that way and looked up instead, because others had written.",
+        stats.fenced);
+  count("synclog_commit_disproven_total",
+        "Sent that way and looked up instead, because a record, value or key was not new.", stats.disproven);
   count("synclog_committer_expired_total", "Requests whose deadline passed in the queue.", stats.expired);
   count("synclog_committer_refused_full_total", "Requests refused because the queue was full.",
         stats.refused_full);

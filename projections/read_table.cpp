@@ -6,6 +6,8 @@
 #include "projections/layout.hpp"
 #include "projections/write_statements.hpp"
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace synclog::projections {
 
@@ -42,6 +44,19 @@ const statement_ptr& index_only_lookups() {
   return made;
 }
 
+// Columns that a whole, valid, unique index has for itself.
+const statement_ptr& unique_columns() {
+  static const statement_ptr made = make_statement(
+      "read_table_unique_columns",
+      "SELECT c.relname::text, a.attname::text FROM pg_catalog.pg_index AS i"
+      " JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid AND c.relnamespace = 'public'::regnamespace"
+      " JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]"
+      " WHERE c.relname = ANY ($1::text[]) AND i.indisunique AND i.indisvalid AND i.indisready AND "
+      "i.indislive"
+      " AND i.indnkeyatts = 1 AND i.indpred IS NULL");
+  return made;
+}
+
 pg::params row_values(const core::entity& definition, const column_block& block) {
   pg::params values;
   values.text_array(block.ids());
@@ -61,18 +76,51 @@ pg::params row_values(const core::entity& definition, const column_block& block)
   return values;
 }
 
+// Of the block's one row. Texts and JSON travel as their bytes: in binary they are the same, and a NUL among
+// them is the database's to refuse.
+pg::params one_row_values(const core::entity& definition, const column_block& block) {
+  pg::params values;
+  values.bytea(block.ids().front()).int8(block.versions().front()).int8(block.positions().front());
+  values.timestamptz(block.created_at().front()).timestamptz(block.updated_at().front());
+  for (std::size_t i = 0; i < definition.fields.size(); ++i) {
+    if (block.has_value(i))
+      values.bytea(*block.fields()[i].front());
+    else
+      values.null();
+  }
+  if (!definition.search_fields.empty()) values.bytea(block.search_texts().front());
+  values.bytea(block.docs().front());
+  return values;
+}
+
+// How rows are written, many a statement or one. Most batches of an idle server are of one record, and dozens
+// of arrays of one cost the database more than its row.
+struct row_statements {
+  statement_ptr many, one;
+};
+
+struct row_chunk {
+  pg::params values;
+  bool is_one = false;
+};
+
+row_chunk chunk_of(const core::entity& definition, const column_block& block) {
+  if (block.size() == 1) return {one_row_values(definition, block), true};
+  return {row_values(definition, block), false};
+}
+
 // The parameters of the statements that write these rows, each within its bounds.
-std::vector<pg::params> chunks_of(const core::entity& definition, const std::vector<std::string_view>& docs) {
-  std::vector<pg::params> chunks;
+std::vector<row_chunk> chunks_of(const core::entity& definition, const std::vector<std::string_view>& docs) {
+  std::vector<row_chunk> chunks;
   column_block block(definition);
   for (const std::string_view doc : docs) {
     if (!block.add(doc)) core::invariant_broken("the append hands over a text that is no record");
     if (block.size() >= max_rows_a_statement || block.bytes() >= max_bytes_a_statement) {
-      chunks.push_back(row_values(definition, block));
+      chunks.push_back(chunk_of(definition, block));
       block.clear();
     }
   }
-  if (block.size() > 0) chunks.push_back(row_values(definition, block));
+  if (block.size() > 0) chunks.push_back(chunk_of(definition, block));
   return chunks;
 }
 
@@ -109,7 +157,8 @@ std::vector<probe_group> group_probes(std::span<const eventstore::unique_probe> 
 
 struct read_tables::table {
   const core::entity* definition = nullptr;
-  statement_ptr insert, upsert, remove;
+  row_statements insert, upsert;
+  statement_ptr remove;
   std::vector<statement_ptr> probes;                            // per field; null where it is not unique
   std::vector<std::pair<std::string, std::string>> constraints; // name -> field
   bool has_unique_fields() const { return !constraints.empty(); }
@@ -120,8 +169,10 @@ read_tables::read_tables(const core::catalog& entities) {
   for (const auto& definition : entities.all()) {
     auto made = std::make_unique<table>();
     made->definition = definition.get();
-    made->insert = make_statement("read_table_insert", insert_sql(*definition, definition->table));
-    made->upsert = make_statement("read_table_upsert", upsert_sql(*definition, definition->table));
+    made->insert = {make_statement("read_table_insert", insert_sql(*definition, definition->table)),
+                    make_statement("read_table_insert_one", insert_one_sql(*definition, definition->table))};
+    made->upsert = {make_statement("read_table_upsert", upsert_sql(*definition, definition->table)),
+                    make_statement("read_table_upsert_one", upsert_one_sql(*definition, definition->table))};
     made->remove = make_statement("read_table_delete", delete_sql(definition->table));
     for (const core::field& field : definition->fields) {
       made->probes.push_back(field.unique ? make_statement("read_table_probe", probe_sql(*definition, field))
@@ -193,17 +244,17 @@ void read_tables::table::add_writes(pg::segment& work, const table_changes& chan
     ids.text_array(std::span(changes.gone).subspan(from, count));
     work.add(remove, std::move(ids));
   }
-  std::vector<pg::params> upserts = chunks_of(*definition, changes.changed);
+  std::vector<row_chunk> upserts = chunks_of(*definition, changes.changed);
   // Two rows that exchange a unique value may stand in different statements: then the last one of them
   // checks.
   const bool defer = upserts.size() > 1 && has_unique_fields();
   if (defer) work.add(defer_constraints());
-  for (pg::params& chunk : upserts)
-    work.add(upsert, std::move(chunk));
+  for (row_chunk& chunk : upserts)
+    work.add(chunk.is_one ? upsert.one : upsert.many, std::move(chunk.values));
   if (defer) work.add(check_constraints());
   // Measured: without ON CONFLICT a row costs a fifth less.
-  for (pg::params& chunk : chunks_of(*definition, changes.fresh))
-    work.add(insert, std::move(chunk));
+  for (row_chunk& chunk : chunks_of(*definition, changes.fresh))
+    work.add(chunk.is_one ? insert.one : insert.many, std::move(chunk.values));
 }
 
 void read_tables::add_writes(pg::segment& work, std::span<const eventstore::record_change> changes) const {
@@ -222,6 +273,32 @@ void read_tables::add_writes(pg::segment& work, std::span<const eventstore::reco
   }
   for (const auto& [written, of_table] : by_table)
     written->add_writes(work, of_table);
+}
+
+// A table that awaits its rebuild has the indexes of an earlier definition, and somebody may have dropped
+// one.
+void read_tables::add_trust_query(pg::segment& work) const {
+  std::vector<std::string_view> names;
+  for (const auto& each : tables_)
+    names.push_back(each->definition->table);
+  pg::params asked;
+  asked.text_array(names);
+  work.add(unique_columns(), std::move(asked));
+}
+
+std::vector<const core::entity*> read_tables::read_distrusted(const pg::rows& rows) const {
+  std::set<std::pair<std::string_view, std::string_view>> held;
+  for (int row = 0; row < rows.size(); ++row)
+    held.emplace(rows.text(row, 0), rows.text(row, 1));
+  std::vector<const core::entity*> distrusted;
+  for (const auto& each : tables_) {
+    const auto& fields = each->definition->fields;
+    const bool all_held = std::all_of(fields.begin(), fields.end(), [&](const core::field& field) {
+      return !field.unique || held.contains({each->definition->table, field.name});
+    });
+    if (!all_held) distrusted.push_back(each->definition);
+  }
+  return distrusted;
 }
 
 std::string read_tables::field_of_constraint(std::string_view table_name, std::string_view constraint) const {

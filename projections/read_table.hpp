@@ -62,6 +62,8 @@ class read_tables final : public eventstore::inline_projection {
                           std::vector<eventstore::unique_holder>& out) const override;
   void add_writes(eventstore::pg::segment& work,
                   std::span<const eventstore::record_change> changes) const override;
+  void add_trust_query(eventstore::pg::segment& work) const override;
+  std::vector<const core::entity*> read_distrusted(const eventstore::pg::rows& rows) const override;
   std::string field_of_constraint(std::string_view table, std::string_view constraint) const override;
 
  private:

@@ -34,6 +34,14 @@ std::vector<array_column> array_columns(const core::entity& definition) {
   return columns;
 }
 
+std::string on_conflict(const core::entity& definition) {
+  std::string updates;
+  for (const array_column& column : array_columns(definition))
+    if (column.name != "id")
+      updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
+  return " ON CONFLICT (id) DO UPDATE SET " + updates;
+}
+
 } // namespace
 
 std::string insert_sql(const core::entity& definition, std::string_view table_name) {
@@ -52,11 +60,22 @@ std::string insert_sql(const core::entity& definition, std::string_view table_na
 }
 
 std::string upsert_sql(const core::entity& definition, std::string_view table_name) {
-  std::string updates;
-  for (const array_column& column : array_columns(definition))
-    if (column.name != "id")
-      updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
-  return insert_sql(definition, table_name) + " ON CONFLICT (id) DO UPDATE SET " + updates;
+  return insert_sql(definition, table_name) + on_conflict(definition);
+}
+
+std::string insert_one_sql(const core::entity& definition, std::string_view table_name) {
+  std::string names, values;
+  std::size_t number = 0;
+  for (const array_column& column : array_columns(definition)) {
+    const std::string separator = number == 0 ? "" : ", ";
+    names += separator + column.name;
+    values += separator + "$" + std::to_string(++number) + "::" + column.element + column.cast;
+  }
+  return "INSERT INTO " + qualified_table(table_name) + " (" + names + ") VALUES (" + values + ")";
+}
+
+std::string upsert_one_sql(const core::entity& definition, std::string_view table_name) {
+  return insert_one_sql(definition, table_name) + on_conflict(definition);
 }
 
 std::string delete_sql(std::string_view table_name) {

@@ -10,6 +10,9 @@ namespace synclog::projections {
 // column of NULLs. At most one row an id; insert_sql is for records that never existed: it does not look.
 std::string insert_sql(const core::entity& definition, std::string_view table_name);
 std::string upsert_sql(const core::entity& definition, std::string_view table_name);
+// The same for one row: the parameters are its values, in the same order.
+std::string insert_one_sql(const core::entity& definition, std::string_view table_name);
+std::string upsert_one_sql(const core::entity& definition, std::string_view table_name);
 
 // $1 ids.
 std::string delete_sql(std::string_view table_name);

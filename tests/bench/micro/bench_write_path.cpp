@@ -1,7 +1,6 @@
 // Drives a fixed number of POSTs through the write path, in batches as 50 busy connections make them, so that
 // callgrind can count its instructions (tests/bench/micro/write_path). Same input, same decisions, one
 // thread; nothing waits, and no clock decides anything.
-#include "bench/micro/lookup_answers.hpp"
 #include "bench/micro/samples.hpp"
 #include "bench/micro/write_path_steps.hpp"
 #include "eventstore/feed.hpp"
@@ -79,7 +78,11 @@ void run() {
   const write_path path{parts.services, routes, guard, parts.tables, hasher, bodies};
 
   const auto requests = make_requests(records);
-  lookup_answers database;
+  eventstore::known_log known;
+  eventstore::log_head before;
+  before.hash = hasher.genesis();
+  before.at = core::cursor::of({1}, before.hash);
+  known.expect(before);
   std::string out;
   std::size_t answered_bytes = 0, row_bytes = 0;
   for (std::size_t first = 0; first < requests.size(); first += batch_records) {
@@ -87,13 +90,11 @@ void run() {
     for (std::size_t index = 0; index < batch_records; ++index)
       measured_request(path, requests[first + index], exchanges[index]);
     eventstore::batch work(parts.tables, hasher, max_record_bytes);
-    const auto found = database.answer(measured_lookups(work, exchanges));
     const auto moment = core::timestamp{first_moment.micros + static_cast<std::int64_t>(first) * 20};
-    const auto rows = measured_decision(work, found, moment);
+    const auto rows = measured_decision(work, exchanges, known, moment);
     if (work.events().size() != batch_records) core::invariant_broken("a sample made no event");
     for (const auto& query : rows.queries())
       row_bytes += query.values.bytes();
-    database.keep(work.events());
     out.clear();
     measured_answers(work, exchanges, out);
     answered_bytes += out.size();

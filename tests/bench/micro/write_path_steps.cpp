@@ -87,20 +87,15 @@ void read_record(const write_path& path, write_exchange& out) {
   stay();
 }
 
-[[gnu::noinline]] eventstore::pg::segment measured_lookups(eventstore::batch& work,
-                                                           const std::vector<write_exchange>& exchanges) {
+[[gnu::noinline]] eventstore::pg::segment measured_decision(eventstore::batch& work,
+                                                            const std::vector<write_exchange>& exchanges,
+                                                            eventstore::known_log& known,
+                                                            core::timestamp now) {
   for (const auto& one : exchanges)
     work.add(one.wanted);
-  auto asked = work.lookups();
-  stay();
-  return asked;
-}
-
-[[gnu::noinline]] eventstore::pg::segment
-measured_decision(eventstore::batch& work, const eventstore::pg::segment_result& found, core::timestamp now) {
-  work.load(found);
-  work.decide(now);
-  auto rows = work.writes(eventstore::batch_ending::commit);
+  if (!work.decide_on_known(known, now)) core::invariant_broken("a sample would have to be looked up");
+  auto rows = work.writes_whole();
+  work.teach(known);
   stay();
   return rows;
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "core/chain.hpp"
 #include "eventstore/batch.hpp"
+#include "eventstore/known_log.hpp"
 #include "eventstore/pg/types.hpp"
 #include "http/handlers/records_write.hpp"
 #include "http/request_guard.hpp"
@@ -39,13 +40,11 @@ struct write_exchange {
 // Aborts when the request is refused.
 void measured_request(const write_path& path, std::string_view bytes, write_exchange& out);
 
-// The committer's look-ups for a batch of them.
-eventstore::pg::segment measured_lookups(eventstore::batch& work,
-                                         const std::vector<write_exchange>& exchanges);
-
-// What the look-ups said, the decisions, the chain and the parameters of the rows.
+// The committer's decisions on what it knows of the log, the chain, the parameters of the rows, and what it
+// knows from then on. Aborts when something would have to be looked up.
 eventstore::pg::segment measured_decision(eventstore::batch& work,
-                                          const eventstore::pg::segment_result& found, core::timestamp now);
+                                          const std::vector<write_exchange>& exchanges,
+                                          eventstore::known_log& known, core::timestamp now);
 
 // The events as the feed keeps them, and the answers, appended to `out`. Ends the exchanges.
 void measured_answers(eventstore::batch& work, std::vector<write_exchange>& exchanges, std::string& out);

@@ -34,8 +34,11 @@ inline std::string fresh_log(test_cluster& cluster) {
   return name;
 }
 
-inline eventstore::pg::connect_options connect_to(const test_cluster& cluster, const std::string& database) {
+inline eventstore::pg::connect_options
+connect_to(const test_cluster& cluster, const std::string& database,
+           std::chrono::milliseconds statement_timeout = std::chrono::seconds(30)) {
   eventstore::pg::connect_options options;
+  options.statement_timeout = statement_timeout;
   options.conninfo = cluster.conninfo(database);
   options.role = "synclog_app";
   return options;
@@ -45,8 +48,9 @@ inline eventstore::pg::connect_options connect_to(const test_cluster& cluster, c
 class log_server {
  public:
   log_server(io_threads& threads, const test_cluster& cluster, const std::string& database,
-             eventstore::committer_options options = {}, eventstore::feed_options following = {})
-      : threads_(threads), connect_(connect_to(cluster, database)), tables_(entities()),
+             eventstore::committer_options options = {}, eventstore::feed_options following = {},
+             std::chrono::milliseconds statement_timeout = std::chrono::seconds(30))
+      : threads_(threads), connect_(connect_to(cluster, database, statement_timeout)), tables_(entities()),
         reads_(threads.executor(), connect_, {}), log(reads_), feed(threads.executor(), log, following),
         committer(threads.executor(), connect_, tables_, feed, options) {
     threads_.run(feed.start(eventstore::pg::clock::now() + std::chrono::seconds(20)));
