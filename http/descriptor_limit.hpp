@@ -5,8 +5,8 @@
 
 namespace synclog::http {
 
-// Raises the soft limit so that `connections` and the rest of the process fit, as far as the hard limit
-// allows. Returns the limit that holds afterwards. Process-wide; called once at start.
-std::size_t raise_descriptor_limit(std::size_t connections);
+// Raises the soft limit so that the `wanted` connections and the rest of the process fit, as far as the hard
+// limit allows. Returns how many connections fit, at most `wanted`. Process-wide; called once at start.
+std::size_t connections_within_descriptors(std::size_t wanted);
 
 } // namespace synclog::http

@@ -19,6 +19,7 @@ namespace synclog::http {
 namespace auth {
 struct grant;
 }
+struct quotas;
 
 enum class method : std::uint8_t { get, head, post, put, patch, delete_, options };
 
@@ -36,6 +37,8 @@ struct request {
   core::scope caller;
   std::shared_ptr<const auth::grant> grant; // what let the caller in; null when nobody is asked
   bool https = false;                       // the host asked is published by https (--public-url)
+  std::shared_ptr<http::quotas> quotas;     // what the caller may have at once; null = there are no bounds
+  std::string account;                      // what it is counted under there; "" = it has no bound of its own
   std::string request_id;
   std::chrono::steady_clock::time_point until; // request deadline
 
@@ -77,7 +80,7 @@ class responder : public wakeable {
   virtual boost::asio::awaitable<void> send(response answer) = 0;
   // A streamed body: chunked (or until close for HTTP/1.0). Each write waits until the socket took the bytes,
   // within the progress timeout: that is the back-pressure. The head leaves with the first write (an empty
-  // one will do), or at once when become_stream() came before.
+  // one will do), or at once when enter_streams() came before.
   virtual boost::asio::awaitable<void> begin(response head) = 0;
   virtual boost::asio::awaitable<void> write(std::string_view bytes) = 0;
   virtual boost::asio::awaitable<void> finish() = 0;
@@ -88,9 +91,9 @@ class responder : public wakeable {
   virtual bool draining() const = 0;
   // The token that let the caller in has been revoked or has expired: streams end with `bye`.
   virtual bool access_ended() const { return false; }
-  // Streams call this once: no request deadline any more, and the connection ends with the stream. Returns
-  // false when the bound on concurrent streams is reached.
-  virtual bool become_stream() = 0;
+  // Streams call this once: no request deadline any more, and the connection ends with the stream. The
+  // problem when there are too many streams, or too many of this caller.
+  virtual std::optional<core::problem> enter_streams() = 0;
   // The client has closed its side or, while it is sent a stream, has sent something it must not.
   virtual bool peer_closed() const = 0;
   // For streams that have begun: once the handler has returned, the stream goes on without it, beginning with
@@ -101,7 +104,7 @@ class responder : public wakeable {
   void wake() override = 0;
   // For step(): false when the socket does not take all of it now; the next write() begins with the rest.
   virtual bool write_now(std::string_view bytes) = 0;
-  // For a protocol upgrade, after become_stream(): the caller speaks on the connection from now on; write()
+  // For a protocol upgrade, after enter_streams(): the caller speaks on the connection from now on; write()
   // sends bytes as they are, with the same progress timeout. It ends when the handler returns, or the stream
   // that it left behind; a resting one goes on with work() when there is something to read.
   virtual taken_connection take_over() = 0;

@@ -97,7 +97,7 @@ std::vector<prometheus::MetricFamily> metrics::collect() const {
   gauge("synclog_http_waiting_writes", "Writes that wait for room in their client's socket.",
         static_cast<double>(waiting_writes.load()));
   counter("synclog_http_accepted_total", "Connections accepted.", accepted);
-  counter("synclog_http_refused_connections_total", "Connections over the bound, answered 503.",
+  counter("synclog_http_refused_connections_total", "Connections over a bound, answered that or closed.",
           refused_connections);
   counter("synclog_http_accept_failures_total", "Failures to accept, such as no free descriptors.",
           accept_failures);
@@ -107,6 +107,9 @@ std::vector<prometheus::MetricFamily> metrics::collect() const {
   counter("synclog_http_stalled_cuts_total",
           "Of the connections cut, those whose client took too little of its answer; streams too.",
           stalled_cuts);
+  counter("synclog_http_parted_with_total",
+          "Connections closed while they waited for their client, because others needed their place.",
+          parted_with);
   counter("synclog_http_received_body_bytes_total", "Bytes of request bodies.", received_bytes);
   counter("synclog_http_sent_bytes_total", "Bytes of answers, heads included.", sent_bytes);
   families::append_process(out);

@@ -44,7 +44,7 @@ class metrics {
   // Gauges and counters of the connection layer; written by server and sessions.
   std::atomic<std::int64_t> connections{0}, streams{0}, waiting_writes{0};
   std::atomic<std::uint64_t> accepted{0}, refused_connections{0}, accept_failures{0}, timeouts{0},
-      aborted_answers{0}, stalled_cuts{0};
+      aborted_answers{0}, stalled_cuts{0}, parted_with{0};
   std::atomic<std::uint64_t> received_bytes{0}, sent_bytes{0};
 
   // Further families, asked at each scrape: for parts that the server does not know of.

@@ -79,6 +79,7 @@ void begin_operation(object_text& operation, const core::entity& entity, std::st
 void append_refusals(object_text& responses, std::initializer_list<std::string_view> statuses) {
   for (const std::string_view status : {"401", "403"})
     responses.json(status, reference("responses", "problem"));
+  responses.json("429", reference("responses", "busy"));
   for (const auto status : statuses)
     responses.json(status, reference("responses", status == "503" ? "busy" : "problem"));
 }

@@ -13,7 +13,6 @@ namespace beast_http = boost::beast::http;
 using beast_error = boost::beast::http::error;
 using code = core::problem_code;
 
-constexpr std::size_t max_header_fields = 100;
 constexpr std::size_t max_request_line_extra = 64;    // method, version, spaces and CRLF
 constexpr std::size_t body_reserve_step = 64u << 10;  // the budget is taken in steps of this
 constexpr std::size_t first_body_capacity = 1u << 20; // a declared length is believed up to here
@@ -49,7 +48,7 @@ const char* line_defect(std::string_view line) {
 }
 
 // `fields` is how many there are, when nothing is wrong.
-std::optional<core::problem> check_lines(std::string_view head, std::size_t& fields) {
+std::optional<core::problem> check_lines(std::string_view head, std::size_t max_fields, std::size_t& fields) {
   fields = 0;
   head.remove_prefix(head.find('\n') + 1);
   for (;;) {
@@ -58,8 +57,9 @@ std::optional<core::problem> check_lines(std::string_view head, std::size_t& fie
     if (line.empty()) return std::nullopt;
     if (const char* defect = line_defect(line)) return malformed(defect);
     if (has_control(line)) return malformed("a header has a control character");
-    if (++fields > max_header_fields) {
-      return core::make_problem(code::header_too_large, "there are more than 100 headers");
+    if (++fields > max_fields) {
+      return core::make_problem(code::header_too_large,
+                                "there are more than " + std::to_string(max_fields) + " headers");
     }
     head.remove_prefix(end + 1);
   }
@@ -133,8 +133,8 @@ head_scanner::verdict head_scanner::scan(std::string_view bytes) {
   return head_bytes_ > 0 ? verdict::complete : verdict::incomplete;
 }
 
-request_parser::request_parser(std::size_t max_body_bytes, body_budget& budget)
-    : max_body_bytes_(max_body_bytes), budget_(budget) {
+request_parser::request_parser(std::size_t max_body_bytes, body_budget& budget, std::size_t max_header_fields)
+    : max_body_bytes_(max_body_bytes), max_header_fields_(max_header_fields), budget_(budget) {
   // Both are bounded by us, before and after: Beast's own bounds only have to stay out of the way.
   header_limit(1u << 30);
   body_limit(boost::none);
@@ -148,7 +148,7 @@ std::optional<core::problem> request_parser::read_head(std::string_view head) {
   if (has_control(head.substr(0, head.find('\n') - 1)))
     return malformed("the request line has a control character");
   std::size_t fields = 0;
-  if (auto defect = check_lines(head, fields)) return defect;
+  if (auto defect = check_lines(head, max_header_fields_, fields)) return defect;
   request_.headers.reserve(fields);
   error_code ec;
   put(boost::asio::const_buffer(head.data(), head.size()), ec);

@@ -3,6 +3,7 @@
 // strand.
 #pragma once
 #include "core/problem.hpp"
+#include "http/limits.hpp"
 #include "http/message.hpp"
 #include <atomic>
 #include <boost/beast/http/basic_parser.hpp>
@@ -48,7 +49,8 @@ struct body_budget {
 
 class request_parser final : private boost::beast::http::basic_parser<true> {
  public:
-  request_parser(std::size_t max_body_bytes, body_budget& budget);
+  request_parser(std::size_t max_body_bytes, body_budget& budget,
+                 std::size_t max_header_fields = limits{}.max_header_fields);
   ~request_parser();
   request_parser(const request_parser&) = delete;
   request_parser& operator=(const request_parser&) = delete;
@@ -95,7 +97,7 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
 
   http::request request_;
   std::string unknown_method_, target_;
-  std::size_t max_body_bytes_;
+  std::size_t max_body_bytes_, max_header_fields_;
   body_budget& budget_;
   std::size_t reserved_ = 0;
   std::uint64_t chunked_bytes_ = 0;

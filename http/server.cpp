@@ -3,6 +3,7 @@
 #include "http/descriptor_limit.hpp"
 #include "http/session.hpp"
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -26,8 +27,16 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // after a failure to accept
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
-constexpr std::size_t refusing_sessions =
-    64; // connections over the bound that are told so at once; more are just closed
+// Connections over a bound that are told so at once; more are just closed.
+constexpr std::size_t most_refusing = 64;
+// Of all connections, so many at once are parted with when others need their place: looking through all of
+// them is not for each one that comes.
+constexpr std::size_t parting_share = 16, most_parted_with = 512;
+// Beyond the bound, for a moment: descriptor_limit.cpp leaves room for them.
+constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
+constexpr std::size_t most_slow = 8; // at once of those whose bodies or answers take too much memory
+constexpr std::chrono::milliseconds look_pause{50}; // after a look that found none
+constexpr auto any_reason = waiting::reason::none;
 constexpr std::chrono::milliseconds stop_poll{20};
 constexpr std::chrono::seconds handlers_end{
     35}; // after the cut: longer than any deadline that a handler waits with
@@ -74,6 +83,8 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
       throw std::invalid_argument("a server with tokens needs somebody who checks them");
     }
     context->authenticate = options.authenticate;
+    context->proxies = trusted_proxies(options.trusted_proxies);
+    counters.add_collector([counted = context->quotas](auto& out) { counted->collect(out); });
   }
 
   asio::any_io_executor next_executor() {
@@ -85,11 +96,14 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::awaitable<void> accept_loop(std::shared_ptr<listener> from);
   asio::awaitable<void> recover(listener& from, error_code ec, std::chrono::milliseconds& backoff);
   void admit(tcp::socket socket);
+  std::optional<core::problem> find_place(const asio::ip::address& from, shares::share& counted);
+  std::size_t part_with_some(waiting::reason why, clock::time_point now);
   asio::awaitable<void> sweep_loop();
   std::size_t check_deadlines(clock::time_point now);
   asio::awaitable<void> stop(clock::time_point until);
   asio::awaitable<bool> all_ended(clock::time_point until);
   std::vector<std::shared_ptr<session>> living();
+  void refuse(std::shared_ptr<session> one, core::problem why);
   void spawn(asio::any_io_executor where, asio::awaitable<session::ending> work,
              std::shared_ptr<session> owner);
 
@@ -104,16 +118,24 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   std::atomic<bool> stopping{false}, stopped{false};
   std::atomic<std::size_t> coroutines{0}; // accept loops and the sweep
 
-  mutable std::mutex mutex; // guards the sessions
+  std::size_t capacity = 0; // connections: as many as the options and the system allow
+
+  mutable std::mutex mutex; // guards what follows
   std::unordered_set<std::shared_ptr<session>> sessions;
+  std::size_t refusing = 0;       // of the sessions, those that only say why
+  std::size_t places_to_come = 0; // of those that were told to end, not given away yet
+  struct look {
+    std::size_t found = 0;
+    clock::time_point again_at{};
+  };
+  std::array<look, 5> last_looks{}; // by reason
 };
 
 void server::impl::start() {
-  const std::size_t descriptors = raise_descriptor_limit(context->limits.max_connections);
-  if (descriptors < context->limits.max_connections) {
-    spdlog::warn(
-        "only {} descriptors are allowed, fewer than the {} connections that may come: raise `ulimit -n`",
-        descriptors, context->limits.max_connections);
+  capacity = connections_within_descriptors(context->limits.max_connections);
+  if (capacity < context->limits.max_connections) {
+    spdlog::warn("the system allows too few descriptors for {} connections: {} may come; raise `ulimit -n`",
+                 context->limits.max_connections, capacity);
   }
   std::vector<std::shared_ptr<listener>> opened;
   for (const listen_address& address : options.listen) {
@@ -130,6 +152,12 @@ void server::impl::start() {
     auto go_on = [self, one] { self->spawn(one->executor(), one->resume(), one); };
     // Posted: whoever wakes a stream may hold what the stream's end must take.
     asio::post(one->executor(), std::move(go_on));
+  };
+  context->part_with_slow = [owner = weak_from_this()](waiting::reason why) -> std::size_t {
+    const auto self = owner.lock();
+    if (!self) return 0;
+    const std::lock_guard guard(self->mutex);
+    return self->part_with_some(why, clock::now());
   };
   const auto ended = [self = shared_from_this()](std::exception_ptr) { self->coroutines.fetch_sub(1); };
   for (const auto& from : listeners) {
@@ -168,6 +196,10 @@ asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
     if (ec == asio::error::connection_aborted || ec == asio::error::connection_reset) co_return;
   }
   spdlog::warn("cannot accept connections: {}; trying again in {} ms", ec.message(), backoff.count());
+  if (is_exhaustion(ec)) {
+    const std::lock_guard guard(mutex);
+    part_with_some(any_reason, clock::now());
+  }
   from.pause.expires_after(backoff);
   co_await from.pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   backoff = std::min(backoff * 2, backoff_max);
@@ -184,26 +216,85 @@ void server::impl::spawn(asio::any_io_executor where, asio::awaitable<session::e
   asio::co_spawn(std::move(where), std::move(work), std::move(ended));
 }
 
+void server::impl::refuse(std::shared_ptr<session> one, core::problem why) {
+  auto ended = [self = shared_from_this(), one](std::exception_ptr, session::ending) {
+    const std::lock_guard guard(self->mutex);
+    self->sessions.erase(one);
+    --self->refusing;
+  };
+  auto telling = one->refuse(std::move(why));
+  asio::co_spawn(one->executor(), std::move(telling), std::move(ended));
+}
+
+// Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many.
+// The mutex is held.
+std::size_t server::impl::part_with_some(waiting::reason why, clock::time_point now) {
+  auto& last = last_looks[static_cast<std::size_t>(why)];
+  if (now < last.again_at) return last.found;
+  const std::vector<std::shared_ptr<session>> ones(sessions.begin(), sessions.end());
+  std::vector<waiting::state> states;
+  states.reserve(ones.size());
+  for (const auto& one : ones) {
+    const auto state = one->waits();
+    states.push_back(why == any_reason || state.why == why ? state : waiting::state{});
+  }
+  const auto most =
+      why == any_reason ? std::clamp<std::size_t>(capacity / parting_share, 1, most_parted_with) : most_slow;
+  const auto chosen = choose_to_part_with(states, most, now);
+  for (const std::size_t index : chosen)
+    ones[index]->part_with(states[index]);
+  // Places that were made are counted, those of slow ones only wished for.
+  if (chosen.empty() || why != any_reason) last = {.found = chosen.size(), .again_at = now + look_pause};
+  return chosen.size();
+}
+
+// The problem when there is no place for one more. The mutex is held.
+std::optional<core::problem> server::impl::find_place(const asio::ip::address& from, shares::share& counted) {
+  const auto key = context->proxies.key_of_connection(from);
+  if (context->quotas->connections.take(key, counted) != shares::outcome::taken)
+    return core::make_problem(core::problem_code::too_many_requests,
+                              "this address has too many connections: close one, or try again");
+  const std::size_t open = sessions.size() - refusing;
+  if (open < capacity) {
+    places_to_come = 0;
+    return std::nullopt;
+  }
+  // Those who were told to go are still there for a moment, or have begun to ask something instead.
+  const bool is_crowded =
+      open >= capacity + std::clamp(capacity / leaving_share, least_leaving, most_leaving);
+  if (!is_crowded && places_to_come == 0) places_to_come = part_with_some(any_reason, clock::now());
+  if (!is_crowded && places_to_come > 0) {
+    --places_to_come;
+    return std::nullopt;
+  }
+  counted.give_back();
+  return core::make_problem(core::problem_code::overloaded, "too many connections: try again");
+}
+
 void server::impl::admit(tcp::socket socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.non_blocking(true, ignored);
   context->stats.accepted.fetch_add(1, std::memory_order_relaxed);
+  connection_origin from{.address = socket.remote_endpoint(ignored).address(), .counted = {}};
   const asio::any_io_executor where = socket.get_executor();
-  bool full = false;
   std::shared_ptr<session> made;
+  std::optional<core::problem> refused;
   {
     const std::lock_guard guard(mutex);
-    full = sessions.size() >= context->limits.max_connections;
-    if (full && sessions.size() >= context->limits.max_connections + refusing_sessions) {
+    refused = find_place(from.address, from.counted);
+    if (refused) {
       context->stats.refused_connections.fetch_add(1, std::memory_order_relaxed);
-      return; // the socket closes
+      if (refusing >= most_refusing) return; // the socket closes
+      ++refusing;
     }
-    made = std::make_shared<session>(std::move(socket), context);
+    made = std::make_shared<session>(std::move(socket), context, std::move(from));
     sessions.insert(made);
   }
-  if (full) context->stats.refused_connections.fetch_add(1, std::memory_order_relaxed);
-  spawn(where, full ? made->refuse() : made->run(), made);
+  if (refused)
+    refuse(made, std::move(*refused));
+  else
+    spawn(where, made->run(), made);
 }
 
 std::vector<std::shared_ptr<session>> server::impl::living() {

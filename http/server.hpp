@@ -22,6 +22,8 @@ struct server_options {
   std::vector<std::string> public_urls;
   auth_mode auth = auth_mode::none;
   authenticator authenticate; // needed unless auth is none
+  // Addresses and networks whose X-Forwarded-For is believed (http/client_address.hpp).
+  std::vector<std::string> trusted_proxies;
   // Executors that are each run by exactly one thread: sessions are spread over them and need no strand.
   // Empty = every session has a strand on the server's executor.
   std::vector<boost::asio::any_io_executor> lanes;

@@ -5,13 +5,10 @@
 #include "eventstore/feed.hpp"
 #include "eventstore/log_reader.hpp"
 #include "eventstore/pg/pool.hpp"
+#include "http/limits.hpp"
 #include "projections/awaited_rebuilds.hpp"
 #include "projections/record_reader.hpp"
 #include "projections/search_index.hpp"
-#include <chrono>
-#include <cstddef>
-#include <string>
-#include <vector>
 
 namespace synclog::http {
 
@@ -25,25 +22,6 @@ namespace streams {
 class hub;
 }
 struct published_text;
-
-struct limits {
-  std::size_t max_body_bytes = 64u << 20;
-  std::size_t max_bodies_bytes = 1u << 30; // of all requests being received or handled at once; over it 503
-  std::size_t max_header_bytes = 16u << 10;
-  std::size_t max_target_bytes = 8u << 10;
-  std::size_t max_json_depth = 64;
-  std::size_t max_bulk_items = 100'000;
-  std::size_t max_connections = 10'000;
-  std::size_t max_streams = 8'000;
-  std::chrono::seconds request_deadline{30};
-  std::chrono::seconds header_timeout{15};
-  std::chrono::seconds idle_timeout{75};     // keep-alive
-  std::chrono::seconds progress_timeout{30}; // body reads and response writes must move
-  std::size_t event_page_max = 10'000;
-  // Of a stream that is behind: what it takes from the feed or the log at once.
-  eventstore::page_bounds catch_up{.max_events = 1'000, .max_bytes = 1u << 20};
-  std::chrono::seconds slow_reader{60}; // a stream that is never near the head for so long is told `bye`
-};
 
 struct services {
   const core::catalog& entities;

@@ -35,8 +35,8 @@ void read_available(tcp::socket& socket, std::string& into) {
 
 } // namespace
 
-session::session(tcp::socket socket, std::shared_ptr<session_context> context)
-    : socket_(std::move(socket)), context_(std::move(context)),
+session::session(tcp::socket socket, std::shared_ptr<session_context> context, connection_origin from)
+    : socket_(std::move(socket)), context_(std::move(context)), from_(std::move(from)),
       deadline_(clock::time_point::max().time_since_epoch().count()) {
   context_->stats.connections.fetch_add(1, std::memory_order_relaxed);
 }
@@ -64,12 +64,11 @@ boost::asio::awaitable<session::ending> session::run() {
   co_return ending::over;
 }
 
-boost::asio::awaitable<session::ending> session::refuse() {
-  const response answer =
-      to_response(core::make_problem(code::overloaded, "too many connections: try again"));
+boost::asio::awaitable<session::ending> session::refuse(core::problem why) {
+  const response answer = to_response(why);
   append_answer_head(output_, answer, {.body_bytes = answer.body.size(), .closes = true});
   output_ += answer.body;
-  dirty_ = true;
+  dirty_ = refused_ = true;
   try {
     co_await flush();
   } catch (const boost::system::system_error&) {
@@ -120,12 +119,18 @@ boost::asio::awaitable<bool> session::read_head() {
   head_scanner scanner(context_->limits.max_target_bytes, context_->limits.max_header_bytes);
   std::optional<core::problem> refusal;
   std::optional<clock::time_point> head_until;
+  // Whoever has not asked anything yet has not much time for its first byte either.
+  const auto idle_until =
+      clock::now() + (asked_ ? context_->limits.idle_timeout : context_->limits.header_timeout);
+  const auto waits_for = asked_ ? waiting::reason::next_request : waiting::reason::first_request;
+  waiting_.begin(waits_for, clock::now());
   for (;;) {
     consume(scanner.leading_blank_bytes(unread()));
     const auto verdict = scanner.scan(unread());
     if (verdict == head_scanner::verdict::complete) {
       const std::size_t head_bytes = scanner.head_bytes();
       idle_ = false;
+      waiting_.end();
       if (open_exchange(unread().substr(0, head_bytes), refusal)) {
         consume(head_bytes);
         co_return true;
@@ -143,11 +148,12 @@ boost::asio::awaitable<bool> session::read_head() {
     if (idle_) head_until.reset();
     if (idle_ && context_->draining) co_return false;
     if (!idle_ && !head_until) head_until = clock::now() + context_->limits.header_timeout;
-    arm(head_until ? *head_until : clock::now() + context_->limits.idle_timeout);
+    arm(head_until ? *head_until : idle_until);
     const intake what = co_await receive();
     disarm();
     if (what == intake::closed) co_return false;
   }
+  waiting_.end();
   // What follows cannot be told from another request: the connection ends here, before anything else is
   // looked at.
   dirty_ = true;
@@ -179,10 +185,15 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
   for (;;) {
     if (!unread().empty()) {
       const auto used = parser.read_body(unread());
-      if (!used) co_return used.error();
+      if (!used) {
+        waiting_.end();
+        if (used.error().code == code::overloaded) context_->part_with_slow(waiting::reason::body);
+        co_return used.error();
+      }
       consume(*used);
-      if (parser.done()) co_return std::nullopt;
+      if (parser.done()) break;
     }
+    waiting_.begin(waiting::reason::body, exchange_->began);
     if (continue_wanted && parser.request().body.empty()) output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     continue_wanted = false;
     if (!output_.empty()) co_await flush();
@@ -198,12 +209,14 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
     }
     since_progress += unread().size() - before;
   }
+  waiting_.end();
+  co_return std::nullopt;
 }
 
 void session::close_exchange() {
   if (!exchange_) return;
+  asked_ = true;
   if (exchange_->is_stream) {
-    context_->streams.fetch_sub(1, std::memory_order_relaxed);
     context_->stats.streams.fetch_sub(1, std::memory_order_relaxed);
   }
   if (exchange_->status != 0) {
@@ -236,6 +249,7 @@ boost::asio::awaitable<void> session::hang_up() {
     input_begin_ = 0;
     socket_.shutdown(tcp::socket::shutdown_send, ec);
     const auto latest = clock::now() + linger_total;
+    if (!refused_) waiting_.begin(waiting::reason::first_request, {}); // nothing more is owed to it
     while (!ec && clock::now() < latest) {
       arm(std::min(latest, clock::now() + linger_silence));
       if (co_await receive() == intake::closed) break;
@@ -287,6 +301,22 @@ void session::cut() {
       self->reset_now();
     }
     self->note_peer_closed();
+  };
+  asio::post(socket_.get_executor(), std::move(close));
+}
+
+void session::part_with(waiting::state seen) {
+  leaving_.store(true, std::memory_order_relaxed);
+  auto close = [self = shared_from_this(), seen] {
+    self->leaving_.store(false, std::memory_order_relaxed);
+    if (self->waiting_.look() != seen) return; // it moved on in the meantime
+    self->waiting_.end();
+    self->context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
+    self->broken_ = true;
+    if (self->output_.empty() && !self->exchange_)
+      self->close_now();
+    else
+      self->reset_now();
   };
   asio::post(socket_.get_executor(), std::move(close));
 }

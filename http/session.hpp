@@ -7,6 +7,7 @@
 #include "http/request_parser.hpp"
 #include "http/session_context.hpp"
 #include "http/taken_connection.hpp"
+#include "http/waiting.hpp"
 #include "http/write_progress.hpp"
 #include <array>
 #include <atomic>
@@ -22,10 +23,17 @@
 
 namespace synclog::http {
 
+// Where a connection comes from.
+struct connection_origin {
+  boost::asio::ip::address address;
+  shares::share counted; // among those of its address
+};
+
 class session final : public responder, public std::enable_shared_from_this<session> {
  public:
   // `socket` is bound to a strand (or to a context with one thread).
-  session(boost::asio::ip::tcp::socket socket, std::shared_ptr<session_context> context);
+  session(boost::asio::ip::tcp::socket socket, std::shared_ptr<session_context> context,
+          connection_origin from);
 
   // How a coroutine of the session ends: with the connection, or with a stream at rest, whose session lives
   // on until resume() has ended the other way.
@@ -33,8 +41,8 @@ class session final : public responder, public std::enable_shared_from_this<sess
 
   // Do not throw.
   boost::asio::awaitable<ending> run();
-  // For a connection over the bound: answers 503 and closes.
-  boost::asio::awaitable<ending> refuse();
+  // For a connection over a bound: answers that and closes.
+  boost::asio::awaitable<ending> refuse(core::problem why);
   // Goes on with the stream at rest; what session_context::resume runs.
   boost::asio::awaitable<ending> resume();
   boost::asio::any_io_executor executor() { return socket_.get_executor(); }
@@ -46,6 +54,12 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void drain();
   // Closes it whatever it is doing. Any thread.
   void cut();
+  // What it waits for its client to do; nothing when it has been told to go. Any thread.
+  waiting::state waits() const {
+    return leaving_.load(std::memory_order_relaxed) ? waiting::state{} : waiting_.look();
+  }
+  // Somebody else needs its place: closes it when it still waits as it was seen to. Any thread.
+  void part_with(waiting::state seen);
   // Some callers have lost access: when its own has, a stream is told, and what does not move is cut. Any
   // thread.
   void access_changed();
@@ -59,7 +73,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool started() const override;
   bool draining() const override;
   bool access_ended() const override;
-  bool become_stream() override;
+  std::optional<core::problem> enter_streams() override;
   bool peer_closed() const override;
   void rest(std::unique_ptr<resting_stream> stream) override;
   void wake() override;
@@ -72,10 +86,12 @@ class session final : public responder, public std::enable_shared_from_this<sess
   // The request under way and how far its answer is.
   struct exchange {
     explicit exchange(const session_context& context, body_budget& bodies)
-        : parser(std::make_unique<request_parser>(context.limits.max_body_bytes, bodies)) {}
+        : parser(std::make_unique<request_parser>(context.limits.max_body_bytes, bodies,
+                                                  context.limits.max_header_fields)) {}
     std::unique_ptr<request_parser> parser; // null once a stream has left its handler
     router::match target;
     std::shared_ptr<const auth::grant> grant; // what let the caller in
+    shares::share counted;                    // among the streams of its caller
     const std::string* cors_origin = nullptr;
     clock::time_point began;
     std::size_t body_bytes = 0;
@@ -98,7 +114,10 @@ class session final : public responder, public std::enable_shared_from_this<sess
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<std::optional<core::problem>> authenticate();
   boost::asio::awaitable<void> call_handler();
+  std::optional<response> refuse_hurry();
+  response answer_of(const core::problem& why) const;
   boost::asio::awaitable<void> refuse_request(core::problem why);
+  boost::asio::awaitable<void> refuse_with(response answer);
   boost::asio::awaitable<void> hang_up();
   bool open_exchange(std::string_view head, std::optional<core::problem>& refusal);
   std::optional<core::problem> examine();
@@ -114,6 +133,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   boost::asio::awaitable<void> flush(std::string_view body = {}, std::string_view tail = {});
   using parts = std::array<boost::asio::const_buffer, 3>;
   bool push(parts& rest);
+  bool hold_unread(std::size_t bytes);
   void watch_peer();
   void note_peer_closed();
   bool nothing_to_read();
@@ -141,6 +161,9 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::unique_ptr<exchange> exchange_;
   std::size_t pushed_without_waiting_ = 0;
   write_progress progress_; // of the write that waits for room
+  const connection_origin from_;
+  waiting waiting_;
+  std::atomic<bool> leaving_{false};
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;
   // While the stream is at rest the mutex guards it and all that its step() touches: the socket, output_,
@@ -151,9 +174,11 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool woken_ = false;     // while it was not at rest
   bool has_input_ = false; // of a connection taken over
   bool watching_ = false;
-  bool idle_ = true;    // between requests, nothing received
-  bool dirty_ = false;  // bytes of the client may be unread when we close
-  bool broken_ = false; // no more writing
+  bool idle_ = true;     // between requests, nothing received
+  bool asked_ = false;   // a request was answered
+  bool refused_ = false; // only told why it is not served
+  bool dirty_ = false;   // bytes of the client may be unread when we close
+  bool broken_ = false;  // no more writing
   bool peer_closed_ = false;
   bool taken_ = false;
 };

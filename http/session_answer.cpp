@@ -39,6 +39,21 @@ std::size_t total_bytes(const std::array<asio::const_buffer, 3>& parts) {
   return parts[0].size() + parts[1].size() + parts[2].size();
 }
 
+// Gives back what was counted.
+class unread_bytes {
+ public:
+  explicit unread_bytes(std::atomic<std::size_t>& all) : all_(all) {}
+  ~unread_bytes() { all_.fetch_sub(bytes_, std::memory_order_relaxed); }
+  unread_bytes(const unread_bytes&) = delete;
+  unread_bytes& operator=(const unread_bytes&) = delete;
+  std::size_t note(std::size_t bytes) { return bytes_ = bytes; }
+  bool any() const { return bytes_ > 0; }
+
+ private:
+  std::atomic<std::size_t>& all_;
+  std::size_t bytes_ = 0;
+};
+
 } // namespace
 
 void session::append_head(const response& answer, body_framing framing, std::size_t body_bytes) {
@@ -169,20 +184,39 @@ bool session::push(parts& rest) {
   return true;
 }
 
+// Counts bytes that wait for the client. False when there is no room for them, and nobody slower to make
+// some.
+bool session::hold_unread(std::size_t bytes) {
+  const auto before = context_->unread_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  const auto most = context_->limits.max_unread_bytes;
+  // Those who are parted with go by and by.
+  return before + bytes <= most ||
+         (before + bytes <= most + most / 4 && context_->part_with_slow(waiting::reason::room) > 0);
+}
+
 // Writes output_, then `body`, then `tail`; waits while the client does not read, as long as it goes on at
 // all.
 boost::asio::awaitable<void> session::flush(std::string_view body, std::string_view tail) {
   if (broken_) throw boost::system::system_error(asio::error::connection_reset);
   parts rest{asio::buffer(output_), asio::buffer(body), asio::buffer(tail)};
+  unread_bytes held(context_->unread_bytes);
   while (!push(rest)) {
     error_code ec;
+    // Streams hold little of their own.
+    if (!broken_ && !held.any() && exchange_ && !exchange_->is_stream) {
+      if (!hold_unread(held.note(total_bytes(rest)))) abort();
+    }
     if (!broken_) {
       progress_.begin(unacknowledged());
       arm_in(access_ended() ? last_words : context_->limits.progress_timeout);
       context_->stats.waiting_writes.fetch_add(1, std::memory_order_relaxed);
+      // Streams have their own bound, and slow_reader.
+      const bool is_answer = exchange_ && !exchange_->is_stream;
+      if (is_answer) waiting_.begin(waiting::reason::room, exchange_->began);
       co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(asio::use_awaitable, ec));
       context_->stats.waiting_writes.fetch_sub(1, std::memory_order_relaxed);
       disarm();
+      if (is_answer) waiting_.end();
       progress_.end();
       pushed_without_waiting_ = 0;
     }
@@ -255,20 +289,26 @@ bool session::access_ended() const {
   return exchange_ && exchange_->grant && exchange_->grant->ended();
 }
 
-bool session::become_stream() {
+std::optional<core::problem> session::enter_streams() {
   exchange& current = *exchange_;
-  if (current.is_stream) return true;
-  if (context_->streams.fetch_add(1, std::memory_order_relaxed) >= context_->limits.max_streams) {
-    context_->streams.fetch_sub(1, std::memory_order_relaxed);
-    return false;
+  if (current.is_stream) return std::nullopt;
+  request& asked = current.parser->request();
+  switch (context_->quotas->streams.take(asked.account, current.counted)) {
+  case shares::outcome::taken:
+    break;
+  case shares::outcome::full:
+    return core::make_problem(core::problem_code::overloaded, "this server has all the streams it can carry");
+  case shares::outcome::full_for_caller:
+    return core::make_problem(core::problem_code::too_many_requests,
+                              "this caller has all the streams it may have: close one, or try again");
   }
   context_->stats.streams.fetch_add(1, std::memory_order_relaxed);
   current.is_stream = true;
   current.keep_alive = false;
   error_code ignored; // then the kernel decides
   socket_.set_option(asio::socket_base::send_buffer_size(stream_send_bytes), ignored);
-  current.parser->request().until = clock::time_point::max();
-  return true;
+  asked.until = clock::time_point::max();
+  return std::nullopt;
 }
 
 // A stream's client has nothing more to say: whatever becomes readable is its end, or something it must not

@@ -2,12 +2,15 @@
 // are atomics.
 #pragma once
 #include "core/scope.hpp"
+#include "http/client_address.hpp"
 #include "http/metrics.hpp"
+#include "http/quotas.hpp"
 #include "http/request_guard.hpp"
 #include "http/request_parser.hpp"
 #include "http/router.hpp"
 #include "http/seldom.hpp"
 #include "http/services.hpp"
+#include "http/waiting.hpp"
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -32,7 +35,7 @@ struct session_context {
   session_context(http::limits bounds, http::router table, dispatcher call, request_guard checks,
                   metrics& counters)
       : limits(bounds), routes(std::move(table)), dispatch(std::move(call)), guard(std::move(checks)),
-        stats(counters) {
+        quotas(std::make_shared<http::quotas>(limits)), stats(counters) {
     bodies.max_bytes = limits.max_bodies_bytes;
   }
 
@@ -40,14 +43,19 @@ struct session_context {
   const http::router routes;
   const dispatcher dispatch;
   const request_guard guard;
+  const std::shared_ptr<http::quotas> quotas;
+  trusted_proxies proxies; // set before the first session
   authenticator authenticate;
   metrics& stats;
   std::atomic<bool> draining{false};
   body_budget bodies;
-  std::atomic<std::size_t> streams{0};
+  std::atomic<std::size_t> unread_bytes{0}; // of answers that wait for their readers
   seldom stalled_cuts{std::chrono::seconds(10)};
   // Runs session::resume() on its strand, later. Set before the first session; any thread.
   std::function<void(std::shared_ptr<session>)> resume;
+  // Parts with some of those who are slowest at this, by and by: how many. Set before the first session; any
+  // thread.
+  std::function<std::size_t(waiting::reason)> part_with_slow;
 };
 
 } // namespace synclog::http

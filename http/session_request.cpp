@@ -3,6 +3,7 @@
 #include "eventstore/pg/types.hpp"
 #include "http/ascii.hpp"
 #include "http/auth/credentials.hpp"
+#include "http/auth/grant.hpp"
 #include "http/problem_response.hpp"
 #include "http/query_string.hpp"
 #include "http/request_id.hpp"
@@ -26,6 +27,11 @@ core::problem problem_of_exception(const std::exception& caught, std::string_vie
   }
   if (const auto* failed = dynamic_cast<const pg::query_failed*>(&caught)) {
     const auto& info = failed->info();
+    if (pg::classify(info.sqlstate) == pg::meaning::timed_out) {
+      spdlog::warn("request {}: a statement was given up: {}", request_id, printable(info.message));
+      return core::make_problem(code::overloaded,
+                                "this takes the database too long: ask for less, or try again");
+    }
     spdlog::error("request {}: statement failed: {} {} (constraint '{}')", request_id, info.sqlstate,
                   printable(info.message), info.constraint);
     if (pg::is_unavailable(info.sqlstate)) {
@@ -128,6 +134,7 @@ std::optional<core::problem> session::examine_body_headers() const {
   }
   if (declared &&
       *declared + context_->bodies.used.load(std::memory_order_relaxed) > context_->limits.max_bodies_bytes) {
+    context_->part_with_slow(waiting::reason::body); // whoever comes again may find room
     return core::make_problem(code::overloaded, "too many bodies are being received at once: try again");
   }
   const std::string_view expected = asked.header("expect");
@@ -159,10 +166,28 @@ boost::asio::awaitable<std::optional<core::problem>> session::authenticate() {
   }
 }
 
+// Settles what the request is counted under: its token, or its address when it shows none that is good. What
+// a caller sends too fast is answered 429 whatever it is.
+std::optional<response> session::refuse_hurry() {
+  request& asked = exchange_->parser->request();
+  asked.quotas = context_->quotas;
+  // Two letters, so that no token is an address.
+  if (asked.grant)
+    asked.account = "t" + asked.grant->token_id;
+  else if (auto key = context_->proxies.key_of_request(from_.address, asked); !key.empty())
+    asked.account = "a" + key;
+  if (asked.account.empty()) return std::nullopt;
+  const auto wait = context_->quotas->requests.take(asked.account, 1, clock::now());
+  if (wait == clock::duration::zero()) return std::nullopt;
+  return come_again(core::make_problem(code::too_many_requests, "this caller asks too much at once"), wait);
+}
+
 boost::asio::awaitable<void> session::serve() {
   exchange& current = *exchange_;
-  auto refusal = examine();
-  if (!refusal) refusal = co_await authenticate();
+  auto problem = examine();
+  if (!problem) problem = co_await authenticate();
+  std::optional<response> refusal = refuse_hurry();
+  if (!refusal && problem) refusal = answer_of(*problem);
   if (refusal && !current.parser->done()) {
     // Reading on is worth it only for a small body that is on its way anyway.
     const auto declared = current.parser->declared_bytes();
@@ -171,7 +196,7 @@ boost::asio::awaitable<void> session::serve() {
     if (!small || !current.keep_alive) {
       current.keep_alive = false;
       dirty_ = true;
-      co_await refuse_request(std::move(*refusal));
+      co_await refuse_with(std::move(*refusal));
       co_return;
     }
   }
@@ -180,24 +205,33 @@ boost::asio::awaitable<void> session::serve() {
     if (failed) {
       current.keep_alive = false;
       dirty_ = true;
-      if (!refusal) refusal = std::move(failed);
+      if (!refusal) refusal = answer_of(*failed);
     }
   }
   current.body_bytes = current.parser->request().body.size();
   if (refusal)
-    co_await refuse_request(std::move(*refusal));
+    co_await refuse_with(std::move(*refusal));
   else
     co_await call_handler();
 }
 
+response session::answer_of(const core::problem& why) const {
+  response answer = to_response(why);
+  if (why.code == code::method_not_allowed)
+    answer.headers.emplace_back("Allow", allow_header(exchange_->target.allowed));
+  return answer;
+}
+
 boost::asio::awaitable<void> session::refuse_request(core::problem why) {
+  auto answer = answer_of(why);
+  co_await refuse_with(std::move(answer));
+}
+
+boost::asio::awaitable<void> session::refuse_with(response answer) {
   disarm();
   exchange& current = *exchange_;
   if (current.parser->request().request_id.empty())
     current.parser->request().request_id = choose_request_id({});
-  response answer = to_response(why);
-  if (why.code == code::method_not_allowed)
-    answer.headers.emplace_back("Allow", allow_header(current.target.allowed));
   co_await send(std::move(answer));
 }
 

@@ -27,11 +27,11 @@
 #include "tools/database_access.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/limit_options.hpp"
 #include "tools/log_access.hpp"
 #include "tools/outdated_files.hpp"
 #include "tools/pending_rebuilds.hpp"
 #include "tools/run_context.hpp"
-#include "tools/whole_number.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -67,16 +67,11 @@ struct serve_options {
   database_options database;
   http::server_options server;
   http::limits limits;
-  eventstore::feed_options feed;
-  projections::search_options search;
-  std::size_t answer_bytes = 64u << 20;
-  http::streams::hub_options streams;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
   std::string checkpoint_key;
   std::string failpoints;
   std::string auth = "none";
-  int slow_reader_s = 60;
   bool demo = false;
   unsigned threads = 0;
 };
@@ -87,20 +82,21 @@ struct application {
               const core::catalog& loaded, std::optional<core::private_key> checkpoint_key,
               const serve_options& options)
       : entities(loaded), connect(make_connect(access)), tables(entities),
-        short_reads(context.get_executor(), connect, pool_of(short_read_connections)),
-        whole_reads(context.get_executor(), connect, pool_of(whole_list_connections)),
+        short_reads(context.get_executor(), reading(connect, options.limits),
+                    pool_of(short_read_connections)),
+        whole_reads(context.get_executor(), reading(connect, options.limits),
+                    pool_of(whole_list_connections)),
         access_writes(context.get_executor(), connect, pool_of(access_connections)), log(short_reads),
-        feed(context.get_executor(), log, options.feed),
+        feed(context.get_executor(), log, feed_of(options.limits)),
         committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
-        texts(context.get_executor(), feed, whole_reads, entities, options.search),
-        records(short_reads, whole_reads, entities, &texts), answers(options.answer_bytes),
+        texts(context.get_executor(), feed, whole_reads, entities, search_of(options.limits)),
+        records(short_reads, whole_reads, entities, &texts), answers(options.limits.answer_memory_bytes),
         listener(
             context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
             [this] { return committer.backend_pid(); }),
-        streams(context.get_executor(), feed, log, options.streams), admin{access.service_conninfo,
-                                                                           std::move(checkpoint_key),
-                                                                           http::verify_desk(
-                                                                               verify_of(access, entities))},
+        streams(context.get_executor(), feed, log, streams_of(options.limits)),
+        admin{access.service_conninfo, std::move(checkpoint_key),
+              http::verify_desk(verify_of(access, entities))},
         services{entities,
                  committer,
                  feed,
@@ -111,7 +107,7 @@ struct application {
                  streams,
                  options.limits,
                  nullptr,
-                 options.answer_bytes > 0 ? &answers : nullptr} {
+                 options.limits.answer_memory_bytes > 0 ? &answers : nullptr} {
     services.rebuilds = &awaited;
     admin.access_writes = &access_writes;
     services.admin = &admin;
@@ -141,6 +137,28 @@ struct application {
     made.conninfo = access.service_conninfo;
     made.role = access.service_role;
     made.application_name = "synclog serve";
+    return made;
+  }
+  // Writes have deadlines of their own.
+  static pg::connect_options reading(pg::connect_options made, const http::limits& bounds) {
+    made.statement_timeout = bounds.statement_timeout;
+    return made;
+  }
+  static eventstore::feed_options feed_of(const http::limits& bounds) {
+    eventstore::feed_options made;
+    made.ring_bytes = bounds.feed_ring_bytes;
+    return made;
+  }
+  static projections::search_options search_of(const http::limits& bounds) {
+    projections::search_options made;
+    made.max_bytes = bounds.search_memory_bytes;
+    return made;
+  }
+  static http::streams::hub_options streams_of(const http::limits& bounds) {
+    http::streams::hub_options made;
+    made.ring_bytes = bounds.stream_ring_bytes;
+    made.max_channels = bounds.max_channels;
+    made.max_live_queries = bounds.max_live_queries;
     return made;
   }
   static eventstore::committer_options answering_on(asio::io_context& context) {
@@ -293,7 +311,6 @@ int run_serve(serve_options options) {
   if (!options.failpoints.empty() && !arm_failpoints(options)) {
     return exit_usage;
   }
-  options.limits.slow_reader = std::chrono::seconds(options.slow_reader_s);
   // Before anything is started: a folder with a mistake in it needs no database.
   if (const auto own = core::catalog::load(options.entities_dir); !own) {
     return report_problem(own.error());
@@ -428,65 +445,11 @@ void add_serve(CLI::App& app, run_command& chosen) {
   // Without an environment variable: nobody gets it by mistake.
   serve->add_option("--failpoints", options->failpoints,
                     "for tests: places at which the server kills itself or pauses, as before_commit=kill@37");
-  serve->add_option("--max-body", options->limits.max_body_bytes, "bytes of a request body")
-      ->envname("SYNCLOG_MAX_BODY")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve->add_option("--max-items", options->limits.max_bulk_items, "records in a bulk request")
-      ->envname("SYNCLOG_MAX_ITEMS")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve->add_option("--max-connections", options->limits.max_connections, "open connections")
-      ->envname("SYNCLOG_MAX_CONNECTIONS")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve->add_option("--max-streams", options->limits.max_streams, "open event streams")
-      ->envname("SYNCLOG_MAX_STREAMS")
-      ->check(whole_number(1))
-      ->capture_default_str();
   serve
-      ->add_option(
-          "--max-channels", options->streams.max_channels,
-          "different filters among the open event streams, at most a quarter of them naming no record ids")
-      ->envname("SYNCLOG_MAX_CHANNELS")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve->add_option("--max-live-queries", options->streams.max_live_queries, "different open live queries")
-      ->envname("SYNCLOG_MAX_LIVE_QUERIES")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve->add_option("--feed-ring", options->feed.ring_bytes, "bytes of the newest events held in memory")
-      ->envname("SYNCLOG_FEED_RING")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve->add_option("--stream-ring", options->streams.ring_bytes, "bytes of ready frames held for streams")
-      ->envname("SYNCLOG_STREAM_RING")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve
-      ->add_option("--search-memory", options->search.max_bytes,
-                   "bytes of search texts held in memory, 0: searches read the tables")
-      ->envname("SYNCLOG_SEARCH_MEMORY")
-      ->check(whole_number(0))
-      ->capture_default_str();
-  serve
-      ->add_option("--answer-memory", options->answer_bytes,
-                   "bytes of limited lists kept ready until their entity changes, 0: none")
-      ->envname("SYNCLOG_ANSWER_MEMORY")
-      ->check(whole_number(0))
-      ->capture_default_str();
-  serve
-      ->add_option("--stream-page", options->limits.catch_up.max_bytes,
-                   "bytes that a stream behind the head takes from the log at once")
-      ->envname("SYNCLOG_STREAM_PAGE")
-      ->check(whole_number(1))
-      ->capture_default_str();
-  serve
-      ->add_option("--slow-reader", options->slow_reader_s,
-                   "seconds that a stream may stay behind before it is told bye")
-      ->envname("SYNCLOG_SLOW_READER")
-      ->check(CLI::Range(1, 86'400))
-      ->capture_default_str();
+      ->add_option("--trusted-proxy", options->server.trusted_proxies,
+                   "address or network of a proxy whose X-Forwarded-For is believed, repeatable")
+      ->envname("SYNCLOG_TRUSTED_PROXY");
+  add_limit_options(*serve, options->limits);
   serve->callback([options, &chosen] { chosen = [options] { return run_serve(*options); }; });
 }
 

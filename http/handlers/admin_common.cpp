@@ -60,9 +60,8 @@ asio::awaitable<void> pause(std::chrono::milliseconds span) {
 }
 
 asio::awaitable<bool> begin_progress(responder& answer) {
-  if (!answer.become_stream()) {
-    auto why = too_many_streams();
-    co_await send_problem(answer, std::move(why));
+  if (auto full = answer.enter_streams()) {
+    co_await send_problem(answer, std::move(*full));
     co_return false;
   }
   co_await answer.begin(sse::stream_head());

@@ -60,8 +60,4 @@ asio::awaitable<core::result<streams::stream_start>> find_stream_start(const ser
   co_return start;
 }
 
-core::problem too_many_streams() {
-  return core::make_problem(core::problem_code::overloaded, "this server has all the streams it can carry");
-}
-
 } // namespace synclog::http::handlers

@@ -20,6 +20,5 @@ boost::asio::awaitable<core::result<streams::stream_start>> find_stream_start(co
                                                                               const request& asked);
 // The cursor that a stream's request names, "" = none.
 std::string_view stream_cursor(const request& asked);
-core::problem too_many_streams();
 
 } // namespace synclog::http::handlers

@@ -58,9 +58,8 @@ asio::awaitable<void> event_stream(const services& with, const request& asked, r
     co_await answer.send(std::move(head));
     co_return;
   }
-  if (!answer.become_stream()) {
-    auto why = too_many_streams();
-    co_await send_problem(answer, std::move(why));
+  if (auto full = answer.enter_streams()) {
+    co_await send_problem(answer, std::move(*full));
     co_return;
   }
   auto followed = std::make_unique<followed_events>(with, answer);

@@ -9,6 +9,7 @@
 #include "http/handlers/page_sizer.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
+#include "http/quotas.hpp"
 #include "projections/list_query.hpp"
 #include <algorithm>
 #include <array>
@@ -232,6 +233,11 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
     co_await answer.send(std::move(made));
     co_return;
   }
+  quota_share place;
+  if (auto full = enter_whole_list(asked, place)) {
+    co_await send_problem(answer, std::move(*full));
+    co_return;
+  }
   co_await answer.begin(std::move(made));
   if (asked.method != method::head) {
     try {
@@ -269,6 +275,13 @@ asio::awaitable<void> answer_list(const services& with, const request& asked, re
     co_return;
   }
   if (co_await answer_from_memory(with, asked, answer, *call)) co_return;
+  quota_share place;
+  if (!call->query.search.empty()) {
+    if (auto full = enter_search(asked, place)) {
+      co_await send_problem(answer, std::move(*full));
+      co_return;
+    }
+  }
   if (call->query.limit) {
     co_await answer_page(with, asked, answer, std::move(*call));
   } else {

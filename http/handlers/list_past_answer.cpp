@@ -7,6 +7,7 @@
 #include "http/handlers/page_sizer.hpp"
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_media.hpp"
+#include "http/quotas.hpp"
 #include "projections/list_query.hpp"
 #include "projections/past_list.hpp"
 #include <algorithm>
@@ -133,6 +134,11 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
     writer.close(chunk);
     made.body = std::move(chunk);
     co_await answer.send(std::move(made));
+    co_return;
+  }
+  quota_share place;
+  if (auto full = enter_whole_list(asked, place)) {
+    co_await send_problem(answer, std::move(*full));
     co_return;
   }
   co_await answer.begin(std::move(made));

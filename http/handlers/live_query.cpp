@@ -6,6 +6,7 @@
 #include "http/handlers/events_request.hpp"
 #include "http/handlers/page_sizer.hpp"
 #include "http/handlers/records_common.hpp"
+#include "http/quotas.hpp"
 #include "http/sse.hpp"
 #include "http/streams/hub.hpp"
 #include "http/streams/live_view.hpp"
@@ -56,8 +57,10 @@ class live_query final : public resting_stream {
     return std::nullopt;
   }
 
-  // `start` no value: from a snapshot. Throws before anything is sent when the first page cannot be read.
-  asio::awaitable<void> begin(std::optional<streams::stream_start> start) {
+  // `start` no value: from a snapshot. Throws before anything is sent when the first page cannot be read; the
+  // problem, before that too, when too many lists are being read.
+  asio::awaitable<std::optional<core::problem>> begin(const request& asked,
+                                                      std::optional<streams::stream_start> start) {
     std::string out;
     const bool resumes = start && start->check == streams::start_check::good;
     if (resumes) {
@@ -67,11 +70,14 @@ class live_query final : public resting_stream {
       if (start) note_resync(out, streams::to_string(start->check), start->at);
       first_ = co_await first_page(clock::now() + with_.limits.request_deadline);
       at_ = first_->head;
+      if (first_->more)
+        if (auto full = enter_whole_list(asked, place_)) co_return full;
     }
     co_await stream_.begin();
     sse::append_hello(out, at_);
     co_await stream_.write(out);
     if (resumes) follow();
+    co_return std::nullopt;
   }
 
   bool step() override { return source_ && stream_.step(*source_, policy); }
@@ -120,6 +126,7 @@ class live_query final : public resting_stream {
 
   // Ends early with a reason when the client has gone, the server drains or the database is away.
   asio::awaitable<std::optional<ending>> write_snapshot() {
+    const quota_share place(std::move(place_)); // for as long as pages are read
     auto page = std::exchange(first_, std::nullopt);
     try {
       if (!page) page = co_await first_page(clock::now() + with_.limits.request_deadline);
@@ -196,6 +203,7 @@ class live_query final : public resting_stream {
   streams::hub::membership channel_;            // until source_ has it
   std::optional<streams::subscription> source_; // none: a snapshot comes first
   std::optional<projections::list_page> first_; // of the snapshot, read before the answer began
+  quota_share place_;                           // of the first snapshot; a later one takes none
   core::cursor at_;                             // of the snapshot, or where it resumes
   std::uint64_t generation_ = 0;                // of the feed, before `at_` was read
 };
@@ -243,9 +251,8 @@ asio::awaitable<void> answer_live_query(const services& with, const request& ask
     co_await answer.send(std::move(head));
     co_return;
   }
-  if (!answer.become_stream()) {
-    auto why = too_many_streams();
-    co_await send_problem(answer, std::move(why));
+  if (auto full = answer.enter_streams()) {
+    co_await send_problem(answer, std::move(*full));
     co_return;
   }
   auto live = std::make_unique<live_query>(with, asked, answer, std::move(*query));
@@ -254,7 +261,11 @@ asio::awaitable<void> answer_live_query(const services& with, const request& ask
     co_await send_problem(answer, std::move(*refused));
     co_return;
   }
-  co_await live->begin(std::move(start));
+  refused = co_await live->begin(asked, std::move(start));
+  if (refused) {
+    co_await send_problem(answer, std::move(*refused));
+    co_return;
+  }
   answer.rest(std::move(live));
 }
 

@@ -6,6 +6,7 @@
 #include "http/handlers/records_common.hpp"
 #include "http/handlers/records_write.hpp"
 #include "http/handlers/write_answer.hpp"
+#include "http/quotas.hpp"
 #include <algorithm>
 #include <array>
 
@@ -59,6 +60,8 @@ asio::awaitable<core::result<response>> answer_remove(const services& with, cons
   const auto ids = named_ids(asked, with.limits.max_bulk_items);
   if (!ids) co_return ids.error();
   if (ids->size() > 1 && opened->conditions.any()) co_return bad_request("If-Match goes with one id");
+  if (ids->size() > 1)
+    if (auto wait = refuse_records(asked, ids->size())) co_return std::move(*wait);
   std::vector<core::command> commands;
   commands.reserve(ids->size());
   for (const auto& id : *ids)

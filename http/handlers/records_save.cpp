@@ -12,6 +12,7 @@
 #include "http/handlers/records_media.hpp"
 #include "http/handlers/records_write.hpp"
 #include "http/handlers/write_answer.hpp"
+#include "http/quotas.hpp"
 #include <array>
 
 namespace synclog::http::handlers {
@@ -35,6 +36,7 @@ answered submit_bulk(const services& with, const request& asked, const opened_wr
   if (!items) co_return items.error();
   if (opened.conditions.any())
     co_return bad_request("If-Match and If-None-Match go with one record; items carry expected_version");
+  if (auto wait = refuse_records(asked, items->commands.size())) co_return std::move(*wait);
   eventstore::write_outcome outcome;
   if (items->commands.empty()) {
     outcome.at = with.feed.head();

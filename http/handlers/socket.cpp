@@ -69,7 +69,7 @@ asio::awaitable<void> socket(const services& with, const request& asked, respond
   if (!refused && !is_socket_key(asked.header("sec-websocket-key")))
     refused = core::make_problem(core::problem_code::bad_request,
                                  "Sec-WebSocket-Key is sixteen random bytes in base64");
-  if (!refused && !answer.become_stream()) refused = too_many_streams();
+  if (!refused) refused = answer.enter_streams();
   if (refused) {
     co_await send_problem(answer, std::move(*refused));
     co_return;

@@ -4,6 +4,7 @@
 #include "http/streams/hub.hpp"
 #include "http/streams/start.hpp"
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace synclog::http::streams {
 
@@ -13,11 +14,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t max_subscriptions = 64;
 constexpr auto start_deadline = 10s;
 
-core::problem refuse(core::problem_code code, const char* detail) {
-  return core::make_problem(code, detail);
+core::problem refuse(core::problem_code code, std::string detail) {
+  return core::make_problem(code, std::move(detail));
 }
 
 } // namespace
@@ -26,9 +26,10 @@ core::problem refuse(core::problem_code code, const char* detail) {
 asio::awaitable<core::result<std::string>> socket_subscriptions::subscribe(subscribe_frame wanted) {
   const auto index = find(wanted.subscription);
   const bool is_new = index == followed_.size();
-  if (is_new && followed_.size() >= max_subscriptions)
-    co_return refuse(core::problem_code::bad_request,
-                     "this socket has 64 subscriptions, the most it can have");
+  if (const auto most = with_.limits.max_subscriptions; is_new && followed_.size() >= most) {
+    auto detail = fmt::format("this socket has {} subscriptions, the most it can have", most);
+    co_return refuse(core::problem_code::bad_request, std::move(detail));
+  }
   auto made = std::make_unique<followed>();
   if (is_new) {
     made->channels.emplace();

@@ -149,8 +149,8 @@ TEST_CASE("bad input: wrong content types are 415, unanswerable Accepts 406") {
 }
 
 TEST_CASE("bad input: bodies and bulks over their bounds are 413") {
-  const server_fixture small({.arguments = {"--max-body", "2000", "--max-items", "3"}});
-  CHECK(small.post("/api/clients", R"({"full_name":")" + std::string(3'000, 'x') + "\"}").status == 413);
+  const server_fixture small({.arguments = {"--max-body", "20000", "--max-items", "3"}});
+  CHECK(small.post("/api/clients", R"({"full_name":")" + std::string(30'000, 'x') + "\"}").status == 413);
   CHECK(small.post("/api/clients", R"([{"full_name":"A"},{"full_name":"B"},{"full_name":"C"}])").status ==
         200);
   CHECK(small
@@ -160,6 +160,13 @@ TEST_CASE("bad input: bodies and bulks over their bounds are 413") {
   const auto csv =
       small.request("POST", "/api/clients", {{"Content-Type", "text/csv"}}, "full_name\na\nb\nc\nd\n");
   CHECK(csv.status == 413);
+  std::string array = "[{}", lines = "full_name\n";
+  for (int one = 0; one < 300; ++one) {
+    array += R"(,{"full_name":"A"})";
+    lines += "a\n";
+  }
+  CHECK(small.post("/api/clients", array + "]").status == 413);
+  CHECK(small.request("POST", "/api/clients", {{"Content-Type", "text/csv"}}, lines).status == 413);
   CHECK(small.event_count() == 3);
 }
 

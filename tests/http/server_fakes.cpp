@@ -118,7 +118,7 @@ asio::awaitable<void> test_server::hold(http::responder& answer) {
 }
 
 asio::awaitable<void> test_server::stream(http::responder& answer) {
-  if (!answer.become_stream()) {
+  if (answer.enter_streams()) {
     http::response full = text("full");
     full.status = 503;
     co_await answer.send(std::move(full));
@@ -194,7 +194,7 @@ class test_server::counting_stream final : public http::resting_stream {
 };
 
 asio::awaitable<void> test_server::rest(http::responder& answer) {
-  answer.become_stream();
+  answer.enter_streams();
   co_await answer.begin(text({}));
   answer.rest(std::make_unique<counting_stream>(*this, answer));
 }

@@ -64,6 +64,13 @@ http_client::http_client(std::uint16_t port, options with) : options_(std::move(
     setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options_.receive_buffer_bytes,
                sizeof options_.receive_buffer_bytes);
   }
+  if (!options_.source.empty()) {
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    inet_pton(AF_INET, options_.source.c_str(), &from.sin_addr);
+    if (bind(fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0)
+      fail("bind to " + options_.source + ": " + std::strerror(errno));
+  }
   int made = 0;
   if (six) {
     sockaddr_in6 to{};

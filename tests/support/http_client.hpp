@@ -28,6 +28,7 @@ struct http_client_options {
   std::string host = "127.0.0.1";
   std::chrono::milliseconds patience{15'000}; // of each call that waits
   int receive_buffer_bytes = 0;               // SO_RCVBUF; 0 = the system's
+  std::string source{};                       // the IPv4 address it comes from; "" = the system's choice
 };
 
 class http_client {

@@ -175,15 +175,18 @@ function savingTests() {
     assert.equal(backend.log.length, 1);
   });
 
-  clientTest('a busy backend is left alone for as long as it asks', async ({ backend, tab }) => {
-    const page = await tab();
-    const busy = () => new Response('{"code":"overloaded"}', { status: 503, headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' } });
-    backend.next(/^POST/, busy);
-    const began = performance.now();
-    await page.collection('clients').add({ full_name: 'A' });
-    await soon('sent', () => backend.log.length === 1);
-    assert.ok(performance.now() - began > 900);
-  });
+  for (const [status, code] of [[503, 'overloaded'], [429, 'too_many_requests']]) {
+    clientTest(`a backend that answers ${status} is left alone for as long as it asks`, async ({ backend, tab }) => {
+      const page = await tab();
+      const busy = () => new Response(`{"code":"${code}"}`, { status, headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' } });
+      backend.next(/^POST/, busy);
+      const began = performance.now();
+      await page.collection('clients').add({ full_name: 'A' });
+      await soon('sent', () => backend.log.length === 1);
+      assert.ok(performance.now() - began > 900);
+      assert.equal(page.status.attention, 0);
+    });
+  }
 
   clientTest('a deleted record is gone at once, and deleting what is gone is no error', async ({ backend, tab }) => {
     const page = await tab();

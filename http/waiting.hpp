@@ -1,0 +1,55 @@
+// What a connection waits for its client to do, and since when. The session notes it; the server looks, and
+// parts with some of those when others need their place. One word, so that both may do it at the same time.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace synclog::http {
+
+class waiting {
+ public:
+  using clock = std::chrono::steady_clock;
+  // In the order in which they are parted with: who never asked anything, who did and is idle, who sends a
+  // body slowly, who reads an answer slowly.
+  enum class reason : std::uint8_t { none, first_request, next_request, body, room };
+
+  struct state {
+    reason why = reason::none;
+    std::uint64_t since_us = 0; // of the steady clock
+    bool operator==(const state&) const = default;
+  };
+
+  void begin(reason why, clock::time_point since) {
+    word_.store(static_cast<std::uint64_t>(why) | microseconds(since) << reason_bits,
+                std::memory_order_relaxed);
+  }
+  void end() { word_.store(0, std::memory_order_relaxed); }
+  state look() const {
+    const auto word = word_.load(std::memory_order_relaxed);
+    return {static_cast<reason>(word & reason_mask), word >> reason_bits};
+  }
+
+  static std::uint64_t microseconds(clock::time_point when) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(when.time_since_epoch()).count());
+  }
+
+ private:
+  static constexpr unsigned reason_bits = 3;
+  static constexpr std::uint64_t reason_mask = (1u << reason_bits) - 1;
+  std::atomic<std::uint64_t> word_{0};
+};
+
+// Somebody whose body or answer moves is left alone for so long.
+inline constexpr std::chrono::seconds unhurried{5};
+
+// Which `most` of them to part with: places in `all`, in no order. Those of an earlier reason go before those
+// of a later one, and among these who waits longest; who waits for nothing, never.
+std::vector<std::size_t> choose_to_part_with(std::span<const waiting::state> all, std::size_t most,
+                                             waiting::clock::time_point now);
+
+} // namespace synclog::http

@@ -1,0 +1,51 @@
+// Who is parted with when there is no place left.
+#include "http/waiting.hpp"
+#include <algorithm>
+#include <doctest/doctest.h>
+
+using namespace synclog::http;
+using reason = waiting::reason;
+using namespace std::chrono_literals;
+
+namespace {
+
+const waiting::clock::time_point now{std::chrono::hours(5)};
+
+waiting::state since(reason why, std::chrono::milliseconds ago) {
+  return {why, waiting::microseconds(now - ago)};
+}
+
+std::vector<std::size_t> choose(const std::vector<waiting::state>& all, std::size_t most) {
+  auto chosen = choose_to_part_with(all, most, now);
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+} // namespace
+
+TEST_CASE("waiting: who never asked anything goes first, the longest wait first") {
+  const std::vector<waiting::state> all{since(reason::next_request, 60s), since(reason::first_request, 1s),
+                                        since(reason::none, 0s), since(reason::first_request, 10ms),
+                                        since(reason::first_request, 3s)};
+  CHECK(choose(all, 1) == std::vector<std::size_t>{4});
+  CHECK(choose(all, 2) == std::vector<std::size_t>{1, 4});
+  CHECK(choose(all, 4) == std::vector<std::size_t>{0, 1, 3, 4});
+  CHECK(choose(all, 100) == std::vector<std::size_t>{0, 1, 3, 4});
+}
+
+TEST_CASE("waiting: who is at work is never parted with, who is slow at it only after a while") {
+  const std::vector<waiting::state> all{since(reason::none, 0s), since(reason::body, 4s),
+                                        since(reason::room, 4s), since(reason::body, 6s),
+                                        since(reason::room, 60s)};
+  CHECK(choose(all, 100) == std::vector<std::size_t>{3, 4});
+  CHECK(choose(all, 1) == std::vector<std::size_t>{3});
+}
+
+TEST_CASE("waiting: what is noted is what is seen") {
+  waiting one;
+  CHECK(one.look() == waiting::state{});
+  one.begin(reason::room, now);
+  CHECK(one.look() == since(reason::room, 0s));
+  one.end();
+  CHECK(one.look().why == reason::none);
+}
