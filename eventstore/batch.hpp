@@ -144,6 +144,7 @@ class batch {
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> answer_ordinals_;
 
   core::decision_state state_;
+  std::vector<std::int64_t> built_on_; // positions of the known states that were decided on
   core::cursor begin_, end_;
   std::int64_t revisions_ = 0;
   core::sha256_digest begin_hash_{}, end_hash_{};

@@ -1,11 +1,12 @@
 // A batch that is decided without asking the database first. The third part of batch.hpp.
 //
 // What is assumed, and what proves it before anything is saved:
-//   the log ends where it was known to        the fence, behind the head lock
-//   a known record is as it was known         the same: states are kept only while nobody else writes
-//   an unknown record never existed           its version 1 is in the log once: unique (entity, record_id,
-//   version) an unknown value is free                  the read table's unique index (known_log::trusts) an
-//   Idempotency-Key was never used         the primary key of synclog.idempotency
+// - The log ends where it was known to: the fence, behind the head lock.
+// - A known record is as it was known: the same, for states are kept only while nobody else writes. That
+//   its data was not erased, which is no event: a fence of its own.
+// - An unknown record never existed: version 1 is in the log once, by unique (entity, record_id, version).
+// - An unknown value is free: the read table's unique index (known_log::trusts).
+// - An Idempotency-Key was never used: the primary key of synclog.idempotency.
 // A proof needs a row that is written. So whoever gets an answer for which no row speaks (a refusal by the
 // state, a dry run) has the batch looked up.
 #include "eventstore/batch.hpp"
@@ -53,6 +54,7 @@ bool batch::decide_on_known(known_log& known, core::timestamp now) {
 // that was taken before its holder gave it up. But the log must be sound at every position.
 void batch::put_known(const core::entity& definition, const core::record_state& state) {
   state_.put(definition, state);
+  built_on_.push_back(state.position.value);
   const auto has_unique_fields = std::any_of(definition.fields.begin(), definition.fields.end(),
                                              [](const core::field& one) { return one.unique; });
   if (!state.live || !has_unique_fields) return;

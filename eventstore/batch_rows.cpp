@@ -61,6 +61,7 @@ pg::segment batch::writes_whole() const {
 }
 
 void batch::add_rows(pg::segment& work) const {
+  if (!built_on_.empty()) work.add(statements::fence_erased, std::move(pg::params().int8_array(built_on_)));
   add_event_rows(work);
   add_projection_rows(work);
   add_answer_rows(work);

@@ -35,6 +35,10 @@ const statement_ptr fence_head = named("fence_head", R"(
   FROM (SELECT coalesce(sum(revision), 0)::bigint AS revisions FROM synclog.definitions) AS d
   LEFT JOIN (SELECT position, hash FROM synclog.events ORDER BY position DESC LIMIT 1) AS h ON true)");
 
+const statement_ptr fence_erased = named("fence_erased", R"(
+  SELECT ('synclog: the data of event ' || e.position || ' was erased')::int
+  FROM synclog.events AS e WHERE e.position = ANY($1::bigint[]) AND e.data_hash IS NOT NULL)");
+
 const statement_ptr read_definitions = named("read_definitions", R"(
   SELECT name, revision, fingerprint FROM synclog.definitions)");
 

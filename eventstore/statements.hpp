@@ -16,6 +16,7 @@ extern const statement_ptr read_batch_head;
 // $1 position, $2 hash, $3 sum of revisions: fails when the log ends elsewhere, or other definitions were
 // adopted
 extern const statement_ptr fence_head;
+extern const statement_ptr fence_erased;
 extern const statement_ptr read_definitions; // -> name, revision, fingerprint
 extern const statement_ptr
     latest_of_records; // $1 entities, $2 ids -> ordinal (from 1), version, position, action, data

@@ -110,6 +110,11 @@ void small_disk::fill() {
 void small_disk::make_room() {
   std::error_code ignored;
   fs::remove(ballast(), ignored);
+  // Else a power cut within the journal's next seconds brings the file back, and the disk is full again.
+  const int root = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return;
+  syncfs(root);
+  close(root);
 }
 
 void small_disk::cut_power() {

@@ -16,7 +16,7 @@ TEST_CASE("serve: each limit is in the help with its variable and its default") 
     const auto at = help.output.find(fmt::format("{} ", entry.flag));
     REQUIRE(at != std::string::npos);
     const auto words = help.output.substr(at, 200);
-    CHECK(words.find(fmt::format("[{}]", entry.get(defaults))) != std::string::npos);
+    CHECK(words.find(fmt::format("={} (Env:", entry.get(defaults))) != std::string::npos);
     CHECK(words.find(fmt::format("(Env:{})", http::variable_of(entry))) != std::string::npos);
   }
 }
