@@ -4,6 +4,7 @@
 #include "core/json.hpp"
 #include "core/record.hpp"
 #include "core/validate.hpp"
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace synclog::core {
@@ -63,6 +64,12 @@ void decision_state::change_holder(const entity& definition, std::size_t field_i
   step.where = std::move(where);
   if (!fresh) step.holder = std::move(found->second);
   found->second = std::move(record_id);
+}
+
+bool decision_state::took_unproven_value() const {
+  return std::any_of(undo_.begin(), undo_.end(), [this](const undo_step& step) {
+    return !step.is_record && !step.holder && holders_.at(step.where).empty();
+  });
 }
 
 void decision_state::roll_back(mark_type to) {

@@ -37,6 +37,10 @@ class decision_state {
   void change_holder(const entity& definition, std::size_t field_index, const std::string& value,
                      std::string record_id);
 
+  // Whether a unique value whose holder was not loaded, and which so counted as free, was taken and given up
+  // again: nothing that is left at the end speaks for its having been free.
+  bool took_unproven_value() const;
+
  private:
   using key = std::string; // entity, NUL, id; or entity, NUL, field, NUL, value
   static key record_key(const entity& definition, std::string_view id);

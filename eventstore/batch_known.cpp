@@ -5,7 +5,7 @@
 // - A known record is as it was known: the same, for states are kept only while nobody else writes. That
 //   its data was not erased, which is no event: a fence of its own.
 // - An unknown record never existed: version 1 is in the log once, by unique (entity, record_id, version).
-// - An unknown value is free: the read table's unique index (known_log::trusts).
+// - An unknown value is free: the read table's unique index (known_log::trusts), if it is held at the end.
 // - An Idempotency-Key was never used: the primary key of synclog.idempotency.
 // A proof needs a row that is written. So whoever gets an answer for which no row speaks (a refusal by the
 // state, a dry run) has the batch looked up.
@@ -68,7 +68,7 @@ void batch::put_known(const core::entity& definition, const core::record_state& 
 }
 
 bool batch::can_be_proven() const {
-  if (events_.empty()) return false;
+  if (events_.empty() || state_.took_unproven_value()) return false;
   for (const auto& current : entries_) {
     if (current.repeats || !current.answer->has_value()) continue; // the first use of its key speaks for it
     const auto& commands = current.request->commands;

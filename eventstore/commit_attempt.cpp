@@ -108,8 +108,11 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::attempt(flight& t
       spdlog::error("committer: {}", broken.what());
       impossible = true;
     }
-    if (impossible) {
+    if (impossible && !tried.sent) {
       end = co_await give_up(tried);
+    } else if (impossible) {
+      // Memory ran out beside a commit: what became of it must be looked for, unless it is over already.
+      end = tried.work ? co_await settle_lost(tried) : attempt_end::answered;
     }
     if (end == attempt_end::answered) {
       co_return end;

@@ -33,7 +33,8 @@ bool is_unreplicated(const pg::segment_result& written) {
 // Awaits the answer to COMMIT, and lets the next batch set out meanwhile.
 asio::awaitable<committer::impl::attempt_end> committer::impl::settle(flight& tried, look_ahead next) {
   commit_sent = true;
-  may_start_ahead = next == look_ahead::yes;
+  // Replayed records are read behind this commit: not behind the whole of the next batch, too.
+  may_start_ahead = next == look_ahead::yes && tried.work->replayed_positions().empty();
   start_ahead();
   pg::segment_result answer;
   bool is_lost = false;
@@ -109,8 +110,13 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::settle_refused(fl
     co_return end;
   }
   const bool is_fenced = tried.route == way::whole && last_failure->query_index == batch::fence_index;
-  ++(is_fenced ? counted.fenced : counted.disproven);
-  (is_fenced ? fence_route : proof_route).refused();
+  if (is_fenced) {
+    ++counted.fenced;
+    fence_route.refused();
+  } else if (end == attempt_end::poisoned) {
+    ++counted.disproven;
+    proof_route.refused();
+  }
   spdlog::debug("committer: to be looked up: {} {}", last_failure->sqlstate, last_failure->message);
   co_return end == attempt_end::poisoned ? attempt_end::look_up : end;
 }
@@ -140,6 +146,7 @@ asio::awaitable<void> committer::impl::load_replayed(batch& decided) {
   // The next batch's look-ups shared its transaction.
   co_await roll_back();
   co_await withdraw_ahead();
+  known.forget();
 }
 
 // Whoever waits for `over` is told, in the order of the log, while the next batch is decided. With nothing to

@@ -131,6 +131,10 @@ bool fault_run::suffer(fault_kind kind) {
     const bool stopped = wait_until([this] { return told_to_stop(); }, injected->lasts());
     if (stopped) tell("asked to stop: healing");
   }
+  // It stays until it has been seen that it keeps nobody from writing: those who write may just be resting.
+  const auto is_served = [&] { return load_->latest_acknowledged_us() > from_us; };
+  if (injected->keeps_serving() && !wait_until(is_served, options_.back_within))
+    problem("I8: {}: no write that was sent meanwhile was acknowledged", to_string(kind));
   const auto to_us = load_->now_us();
   // Only writes sent after the healing count, so the time is taken in front of it.
   const auto healing = std::chrono::steady_clock::now();
@@ -148,8 +152,6 @@ bool fault_run::suffer(fault_kind kind) {
 void fault_run::check_in_time_of(const injected_fault& lasting, fault_kind kind, std::int64_t from_us,
                                  std::int64_t to_us) {
   if (lasting.stops_commits(site_)) dead_.push_back({from_us, to_us, std::string(to_string(kind))});
-  if (lasting.keeps_serving() && load_->latest_acknowledged_us() <= from_us)
-    problem("I8: {}: no write that was sent meanwhile was acknowledged", to_string(kind));
 }
 
 bool fault_run::await_return(fault_kind kind, std::int64_t struck_us,

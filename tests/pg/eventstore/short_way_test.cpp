@@ -134,6 +134,29 @@ TEST_CASE("short way: a value is not taken before its holder gives it up, though
   check_everything(on.cluster, on.database);
 }
 
+TEST_CASE("short way: a value that is taken and given up at once is not free for that") {
+  short_log on;
+  {
+    log_server first(on.threads, on.cluster, on.database);
+    REQUIRE(first.submit(request_of({client(R"({"id":"Y","full_name":"y","reference_number":"R1"})")}))
+                .has_value());
+  }
+  {
+    log_server server(on.threads, on.cluster, on.database);
+    warm_up(server, "A");
+    const auto done =
+        server.submit(request_of({client(R"({"id":"A","full_name":"a","reference_number":"R1"})"),
+                                  client(R"({"full_name":"through R1","reference_number":"R1"})"),
+                                  client(R"({"id":"A","reference_number":"R2"})")}));
+    REQUIRE(done.has_value());
+    CHECK(done->items.at(0).error->code == core::problem_code::taken);
+    CHECK(done->items.at(1).id == "Y");
+    CHECK(done->items.at(2).status == item_status::updated);
+  }
+  CHECK(events_of(on.cluster, on.database) == "Y1 A1 Y2 A2");
+  check_everything(on.cluster, on.database);
+}
+
 TEST_CASE("short way: an Idempotency-Key that was not known to be used answers as it did first") {
   short_log on;
   std::string id;
