@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 using namespace synclog;
@@ -104,6 +105,26 @@ std::string refusal(const projections::rebuild_options& options, const core::ent
   return "";
 }
 
+// Rebuilds while `write` goes on, three times at least, and checks the table.
+void rebuild_beside(lab& log, const core::entity& definition, unsigned jobs,
+                    const std::function<void()>& write) {
+  std::atomic<bool> over_now{false};
+  std::exception_ptr failed;
+  std::jthread rebuilding([&] {
+    try {
+      projections::rebuild_table(over(log, jobs), definition);
+    } catch (...) {
+      failed = std::current_exception();
+    }
+    over_now = true;
+  });
+  for (int written = 0; !over_now || written < 3; ++written)
+    write();
+  rebuilding.join();
+  if (failed) CHECK_NOTHROW(std::rethrow_exception(failed));
+  log.check_table(definition);
+}
+
 } // namespace
 
 TEST_CASE("rebuild: after any history the rebuilt table equals the one that the append kept") {
@@ -192,18 +213,7 @@ TEST_CASE("rebuild: writers go on all the while, and every write is in the new t
   fill(log, exotic, 4'000, random);
   for (const unsigned jobs : {1U, 2U, 3U}) { // a single one takes another way
     INFO(jobs);
-    std::atomic<bool> over_now{false};
-    std::exception_ptr failed;
-    std::jthread rebuilding([&] {
-      try {
-        projections::rebuild_table(over(log, jobs), exotic);
-      } catch (...) {
-        failed = std::current_exception();
-      }
-      over_now = true;
-    });
-    int batches = 0;
-    while (!over_now || batches < 3) {
+    rebuild_beside(log, exotic, jobs, [&] {
       std::vector<lab_change> changes;
       for (int i = 0; i < 5; ++i) {
         lab_change change = made.of(exotic, static_cast<int>(random() % 5'000) / 5 * 5 + i);
@@ -213,11 +223,7 @@ TEST_CASE("rebuild: writers go on all the while, and every write is in the new t
         changes.push_back(std::move(change));
       }
       append(log, changes);
-      ++batches;
-    }
-    rebuilding.join();
-    if (failed) CHECK_NOTHROW(std::rethrow_exception(failed));
-    log.check_table(exotic);
+    });
   }
   CHECK(table_difference(log) == "");
 }
@@ -230,19 +236,9 @@ TEST_CASE("rebuild: a unique value that goes from record to record meanwhile nev
   const std::size_t user = exotic.field_index("user").value();
   for (const unsigned jobs : {1U, 3U}) {
     INFO(jobs);
-    std::atomic<bool> over_now{false};
-    std::exception_ptr failed;
-    std::jthread rebuilding([&] {
-      try {
-        projections::rebuild_table(over(log, jobs), exotic);
-      } catch (...) {
-        failed = std::current_exception();
-      }
-      over_now = true;
-    });
     // As pages go, from the end to the beginning: a page could meet the value that an earlier one had met.
     int holder = 0, given = 0;
-    while (!over_now || given < 3) {
+    rebuild_beside(log, exotic, jobs, [&] {
       const int next = (holder + 4'000 - 397) % 4'000;
       lab_change leaves{&exotic, fmt::format("r{:05}", holder), random_fields(exotic, random)};
       lab_change takes{&exotic, fmt::format("r{:05}", next), random_fields(exotic, random)};
@@ -251,10 +247,7 @@ TEST_CASE("rebuild: a unique value that goes from record to record meanwhile nev
       append(log, {leaves, takes});
       holder = next;
       ++given;
-    }
-    rebuilding.join();
-    if (failed) CHECK_NOTHROW(std::rethrow_exception(failed));
-    log.check_table(exotic);
+    });
     append(log, {{&exotic, fmt::format("r{:05}", holder), random_fields(exotic, random)}});
   }
 }
