@@ -266,8 +266,8 @@ class undo_run {
 
 asio::awaitable<core::result<undo_report>> undo(const core::catalog& entities, pg::pool& reads,
                                                 log_reader& log, committer& writer, undo_selection selection,
-                                                undo_options options, const undo_listener& listener,
-                                                const undo_progress& progress) {
+                                                undo_options options, undo_listener listener,
+                                                undo_progress progress) {
   const auto head = co_await log.head(pg::clock::now() + patience);
   // What the undo itself appends lies behind.
   if (selection.to.value == 0 || selection.to > head.position) selection.to = head.position;

@@ -77,7 +77,6 @@ using undo_progress = std::function<void(std::int64_t done, std::int64_t total)>
 boost::asio::awaitable<core::result<undo_report>> undo(const core::catalog& entities, pg::pool& reads,
                                                        log_reader& log, committer& writer,
                                                        undo_selection selection, undo_options options,
-                                                       const undo_listener& listener,
-                                                       const undo_progress& progress);
+                                                       undo_listener listener, undo_progress progress);
 
 } // namespace synclog::eventstore
