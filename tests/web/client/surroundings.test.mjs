@@ -59,6 +59,28 @@ describe('tabs', () => {
     await soon('one stream', () => backend.openStreams.size === 1);
   });
 
+  for (const query of [{}, { branch: 'North' }]) {
+    clientTest(`what a dead tab left in the storage is not taken to be as new as another's first list (${JSON.stringify(query)})`, async ({ backend, tab }) => {
+      const [first, second] = [await tab(), await tab()];
+      await second.core.cache.hydrate('clients'); // nothing yet
+      backend.change('clients', 'a', { full_name: 'A', branch: 'South' });
+      first.core.tabs.send = () => {}; // it dies before the others hear of what it read
+      await first.collection('clients').load();
+      first.crash();
+      backend.remove('clients', 'a');
+      backend.change('clients', 'b', { full_name: 'B', branch: 'North' });
+      let rows = [];
+      second.collection('clients').live(query, (seen) => (rows = seen));
+      await soon('loaded', () => names(rows) === 'B');
+      await following(backend, second);
+      await soon('caught up', () => second.core.cache.cursor('clients') === backend.head);
+      await second.close();
+      const next = await tab();
+      await next.core.cache.hydrate('clients');
+      assert.equal(names([...next.core.ids('clients')].flatMap((id) => next.core.shown('clients', id) ?? [])), 'B');
+    });
+  }
+
   clientTest('a save in a tab that does not lead is answered there, not left to the leading one', async ({ backend, tab }) => {
     const [, second] = [await tab(), await tab()];
     const clients = second.collection('clients');
@@ -172,6 +194,53 @@ describe('storage', () => {
     assert.equal(backend.log.length, 3);
   });
 
+  for (const why of ['AbortError', 'QuotaExceededError']) {
+    clientTest(`one write fails (${why}): what the next page finds is the backend's all the same`, async ({ backend, tab }) => {
+      backend.change('clients', 'a', { full_name: 'A' });
+      backend.change('clients', 'b', { full_name: 'B' });
+      const page = await tab();
+      const seen = watch(page);
+      await soon('loaded', () => seen.rows.length === 2);
+      await following(backend, page);
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = () => { throw new DOMException('not now', why); };
+      try {
+        backend.remove('clients', 'a');
+        await soon('gone here', () => names(seen.rows) === 'B');
+        await soon('not stored', () => page.core.cache.cursor('clients') === backend.head);
+      } finally {
+        IDBObjectStore.prototype.put = put;
+      }
+      backend.change('clients', 'c', { full_name: 'C' });
+      await soon('live', () => names(seen.rows) === 'B,C');
+      await page.close();
+      const next = await tab();
+      await next.core.cache.hydrate('clients');
+      const rows = [...next.core.ids('clients')].flatMap((id) => next.core.shown('clients', id) ?? []);
+      assert.equal(names(rows), why === 'AbortError' ? 'B,C' : 'C'); // without room only what came since
+      assert.equal(next.core.cache.cursor('clients'), backend.head);
+    });
+  }
+
+  clientTest('a write fails and its tab dies: the next one to lead begins where the storage ends', async ({ backend, tab }) => {
+    backend.change('clients', 'a', { full_name: 'A' });
+    const [first, second] = [await tab(), await tab()];
+    const seen = [watch(first), watch(second)];
+    for (const one of seen) await soon('loaded', () => one.rows.length === 1);
+    await following(backend, second);
+    await soon('stored', () => first.core.cache.cursor('clients') === backend.head);
+    first.core.cache.store = () => Promise.resolve(); // as if its writes failed
+    backend.remove('clients', 'a');
+    for (const one of seen) await soon('gone here', () => one.rows.length === 0);
+    first.crash();
+    backend.change('clients', 'b', { full_name: 'B' });
+    await soon('taken over', () => names(seen[1].rows) === 'B');
+    await second.close();
+    const next = await tab();
+    await next.core.cache.hydrate('clients');
+    assert.equal(names([...next.core.ids('clients')].flatMap((id) => next.core.shown('clients', id) ?? [])), 'B');
+  });
+
   clientTest('full while unsent changes are in it: they are sent all the same, each once', async ({ backend, tab }) => {
     const page = await tab();
     backend.stop();
@@ -229,6 +298,43 @@ describe('storage', () => {
     backend.start();
     await idle(page);
     assert.equal(backend.log.length, 1);
+  });
+
+  clientTest('late: what an older page left in it and what was loaded meanwhile become what the backend has', async ({ backend, tab }) => {
+    backend.change('clients', 'a', { full_name: 'A' });
+    const older = await tab();
+    const before = watch(older);
+    await soon('loaded', () => before.rows.length === 1);
+    await following(backend, older);
+    await older.close();
+    backend.remove('clients', 'a');
+    backend.change('clients', 'b', { full_name: 'B' });
+
+    const { open } = IDBFactory.prototype;
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    IDBFactory.prototype.open = function (...given) {
+      const request = open.apply(this, given);
+      const dispatch = request.dispatchEvent.bind(request);
+      request.dispatchEvent = (event) => (event.type === 'success' ? void released.then(() => dispatch(event)) : dispatch(event));
+      return request;
+    };
+    try {
+      const page = await tab({ limits: { openMs: 20 } });
+      assert.equal(page.status.storage, 'memory');
+      const seen = watch(page);
+      await soon('loaded', () => names(seen.rows) === 'B');
+      await following(backend, page);
+      release();
+      await page.until('there', ({ storage }) => storage === 'durable');
+      await soon('as the backend', () => names(seen.rows) === 'B' && page.core.cache.cursor('clients') === backend.head);
+      await page.close();
+    } finally {
+      IDBFactory.prototype.open = open;
+    }
+    const next = await tab();
+    await next.core.cache.hydrate('clients');
+    assert.equal(names([...next.core.ids('clients')].flatMap((id) => next.core.shown('clients', id) ?? [])), 'B');
   });
 
   clientTest('a newer page changes the form of the storage: this tab gives way, says so, and still sends', async ({ backend, browser, tab }) => {

@@ -45,6 +45,7 @@ export class Cache {
   #hydrated = new Map<string, Promise<void>>();
   #cursors = new Map<string, string>();
   #asOf = new Map<string, number>(); // query → when the backend answered it
+  #lags = false; // the storage lacks changes that memory has
 
   /** Takes nothing in: its person has signed out, and what is still on its way must not be kept. */
   isShut = false;
@@ -58,12 +59,18 @@ export class Cache {
     return reading;
   }
 
-  /** What other tabs wrote while this one was frozen. */
+  /** What other tabs wrote while this one was frozen, or had no storage. */
   async rehydrate(): Promise<string[]> {
     const entities = [...this.#hydrated.keys()];
     for (const entity of entities) this.#hydrated.set(entity, this.#read(entity));
     await Promise.all(this.#hydrated.values());
     return entities;
+  }
+
+  /** Whoever follows an entity begins where the storage ends, if another tab did not come as far with it. */
+  async lowerToStored(entity: string): Promise<void> {
+    const stored = await this.database.run((handle) => handle.get('cursors', entity));
+    if (stored) this.#lowerCursor(entity, stored.cursor);
   }
 
   rows(entity: string): Map<string, RecordChange> {
@@ -106,22 +113,36 @@ export class Cache {
     const news = this.absorb(changes);
     const moved = entities.filter((entity) => positionOf(cursor) > positionOf(this.#cursors.get(entity) ?? ''));
     for (const entity of moved) this.#cursors.set(entity, cursor);
-    if (news.length > 0 || moved.length > 0) await this.store(news, moved.map((entity) => ({ entity, cursor })));
+    // With a cursor all of them: what is no news here may be news to the storage.
+    const kept = entities.length > 0 ? changes : news;
+    if (kept.length > 0 || moved.length > 0) await this.store(kept, moved.map((entity) => ({ entity, cursor })));
     return news;
   }
 
   /** Into the storage only. */
   async store(changes: readonly RecordChange[], cursors: readonly StoredCursor[] = []): Promise<void> {
-    if (this.isShut) return;
-    await this.database.run(async (handle) => {
-      const work = handle.transaction(['records', 'cursors'], 'readwrite');
+    if (this.isShut || !this.database.isOpen) return;
+    // After a write that failed a newer cursor would say that the storage holds what it lacks: it begins with all there is,
+    // or, where there is no room for that, with this.
+    const anew = this.#lags;
+    if (anew && this.database.state.value !== 'full') [changes, cursors] = this.#all();
+    const done = await this.database.run(async (handle) => {
+      const work = handle.transaction(['records', 'cursors', 'queries'], 'readwrite');
       const store = work.objectStore('cursors');
+      if (anew) await Promise.all([store.clear(), work.objectStore('records').clear(), work.objectStore('queries').clear()]);
       await Promise.all([
         putRecords(work.objectStore('records'), changes),
         ...cursors.map(async (one) => store.put(one)),
         work.done,
       ]);
+      return true;
     }, changes.length > 0 ? 'grows' : 'other');
+    this.#lags = !done;
+  }
+
+  #all(): [RecordChange[], StoredCursor[]] {
+    const changes = [...this.#entities.values()].flatMap((rows) => [...rows.values()]);
+    return [changes, [...this.#cursors].map(([entity, cursor]) => ({ entity, cursor }))];
   }
 
   /**
@@ -140,14 +161,17 @@ export class Cache {
     if (this.isShut) return [];
     const position = positionOf(cursor);
     const dropped = this.#isFarBehind(entity, position) ? await this.#beginAnew(entity) : [];
-    const changes = rows.map((row) => fromAnswer(entity, row, nowMs));
     const listed = new Set(rows.map(({ id }) => id));
-    for (const { id, row, position: held } of this.rows(entity).values()) {
-      if (row === null || listed.has(id) || held > position || !matches?.(row as StoredRow)) continue;
-      changes.push(gone(entity, id, behind(held), nowMs));
-    }
+    const said = () => {
+      const changes = rows.map((row) => fromAnswer(entity, row, nowMs));
+      for (const { id, row, position: held } of this.rows(entity).values()) {
+        if (row === null || listed.has(id) || held > position || !matches?.(row as StoredRow)) continue;
+        changes.push(gone(entity, id, behind(held), nowMs));
+      }
+      return changes;
+    };
+    const news = this.#cursors.has(entity) ? await this.apply(said()) : await this.#begin(entity, cursor, said);
     this.#asOf.set(`${entity}?${query}`, nowMs);
-    const news = await this.apply(changes, this.#cursors.has(entity) ? [] : [entity], cursor);
     await this.database.run((handle) => this.#noteQuery(handle, entity, query, nowMs));
     return [...dropped, ...news];
   }
@@ -179,10 +203,9 @@ export class Cache {
     });
   }
 
-  /** After the storage came back empty. */
-  async writeAgain(): Promise<void> {
-    const changes = [...this.#entities.values()].flatMap((rows) => [...rows.values()]);
-    await this.store(changes, [...this.#cursors].map(([entity, cursor]) => ({ entity, cursor })));
+  /** After the storage came back empty, or came late. */
+  writeAgain(): Promise<void> {
+    return this.store(...this.#all());
   }
 
   // Nobody followed the entity for long: its rows are dropped, and come again with the next answers.
@@ -191,8 +214,42 @@ export class Cache {
     this.#entities.delete(entity);
     this.#cursors.delete(entity);
     for (const key of this.#asOf.keys()) if (key.startsWith(`${entity}?`)) this.#asOf.delete(key);
-    await this.database.run((handle) => this.#drop(handle, dropped));
+    await this.database.run(async (handle) => {
+      const work = handle.transaction(['records', 'cursors'], 'readwrite');
+      const records = work.objectStore('records');
+      const keys = await records.index('entity').getAllKeys(entity);
+      await Promise.all([...keys.map((key) => records.delete(key)), work.objectStore('cursors').delete(entity), work.done]);
+    });
     return dropped.map((change) => ({ ...change, row: null }));
+  }
+
+  // The first answer of an entity. Since the storage was read another tab may have written to it, and died: what it left is
+  // as old as the cursor beside it, and the answer's own cursor would say that it is as new as the answer.
+  async #begin(entity: string, cursor: string, said: () => RecordChange[]): Promise<RecordChange[]> {
+    let news: RecordChange[] | undefined;
+    const take = (left: readonly RecordChange[], held: string | undefined) => {
+      const found = this.absorb(left);
+      const changes = this.absorb(said());
+      this.#lowerCursor(entity, held ?? cursor);
+      news = [...found, ...changes];
+      return changes;
+    };
+    await this.database.run(async (handle) => {
+      const work = handle.transaction(['records', 'cursors'], 'readwrite');
+      const [records, cursors] = [work.objectStore('records'), work.objectStore('cursors')];
+      const [left, held] = await Promise.all([records.index('entity').getAll(entity), cursors.get(entity)]);
+      if (this.isShut) return;
+      const changes = take(left, held?.cursor);
+      await Promise.all([putRecords(records, changes), held ?? cursors.put({ entity, cursor }), work.done]);
+    }, 'grows');
+    if (!news && !this.isShut) take([], undefined);
+    return news ?? [];
+  }
+
+  // Of what two hold the older cursor counts: what happened between the two comes again.
+  #lowerCursor(entity: string, cursor: string): void {
+    const held = this.#cursors.get(entity);
+    if (held === undefined || positionOf(cursor) < positionOf(held)) this.#cursors.set(entity, cursor);
   }
 
   #isFarBehind(entity: string, position: number): boolean {
@@ -210,9 +267,7 @@ export class Cache {
         work.objectStore('queries').getAll(IDBKeyRange.bound([entity, ''], [entity, '\uffff'])),
       ]);
       this.absorb(records);
-      if (cursor && positionOf(cursor.cursor) > positionOf(this.#cursors.get(entity) ?? '')) {
-        this.#cursors.set(entity, cursor.cursor);
-      }
+      if (cursor) this.#lowerCursor(entity, cursor.cursor);
       for (const { query, atMs } of queries) this.#asOf.set(`${entity}?${query}`, atMs);
       const dead = records.filter(({ row, atMs }) => row === null && atMs < old);
       if (dead.length > 0) await this.#drop(handle, dead);

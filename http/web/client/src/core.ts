@@ -349,17 +349,20 @@ export class Core {
         return this.#forgetHere();
       case 'leads':
         this.tabs.send({ kind: 'follow', entities: this.#followed.wanted() });
-        return this.#reread();
+        await this.#reread();
+        return;
       case 'reread':
-        return this.#reread();
+        await this.#reread();
+        return;
     }
   }
 
   // What other tabs wrote is in the storage; this one may not have heard of it.
-  async #reread(): Promise<void> {
+  async #reread(): Promise<string[]> {
     const entities = await this.cache.rehydrate();
     await this.outbox.refresh();
     for (const entity of entities) this.#tellListeners(entity, [...this.ids(entity)], 'backend');
+    return entities;
   }
 
   async #forget(): Promise<void> {
@@ -378,8 +381,18 @@ export class Core {
   async #opened(lost: boolean): Promise<void> {
     if (lost) await this.cache.writeAgain();
     await this.outbox.promote();
-    if (!lost) await this.#reread();
+    if (!lost) await this.#takeLateStorage();
     this.sender.kick();
+  }
+
+  // What was loaded before it was there, and what an older page left in it, become one.
+  async #takeLateStorage(): Promise<void> {
+    const entities = await this.#reread();
+    if (entities.length > 0) await this.cache.writeAgain();
+    for (const entity of entities) {
+      const cursor = this.cache.cursor(entity);
+      if (cursor) this.follow(entity, cursor);
+    }
   }
 
   #noteSkew(skewMs: number): void {

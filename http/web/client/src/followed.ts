@@ -88,7 +88,10 @@ export class Followed {
   }
 
   async #restart(): Promise<void> {
-    for (const entity of this.#wanted.keys()) await this.core.cache.hydrate(entity);
+    for (const entity of this.#wanted.keys()) {
+      await this.core.cache.hydrate(entity);
+      await this.core.cache.lowerToStored(entity);
+    }
     await this.#end();
     this.#timer = undefined;
     if (!this.#leads || this.#wanted.size === 0) return;
