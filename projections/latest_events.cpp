@@ -55,15 +55,15 @@ latest_query latest_in_span(const std::string& entity, position_span span) {
           {entity, std::to_string(span.after), std::to_string(span.until)}};
 }
 
-std::int64_t end_within_page(pg::plain_connection& db, const std::string& entity, position_span span) {
+std::int64_t end_within_page(pg::plain_connection& db, const std::string& entity, position_span span,
+                             std::size_t most_bytes) {
   // Every version counts, although the last of each record is all that is read of the span.
   const pg::rows found = db.run(
       "SELECT coalesce(min(s.position), $3::bigint) FROM (SELECT e.position, "
       "sum(coalesce(octet_length(e.data::text), 0)) OVER (ORDER BY e.position ROWS UNBOUNDED PRECEDING) AS "
       "bytes FROM synclog.events AS e WHERE " +
           std::string(events_of_span) + ") AS s WHERE s.bytes >= $4::bigint",
-      {entity, std::to_string(span.after), std::to_string(span.until),
-       std::to_string(page_size::target_bytes)});
+      {entity, std::to_string(span.after), std::to_string(span.until), std::to_string(most_bytes)});
   return found.int8(0, 0);
 }
 

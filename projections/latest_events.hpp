@@ -49,10 +49,10 @@ inline constexpr const char* events_of_span =
 
 latest_query latest_in_span(const std::string& entity, position_span span);
 
-// The end of the span that begins with `span` and has no more bytes of the entity's data than a page, and one
+// The end of the span that begins with `span` and has no more than `most_bytes` of the entity's data, and one
 // event more: where `span` ends, or before it.
 std::int64_t end_within_page(eventstore::pg::plain_connection& db, const std::string& entity,
-                             position_span span);
+                             position_span span, std::size_t most_bytes);
 
 // Pages of a range, from its end to its beginning: the index gives the last version first when it is read
 // backwards. No page has more data than `most_bytes` and one record more.

@@ -8,6 +8,7 @@
 #include "projections/read_table.hpp"
 #include "projections/rebuild_checks.hpp"
 #include "projections/rebuild_fill.hpp"
+#include "projections/rebuild_pace.hpp"
 #include "projections/shadow_table.hpp"
 #include "projections/table_records.hpp"
 #include <algorithm>
@@ -47,7 +48,8 @@ std::int64_t head_of(pg::plain_connection& db) {
 class table_rebuild {
  public:
   table_rebuild(const rebuild_options& options, const core::entity& definition)
-      : options_(options), definition_(definition), db_(options, definition.name), block_(definition) {
+      : options_(options), definition_(definition), db_(options, definition.name), block_(definition),
+        span_size_(page_bytes_of(options)) {
     db_->run("SELECT set_config('synchronous_commit', 'on', false), set_config('default_statistics_target', "
              "$1, false)",
              {std::string(is_gentle(options_) ? few_statistics : usual_statistics)});
@@ -171,7 +173,7 @@ class table_rebuild {
   position_span next_span(std::int64_t head) {
     position_span span{complete_to_,
                        std::min(head, complete_to_ + static_cast<std::int64_t>(span_size_.rows()))};
-    span.until = end_within_page(*db_, definition_.name, span);
+    span.until = end_within_page(*db_, definition_.name, span, page_bytes_of(options_));
     return span;
   }
 
@@ -179,15 +181,18 @@ class table_rebuild {
   // until one takes as long as it takes them to write as much again.
   void catch_up() {
     std::int64_t left_before = std::numeric_limits<std::int64_t>::max();
-    while (true) {
+    for (bool is_first = true;; is_first = false) {
       const std::int64_t head = head_of(*db_), began = complete_to_;
       while (complete_to_ < head) {
         check_stop(options_);
         const position_span span = next_span(head);
+        const page_turn turn(options_);
         db_->run("BEGIN");
         apply(span);
         db_->run("COMMIT");
         complete_to_ = span.until;
+        // Only at first: later it would never come up with those who write.
+        if (is_first) turn.rest();
         report("catching up", complete_to_ - began, head - began);
       }
       const std::int64_t left = head_of(*db_) - head;

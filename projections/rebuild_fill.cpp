@@ -3,8 +3,8 @@
 #include "eventstore/pg/sqlstate.hpp"
 #include "projections/binary_copy.hpp"
 #include "projections/jobs.hpp"
+#include "projections/rebuild_pace.hpp"
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 #include <iterator>
 #include <thread>
@@ -18,9 +18,7 @@ namespace {
 constexpr unsigned most_default_jobs = 4;
 constexpr const char* server_name = "synclog serve"; // how a server's connections call themselves
 constexpr std::size_t ranges_a_job = 8;
-constexpr std::size_t gentle_page_bytes = 256u << 10; // written within a few milliseconds
 constexpr std::size_t most_example_bytes = 60;
-constexpr std::chrono::milliseconds longest_rest{200};
 constexpr const char* index_memory = "256MB";
 constexpr const char* index_timeout = "6h";
 constexpr const char* slow_copy_timeout = "60s";
@@ -44,25 +42,6 @@ class shared_progress {
   std::int64_t done_ = 0;
 };
 
-// The swap's commit is waited for, so nothing before it must be. A gentle rebuild waits for each page all the
-// same: whoever commits meanwhile waits for all that was written to the write-ahead log before him, and that
-// should be a page, not what a second brings. What leaves PostgreSQL's buffers is sent on to the disk at
-// once, too: left to the kernel it goes in one go, and a commit's fdatasync waits behind it for a quarter of
-// a second.
-void prepare_writing(pg::plain_connection& db, const rebuild_options& options) {
-  const bool gently = is_gentle(options);
-  db.run("SELECT set_config('synchronous_commit', $1, false), "
-         "set_config('max_parallel_maintenance_workers', $2, false), set_config('backend_flush_after', $3, "
-         "false)",
-         {std::string(gently ? "on" : "off"), gently ? "0" : std::to_string(options.jobs),
-          std::string(gently ? "256kB" : "0")});
-}
-
-// As long as the page took, so that at least half of the time the disk is the others'.
-void rest(std::chrono::steady_clock::duration page_took) {
-  std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(page_took, longest_rest));
-}
-
 // Runs `work` on each range, `jobs` at once, each job on a connection of its own that reads pages.
 void over_ranges(const rebuild_options& options, const core::entity& definition,
                  std::optional<std::int64_t> until,
@@ -80,8 +59,7 @@ void over_ranges(const rebuild_options& options, const core::entity& definition,
     prepare_page_session(*db);
     prepare_writing(*db, options);
     for (std::size_t at = next++; at < ranges.size() && !stopping; at = next++) {
-      latest_pages pages(definition.name, ranges[at], until,
-                         is_gentle(options) ? gentle_page_bytes : page_size::target_bytes);
+      latest_pages pages(definition.name, ranges[at], until, page_bytes_of(options));
       work(job, db, pages, stopping);
     }
   });
@@ -171,10 +149,6 @@ void check_stop(const rebuild_options& options) {
   if (options.stop != nullptr && options.stop->requested()) throw rebuild_stopped("the rebuild was stopped");
 }
 
-bool is_gentle(const rebuild_options& options) {
-  return options.jobs == 1;
-}
-
 unsigned default_rebuild_jobs(const std::string& conninfo, const std::string& role) {
   pg::plain_connection db(conninfo, role, "synclog rebuild");
   const bool is_served = db.run("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = "
@@ -213,11 +187,11 @@ std::int64_t fill_shadow(const rebuild_options& options, const core::entity& def
         shadow_writer writer(definition, shadow);
         while (!pages.is_done() && !stopping) {
           check_stop(options);
-          const auto began = std::chrono::steady_clock::now();
+          const page_turn turn(options);
           const std::int64_t copied = writer.write(*db, pages, any_misfit);
           rows += copied;
           progress.add(copied);
-          if (is_gentle(options)) rest(std::chrono::steady_clock::now() - began);
+          turn.rest();
         }
         const std::lock_guard guard(mutex);
         misfits.add(writer.misfits());
@@ -257,9 +231,11 @@ table_differences compare_table(const rebuild_options& options, const core::enti
         table_differences found;
         while (!pages.is_done() && !stopping) {
           check_stop(options);
+          const page_turn turn(options);
           const std::int64_t before = found.rows_compared;
           comparison.compare_page(pages, complete_to, found);
           progress.add(found.rows_compared - before);
+          turn.rest();
         }
         const std::lock_guard guard(mutex);
         all.add(found);

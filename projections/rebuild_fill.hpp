@@ -25,7 +25,6 @@ class rebuild_connection {
 
 // Throws rebuild_stopped when it was requested.
 void check_stop(const rebuild_options& options);
-bool is_gentle(const rebuild_options& options);
 
 // Values of old events that the definition's columns cannot hold: by field.
 struct field_misfits {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <thread>
 
 using namespace synclog;
@@ -536,20 +537,31 @@ class memory_peak {
   std::int64_t before_ = 0;
 };
 
+// The thread sanitizer keeps several bytes for each one that was ever touched: what it has in memory says
+// nothing.
+#ifdef __SANITIZE_THREAD__
+constexpr std::int64_t most_megabytes = std::numeric_limits<std::int64_t>::max();
+#else
+constexpr std::int64_t most_megabytes = 200;
+#endif
+
 } // namespace
 
 TEST_CASE("rebuild: a page ends at its bytes, whatever the records before it were like") {
   lab log;
   const core::entity& visits = *log.entities.find("visits");
   std::mt19937_64 random(15);
-  std::vector<lab_change> changes;
-  for (int i = 0; i < 3'000; ++i) { // small ones, then large ones, seen from the end
-    auto fields = random_fields(visits, random);
-    const std::string notes(i < 300 ? 100'000 : 10, 'x');
-    fields.set(visits.field_index("notes").value(), core::json::quoted(notes));
-    changes.push_back({&visits, fmt::format("r{:05}", i), fields});
+  constexpr int records_in_all = 3'000, a_batch = 100;
+  for (int first = 0; first < records_in_all; first += a_batch) {
+    std::vector<lab_change> changes;
+    for (int i = first; i < first + a_batch; ++i) { // small ones, then large ones, seen from the end
+      auto fields = random_fields(visits, random);
+      const std::string notes(i < 300 ? 100'000 : 10, 'x');
+      fields.set(visits.field_index("notes").value(), core::json::quoted(notes));
+      changes.push_back({&visits, fmt::format("r{:05}", i), fields});
+    }
+    append(log, changes);
   }
-  append(log, changes);
   pg::plain_connection db(log.conninfo(), "synclog_app", "pages");
   projections::prepare_page_session(db);
   constexpr std::size_t most = 1u << 20, a_record = 110'000;
@@ -566,7 +578,7 @@ TEST_CASE("rebuild: a page ends at its bytes, whatever the records before it wer
       largest = std::max(largest, bytes);
       records += static_cast<std::size_t>(page.size());
     }
-    CHECK(records == 3'000);
+    CHECK(records == records_in_all);
     CHECK(largest > most / 2);
     CHECK(largest < most + a_record);
   }
@@ -577,7 +589,6 @@ TEST_CASE("rebuild: with records of a megabyte it and verify take the memory of 
   const core::entity& visits = *log.entities.find("visits");
   std::mt19937_64 random(16);
   constexpr int records = 300, meanwhile = 150, a_batch = 10;
-  constexpr std::int64_t most_megabytes = 200;
   const auto append_large = [&](const char* prefix, int count) {
     for (int first = 0; first < count; first += a_batch) {
       std::vector<lab_change> changes;

@@ -1,0 +1,45 @@
+// See rebuild_pace.hpp.
+#include "projections/rebuild_pace.hpp"
+#include "projections/page_size.hpp"
+#include <algorithm>
+#include <string>
+#include <thread>
+
+namespace synclog::projections {
+
+namespace {
+
+constexpr std::size_t gentle_page_bytes = 64u << 10; // read and written within a few milliseconds
+constexpr std::chrono::milliseconds longest_rest{200};
+
+} // namespace
+
+bool is_gentle(const rebuild_options& options) {
+  return options.jobs == 1;
+}
+
+std::size_t page_bytes_of(const rebuild_options& options) {
+  return is_gentle(options) ? gentle_page_bytes : page_size::target_bytes;
+}
+
+// The swap's commit is waited for, so nothing before it must be. A gentle rebuild waits for each page all the
+// same: whoever commits meanwhile waits for all that was written to the write-ahead log before him, and that
+// should be a page, not what a second brings. What leaves PostgreSQL's buffers is sent on to the disk at
+// once, too: left to the kernel it goes in one go, and a commit's fdatasync waits behind it for a quarter of
+// a second.
+void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options& options) {
+  const bool gently = is_gentle(options);
+  db.run("SELECT set_config('synchronous_commit', $1, false), "
+         "set_config('max_parallel_maintenance_workers', $2, false), set_config('backend_flush_after', $3, "
+         "false)",
+         {std::string(gently ? "on" : "off"), gently ? "0" : std::to_string(options.jobs),
+          std::string(gently ? "256kB" : "0")});
+}
+
+void page_turn::rest() const {
+  if (!gentle_) return;
+  const auto took = std::chrono::steady_clock::now() - began_;
+  std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(took, longest_rest));
+}
+
+} // namespace synclog::projections
