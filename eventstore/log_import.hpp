@@ -41,6 +41,7 @@ struct import_report {
 };
 
 struct import_target {
+  // The login must be the log's owner, or a member of it, when an empty log takes over an identity.
   std::string conninfo;
   std::string role; // SET ROLE; empty = as logged in
   const core::catalog& entities;

@@ -53,6 +53,10 @@ core::result<session> session::open(const std::string& conninfo, std::chrono::se
                                   trimmed(raw == nullptr ? "out of memory" : PQerrorMessage(raw)));
   }
   PQsetNoticeReceiver(raw, &ignore_notice, nullptr);
+  // The owner's rights are in this session, and the service role may put functions into schema public.
+  if (const auto closed = opened.script("SET search_path = pg_catalog"); !closed) {
+    return closed.error();
+  }
   return opened;
 }
 

@@ -29,7 +29,8 @@ class table {
 
 class session {
  public:
-  // `conninfo` as libpq takes it, URI or key=value; what it says wins over our defaults.
+  // `conninfo` as libpq takes it, URI or key=value; what it says wins over our defaults. Names without a
+  // schema are PostgreSQL's own.
   static core::result<session> open(const std::string& conninfo, std::chrono::seconds connect_timeout);
 
   // One statement with text parameters.

@@ -43,7 +43,8 @@ TEST_CASE("log: its identity can be adopted while it is empty and never afterwar
   const std::string adopt = "SELECT synclog.adopt_log_id('00112233-4455-6677-8899-aabbccddeeff')";
   CHECK(sqlstate_of(database, {"INSERT INTO synclog.log_meta DEFAULT VALUES"}) == "23505");
   CHECK(sqlstate_of(database, {"DELETE FROM synclog.log_meta"}) == "SL001");
-  CHECK(sqlstate_of(database, {adopt}, "synclog_app") == "");
+  CHECK(sqlstate_of(database, {adopt}, "synclog_app") == "42501");
+  CHECK(sqlstate_of(database, {adopt}) == "");
   CHECK(test_cluster::shared().sql(database, "SELECT log_id FROM synclog.log_meta") ==
         "00112233-4455-6677-8899-aabbccddeeff");
   REQUIRE(insert_event(database, first_event()) == "");

@@ -1,0 +1,362 @@
+// The service role: each of its rights, what it tries in vain, and what comes to it from an older schema.
+#include "migrations/guard.hpp"
+#include "migrations/runner.hpp"
+#include "migrations/session.hpp"
+#include "pg/migrations/log_database.hpp"
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+using namespace synclog;
+using namespace synclog::tests;
+
+namespace {
+
+test_cluster& cluster() {
+  return test_cluster::shared();
+}
+
+std::string value(const std::string& database, const std::string& sql) {
+  return cluster().sql(database, sql);
+}
+
+// Whatever kind of object has a list of rights: all that name the service role, or everybody within the log.
+constexpr const char* granted = R"sql(
+WITH lists(object, acl) AS (
+  SELECT 'table ' || oid::regclass, relacl FROM pg_class
+  UNION ALL SELECT 'column ' || attrelid::regclass || '.' || attname, attacl FROM pg_attribute
+  UNION ALL SELECT 'function ' || oid::regproc,
+                   coalesce(proacl, CASE WHEN pronamespace = 'synclog'::regnamespace THEN acldefault('f', proowner) END)
+            FROM pg_proc
+  UNION ALL SELECT 'schema ' || nspname, nspacl FROM pg_namespace
+  UNION ALL SELECT 'database', datacl FROM pg_database WHERE datname = current_database()
+  UNION ALL SELECT 'type ' || oid::regtype, typacl FROM pg_type
+  UNION ALL SELECT 'language ' || lanname, lanacl FROM pg_language
+  UNION ALL SELECT 'tablespace ' || spcname, spcacl FROM pg_tablespace
+  UNION ALL SELECT 'wrapper ' || fdwname, fdwacl FROM pg_foreign_data_wrapper
+  UNION ALL SELECT 'server ' || srvname, srvacl FROM pg_foreign_server
+  UNION ALL SELECT 'large object ' || oid, lomacl FROM pg_largeobject_metadata
+  UNION ALL SELECT 'setting ' || parname, paracl FROM pg_parameter_acl
+  UNION ALL SELECT 'default ' || defaclobjtype::text, defaclacl FROM pg_default_acl
+)
+SELECT coalesce(string_agg(format('%s: %s%s', object, a.privilege_type, CASE WHEN a.is_grantable THEN ' (to pass on)' ELSE '' END),
+                           E'\n' ORDER BY object COLLATE "C", a.privilege_type COLLATE "C"), '')
+FROM lists CROSS JOIN LATERAL aclexplode(acl) AS a
+WHERE a.grantee = to_regrole('synclog_app') OR (a.grantee = 0 AND object LIKE '%synclog%'))sql";
+
+// For a login of its own, which is what nobody can go back from.
+std::string as_login(const std::string& database, const std::string& user) {
+  cluster().sql("postgres", "ALTER ROLE " + user + " LOGIN");
+  return cluster().conninfo(database, user);
+}
+
+// "" or the SQLSTATE, in PostgreSQL's words.
+std::string refusal(const std::string& conninfo, const std::string& statement) {
+  auto session = migrations::session::open(conninfo, std::chrono::seconds(10));
+  REQUIRE_MESSAGE(session.has_value(), (session ? "" : session.error().detail));
+  const auto answer = session->script(statement);
+  if (answer) return "";
+  const auto at = answer.error().detail.find("(SQLSTATE ");
+  return at == std::string::npos ? answer.error().detail : answer.error().detail.substr(at + 10, 5);
+}
+
+std::string powers_of(const std::string& conninfo) {
+  const auto found = migrations::look_at_guard(conninfo);
+  REQUIRE_MESSAGE(found.has_value(), (found ? "" : found.error().detail));
+  return fmt::format("{}", fmt::join(found->powers, "\n"));
+}
+
+std::string losses_of(const std::string& conninfo) {
+  const auto found = migrations::look_at_guard(conninfo);
+  REQUIRE_MESSAGE(found.has_value(), (found ? "" : found.error().detail));
+  return fmt::format("{}", fmt::join(found->losses, "\n"));
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("roles: the service role has these rights and no other, and everybody has none") {
+  const std::string database = migrated_database();
+  CHECK(value(database, granted) == "column synclog.tokens.last_used_on: UPDATE\n"
+                                    "function synclog.create_token: EXECUTE\n"
+                                    "function synclog.data_hash: EXECUTE\n"
+                                    "function synclog.envelope_hash: EXECUTE\n"
+                                    "function synclog.event_hash: EXECUTE\n"
+                                    "function synclog.genesis_hash: EXECUTE\n"
+                                    "function synclog.revoke_token: EXECUTE\n"
+                                    "function synclog.verify_chain: EXECUTE\n"
+                                    "schema public: CREATE\n"
+                                    "schema public: USAGE\n"
+                                    "schema synclog: USAGE\n"
+                                    "table synclog.definitions: INSERT\n"
+                                    "table synclog.definitions: SELECT\n"
+                                    "table synclog.definitions: UPDATE\n"
+                                    "table synclog.events: INSERT\n"
+                                    "table synclog.events: SELECT\n"
+                                    "table synclog.idempotency: INSERT\n"
+                                    "table synclog.idempotency: SELECT\n"
+                                    "table synclog.log_meta: SELECT\n"
+                                    "table synclog.migrations: SELECT\n"
+                                    "table synclog.read_tables: INSERT\n"
+                                    "table synclog.read_tables: SELECT\n"
+                                    "table synclog.read_tables: UPDATE\n"
+                                    "table synclog.sessions: DELETE\n"
+                                    "table synclog.sessions: INSERT\n"
+                                    "table synclog.sessions: SELECT\n"
+                                    "table synclog.tickets: DELETE\n"
+                                    "table synclog.tickets: INSERT\n"
+                                    "table synclog.tickets: SELECT\n"
+                                    "table synclog.tokens: SELECT");
+  CHECK(value(database,
+              "SELECT concat_ws(' ', rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls) "
+              "FROM pg_roles WHERE rolname = 'synclog_app'") == "f f f f f");
+  CHECK(value(database, "SELECT count(*) FROM pg_auth_members WHERE member = 'synclog_app'::regrole") == "0");
+  CHECK(value(database,
+              "SELECT count(*) FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid WHERE b.datname = "
+              "current_database() AND d.refobjid = 'synclog_app'::regrole AND d.deptype = 'o'") == "0");
+  CHECK(value(database, "SELECT has_database_privilege('synclog_app', current_database(), 'CREATE')") == "f");
+}
+
+TEST_CASE("roles: `migrate verify` names each right that lacks or is too many") {
+  const std::string database = migrated_database();
+  const auto defects = [&database] {
+    const auto found = migrations::verify(cluster().conninfo(database));
+    REQUIRE_MESSAGE(found.has_value(), (found ? "" : found.error().detail));
+    return fmt::format("{}", fmt::join(*found, "\n"));
+  };
+  CHECK(defects() == "");
+  const auto after = [&](const std::string& change, const std::string& undo) {
+    cluster().sql(database, change);
+    const std::string found = defects();
+    cluster().sql(database, undo);
+    return found;
+  };
+  const std::string lacks = "the service role synclog_app lacks a right: ";
+  const std::string too_many = "the service role synclog_app has a right too many: ";
+  CHECK(after("REVOKE INSERT ON synclog.events FROM synclog_app",
+              "GRANT INSERT ON synclog.events TO synclog_app") ==
+        lacks + "GRANT INSERT ON TABLE synclog.events TO synclog_app");
+  CHECK(after("REVOKE UPDATE (last_used_on) ON synclog.tokens FROM synclog_app",
+              "GRANT UPDATE (last_used_on) ON synclog.tokens TO synclog_app") ==
+        lacks + "GRANT UPDATE (last_used_on) ON TABLE synclog.tokens TO synclog_app");
+  CHECK(after("REVOKE CREATE ON SCHEMA public FROM synclog_app",
+              "GRANT CREATE ON SCHEMA public TO synclog_app") ==
+        lacks + "GRANT CREATE ON SCHEMA public TO synclog_app");
+  CHECK(after("REVOKE EXECUTE ON FUNCTION synclog.verify_chain FROM synclog_app",
+              "GRANT EXECUTE ON FUNCTION synclog.verify_chain TO synclog_app") ==
+        lacks + "GRANT EXECUTE ON FUNCTION synclog.verify_chain TO synclog_app");
+  CHECK(after("GRANT UPDATE (branch) ON synclog.events TO synclog_app",
+              "REVOKE UPDATE (branch) ON synclog.events FROM synclog_app") ==
+        too_many + "UPDATE (branch) on synclog.events; revoke that");
+  CHECK(after("GRANT EXECUTE ON FUNCTION synclog.adopt_log_id TO PUBLIC",
+              "REVOKE EXECUTE ON FUNCTION synclog.adopt_log_id FROM PUBLIC") ==
+        too_many + "EXECUTE on synclog.adopt_log_id; revoke that");
+  CHECK(after("CREATE TABLE synclog.more (id text); GRANT SELECT ON synclog.more TO synclog_app",
+              "DROP TABLE synclog.more") == too_many + "SELECT on synclog.more; revoke that");
+  CHECK(defects() == "");
+}
+
+TEST_CASE("roles: whatever the service role tries on the log, its guards and its own rights is refused") {
+  const std::string database = migrated_database();
+  const std::string service = as_login(database, "synclog_app");
+  REQUIRE(refusal(service, "SELECT * FROM synclog.events") == "");
+  for (const char* statement :
+       {"UPDATE synclog.events SET version = 2",
+        "UPDATE synclog.events SET hash = hash WHERE false",
+        "DELETE FROM synclog.events",
+        "WITH gone AS (DELETE FROM synclog.events RETURNING 1) SELECT count(*) FROM gone",
+        "TRUNCATE synclog.events",
+        "SELECT * FROM synclog.events FOR UPDATE",
+        "INSERT INTO synclog.events SELECT * FROM synclog.events ON CONFLICT (position) DO UPDATE SET "
+        "version = 9",
+        "MERGE INTO synclog.events USING synclog.log_meta ON true WHEN MATCHED THEN DELETE",
+        "COPY synclog.events FROM '/etc/hostname'",
+        "COPY synclog.events FROM PROGRAM 'true'",
+        "COPY synclog.events TO PROGRAM 'true'",
+        "ALTER TABLE synclog.events DISABLE TRIGGER append_only",
+        "ALTER TABLE synclog.events DISABLE TRIGGER ALL",
+        "DROP TRIGGER append_only ON synclog.events",
+        "CREATE TRIGGER mine BEFORE INSERT ON synclog.events FOR EACH ROW EXECUTE FUNCTION "
+        "suppress_redundant_updates_trigger()",
+        "CREATE RULE mine AS ON INSERT TO synclog.events DO INSTEAD NOTHING",
+        "ALTER TABLE synclog.events ADD COLUMN extra text",
+        "ALTER TABLE synclog.events SET UNLOGGED",
+        "ALTER TABLE synclog.events OWNER TO synclog_app",
+        "ALTER TABLE synclog.events RENAME TO old",
+        "DROP TABLE synclog.events",
+        "DROP SCHEMA synclog CASCADE",
+        "ALTER SCHEMA synclog RENAME TO old",
+        "CREATE TABLE synclog.mine (id text)",
+        "CREATE INDEX ON synclog.events (branch)",
+        "BEGIN; LOCK TABLE synclog.events IN ACCESS EXCLUSIVE MODE",
+        "CLUSTER synclog.events USING events_pkey",
+        "REINDEX TABLE synclog.events",
+        "CREATE SCHEMA mine",
+        "UPDATE synclog.log_meta SET log_id = gen_random_uuid()",
+        "SELECT synclog.adopt_log_id(gen_random_uuid())",
+        "CREATE OR REPLACE FUNCTION synclog.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        "RETURN NULL; "
+        "END$$",
+        "DROP FUNCTION synclog.refuse_change() CASCADE",
+        "SET session_replication_role = replica",
+        "ALTER SYSTEM SET fsync = off",
+        "ALTER ROLE synclog_app SUPERUSER",
+        "CREATE ROLE mine",
+        "GRANT postgres TO synclog_app",
+        "SET ROLE postgres",
+        "SET SESSION AUTHORIZATION postgres",
+        "SELECT pg_read_file('PG_VERSION')",
+        "SELECT lo_export(1, '/tmp/x')"}) {
+    CAPTURE(std::string(statement));
+    CHECK(refusal(service, statement) == "42501");
+  }
+  // A warning in PostgreSQL, and nothing given.
+  CHECK(refusal(service, "GRANT UPDATE ON synclog.events TO synclog_app") == "");
+  CHECK(value(database, "SELECT has_table_privilege('synclog_app', 'synclog.events', 'UPDATE')") == "f");
+  CHECK(refusal(service,
+                "RESET ROLE; SET ROLE NONE; RESET SESSION AUTHORIZATION; DELETE FROM synclog.events") ==
+        "42501");
+}
+
+TEST_CASE("guard: a login that could alter the log is named with each of its powers and the fix") {
+  const std::string database = migrated_database();
+  cluster().sql("postgres", "DROP ROLE IF EXISTS guard_owner; DROP ROLE IF EXISTS guard_friend; "
+                            "CREATE ROLE guard_owner LOGIN; CREATE ROLE guard_friend LOGIN NOINHERIT");
+  cluster().sql(database, "GRANT synclog_app TO guard_friend; GRANT USAGE ON SCHEMA synclog TO guard_owner");
+  const std::string service = as_login(database, "synclog_app");
+  const std::string friendly = cluster().conninfo(database, "guard_friend");
+  CHECK(powers_of(service) == "");
+  CHECK(powers_of(friendly) == "");
+  CHECK(powers_of(friendly + " options='-c role=synclog_app'") == "");
+
+  const std::string superuser = powers_of(cluster().conninfo(database) + " options='-c role=synclog_app'");
+  CHECK(superuser == "database login postgres is a superuser, so whoever took over this server could alter "
+                     "the log; fix: give the "
+                     "server a login of its own (ALTER ROLE synclog_app LOGIN PASSWORD '…') in DATABASE_URL, "
+                     "and this one to "
+                     "`synclog migrate` as --owner-url");
+
+  const auto after = [&](const std::string& change, const std::string& undo) {
+    cluster().sql(database, change);
+    const std::string found = powers_of(friendly);
+    cluster().sql(database, undo);
+    return found;
+  };
+  for (const std::string right : {"UPDATE", "DELETE", "TRUNCATE", "TRIGGER"}) {
+    CAPTURE(right);
+    CHECK(has(after("GRANT " + right + " ON synclog.events TO guard_friend",
+                    "REVOKE " + right + " ON synclog.events FROM guard_friend"),
+              "guard_friend has the right " + right + ","));
+  }
+  CHECK(has(after("GRANT UPDATE (hash) ON synclog.events TO guard_friend",
+                  "REVOKE UPDATE (hash) ON synclog.events FROM guard_friend"),
+            "fix: REVOKE UPDATE ON synclog.events FROM guard_friend"));
+  CHECK(has(after("ALTER ROLE guard_friend CREATEROLE", "ALTER ROLE guard_friend NOCREATEROLE"),
+            "fix: ALTER ROLE guard_friend NOCREATEROLE"));
+  CHECK(has(
+      after("GRANT pg_write_server_files TO guard_friend", "REVOKE pg_write_server_files FROM guard_friend"),
+      "may become pg_write_server_files"));
+  CHECK(has(after("ALTER TABLE synclog.events DISABLE TRIGGER append_only",
+                  "ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only"),
+            "append_only"));
+  // An ordinary trigger is switched off by session_replication_role.
+  CHECK(has(after("ALTER TABLE synclog.events ENABLE TRIGGER append_only",
+                  "ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only"),
+            "append_only"));
+  CHECK(has(after("ALTER DATABASE " + database + " OWNER TO guard_friend",
+                  "ALTER DATABASE " + database + " OWNER TO postgres"),
+            "guard_friend owns the database"));
+  cluster().sql(database, "ALTER TABLE synclog.events OWNER TO guard_owner");
+  CHECK(has(powers_of(cluster().conninfo(database, "guard_owner")), "guard_owner owns the log"));
+  CHECK(has(after("GRANT guard_owner TO guard_friend", "REVOKE guard_owner FROM guard_friend"),
+            "guard_friend may become guard_owner, the log's owner"));
+  CHECK(powers_of(friendly) == "");
+}
+
+TEST_CASE("guard: what could lose an acknowledged write is named, wherever it was said") {
+  test_cluster durable({.durable = true});
+  const std::string database = durable.fresh_database();
+  REQUIRE(migrations::up(durable.conninfo(database)).has_value());
+  durable.sql("postgres", "ALTER ROLE synclog_app LOGIN");
+  const std::string service = durable.conninfo(database, "synclog_app");
+  CHECK(losses_of(service) == "");
+  const auto after = [&](const std::string& change, const std::string& undo) {
+    durable.sql(database, change);
+    const std::string found = losses_of(service);
+    const bool refused = !migrations::check_durability(service).has_value();
+    durable.sql(database, undo);
+    CHECK(refused);
+    return found;
+  };
+  CHECK(after("ALTER ROLE synclog_app SET synchronous_commit = off", "ALTER ROLE synclog_app RESET ALL") ==
+        "synchronous_commit = off: a crash would lose what was acknowledged. Set synchronous_commit = on: "
+        "ALTER ROLE "
+        "synclog_app RESET synchronous_commit");
+  CHECK(has(after("ALTER ROLE synclog_app IN DATABASE " + database + " SET synchronous_commit = off",
+                  "ALTER ROLE synclog_app IN DATABASE " + database + " RESET ALL"),
+            "ALTER ROLE synclog_app IN DATABASE " + database + " RESET synchronous_commit"));
+  CHECK(has(after("ALTER DATABASE " + database + " SET synchronous_commit = off",
+                  "ALTER DATABASE " + database + " RESET ALL"),
+            "ALTER DATABASE " + database + " RESET synchronous_commit"));
+  // sessions and tickets hang on tokens: a logged table may not refer to an unlogged one
+  for (const char* table : {"synclog.events", "synclog.idempotency", "synclog.tickets"}) {
+    CAPTURE(table);
+    CHECK(after(fmt::format("ALTER TABLE {} SET UNLOGGED", table),
+                fmt::format("ALTER TABLE {} SET LOGGED", table)) ==
+          fmt::format("table {0} is UNLOGGED: a crash would empty it. ALTER TABLE {0} SET LOGGED", table));
+  }
+  CHECK(has(after("SET ROLE synclog_app; CREATE UNLOGGED TABLE public.clients (id text)",
+                  "DROP TABLE public.clients"),
+            "table public.clients is UNLOGGED"));
+  CHECK(losses_of(service) == "");
+}
+
+TEST_CASE("migration 3: read tables of another login, and what a rebuild left, come into the service role's "
+          "hands") {
+  const auto earlier = migrations::embedded_migration_files().first(2);
+  test_cluster own;
+  own.sql("postgres", "CREATE ROLE log_owner LOGIN; CREATE ROLE synclog_app; GRANT synclog_app TO log_owner");
+  own.sql("postgres", "CREATE DATABASE before OWNER log_owner");
+  const std::string owner = own.conninfo("before", "log_owner");
+  REQUIRE(migrations::up(owner, {.files = earlier}).has_value());
+  own.sql("before", R"(SET ROLE log_owner;
+    CREATE TABLE clients (id text PRIMARY KEY, version bigint, position bigint, created_at timestamptz,
+                          updated_at timestamptz, email text UNIQUE, doc json);
+    CREATE TABLE mine (id text);
+    CREATE TABLE named (id text);
+    CREATE TABLE synclog_shadow_1 (id text);
+    COMMENT ON TABLE synclog_shadow_1 IS 'synclog: a read table of clients that is being rebuilt; dropped by the next rebuild';
+    CREATE TABLE synclog_shadow_of_mine (id text);
+    INSERT INTO synclog.read_tables VALUES ('clients', 'clients', ''), ('named', 'named', ''))");
+  const auto owner_of = [&own](const std::string& table) {
+    return own.sql("before", "SELECT relowner::regrole FROM pg_class WHERE oid = '" + table + "'::regclass");
+  };
+  SUBCASE("when the migrating login may give them") {
+    const auto done = migrations::up(owner);
+    REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().detail));
+    CHECK(done->applied == std::vector<std::string>{"003 roles"});
+    CHECK(owner_of("clients") == "synclog_app");
+    CHECK(owner_of("clients_email_key") == "synclog_app");
+    CHECK(owner_of("synclog_shadow_1") == "synclog_app");
+    CHECK(owner_of("mine") == "log_owner");
+    CHECK(owner_of("named") == "log_owner"); // no read table, whatever the service role wrote of it
+    CHECK(owner_of("synclog_shadow_of_mine") == "log_owner");
+    own.sql("before", "DELETE FROM synclog.read_tables WHERE entity = 'named'");
+    CHECK(migrations::verify(owner)->empty());
+    own.sql("before", "ALTER TABLE clients OWNER TO log_owner");
+    const auto defects = migrations::verify(owner);
+    REQUIRE(defects->size() == 1);
+    CHECK(has(defects->at(0), "OWNER TO synclog_app"));
+  }
+  SUBCASE("when it may not, it says who can") {
+    own.sql("before", "ALTER TABLE clients OWNER TO postgres");
+    const auto refused = migrations::up(owner);
+    REQUIRE(!refused.has_value());
+    CHECK(
+        has(refused.error().detail, "As a superuser run: ALTER TABLE public.clients OWNER TO synclog_app;"));
+    CHECK(migrations::check(owner).value() == migrations::schema_state::older);
+  }
+}
