@@ -1,5 +1,6 @@
 // The database and the roles of the private cluster, by synchronous libpq as its superuser.
 #include "eventstore/pg/embedded_database.hpp"
+#include "eventstore/pg/conninfo.hpp"
 #include <array>
 #include <fmt/format.h>
 #include <libpq-fe.h>
@@ -24,15 +25,6 @@ constexpr std::array<const char*, 4> make_all{
     "synclog_owner LOGIN; END IF; END $$",
     "GRANT synclog_app TO synclog_owner", "CREATE DATABASE synclog OWNER synclog_owner"};
 
-std::string quoted_value(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "'";
-}
-
 core::problem failed(std::string_view what, const PGconn* session) {
   return core::make_problem(core::problem_code::database_unavailable,
                             fmt::format("{}: {}", what, PQerrorMessage(session)));
@@ -42,8 +34,8 @@ core::problem failed(std::string_view what, const PGconn* session) {
 
 std::string conninfo_for(const std::string& socket_dir, const std::string& database,
                          const std::string& role) {
-  return fmt::format("host={} port=5432 dbname={} user={} gssencmode=disable", quoted_value(socket_dir),
-                     database, role);
+  return fmt::format("host={} port=5432 dbname={} user={} gssencmode=disable",
+                     quoted_conninfo_value(socket_dir), database, role);
 }
 
 core::result<void> ensure_database(const layout& where, const std::string& socket_dir) {
