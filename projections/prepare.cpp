@@ -79,6 +79,8 @@ class preparation {
     if (!same_name && relation_exists(db_, definition_.table)) refuse(not_ours_sentence(definition_));
     const bool stands = table && table->exists;
     if (!stands) return make(table.has_value());
+    if (const auto others = not_owned_sentence(db_, definition_, table->name); !others.empty())
+      refuse(others);
     if (same_name && table->fingerprint == core::to_hex(table_fingerprint(definition_)))
       return how == adoption::same ? outcome{} : adopt(stored);
     return fit(stored, how, same_name && !is_behind(table->fingerprint));

@@ -127,6 +127,8 @@ std::vector<std::string> obstacles_of(pg::plain_connection& db, const core::enti
                                       const standing_table_state& standing) {
   std::vector<std::string> found;
   if (!standing.exists) return found;
+  if (std::string others = not_owned_sentence(db, definition, standing.name); !others.empty())
+    found.push_back(std::move(others));
   if (const auto cut = find_cut_tail(db, definition.name, standing.name))
     found.push_back(fmt::format("Entity {}: {}. Nothing was changed: the table knows what the log has lost.",
                                 definition.name, cut_tail_sentence(*cut, standing.name)));

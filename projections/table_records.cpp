@@ -68,6 +68,19 @@ bool is_fitted(const standing_table& table, std::int64_t revision) {
   return table.fingerprint == core::to_hex(fitted_fingerprint(revision));
 }
 
+std::string not_owned_sentence(pg::plain_connection& db, const core::entity& definition,
+                               const std::string& table_name) {
+  const pg::rows found = db.run(
+      "SELECT c.oid::regclass, quote_ident(pg_get_userbyid(c.relowner)), quote_ident(current_user) FROM "
+      "pg_class AS c WHERE c.oid = to_regclass($1) AND NOT pg_has_role(c.relowner, 'USAGE')",
+      {qualified_table(table_name)});
+  if (found.size() == 0) return "";
+  return fmt::format(
+      "Entity {0}: its read table {1} belongs to {2}, and only its owner can change or replace it; "
+      "fix, as {2} or a superuser: ALTER TABLE {1} OWNER TO {3}; nothing was changed.",
+      definition.name, found.text(0, 0), found.text(0, 1), found.text(0, 2));
+}
+
 std::string not_ours_sentence(const core::entity& definition) {
   // Renaming it is not enough: its indexes would keep the names that the read table's need.
   return fmt::format(

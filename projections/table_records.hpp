@@ -37,6 +37,11 @@ bool is_fitted(const standing_table& table, std::int64_t revision);
 // A plain sentence for a relation of the wanted name that was not made by this log.
 std::string not_ours_sentence(const core::entity& definition);
 
+// "" when the role of this connection owns the table, or may act as its owner; else a plain sentence with the
+// fix: nobody else can change or replace it.
+std::string not_owned_sentence(eventstore::pg::plain_connection& db, const core::entity& definition,
+                               const std::string& table_name);
+
 // Whether public.<name> is taken by any relation.
 bool relation_exists(eventstore::pg::plain_connection& db, const std::string& name);
 
