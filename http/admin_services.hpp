@@ -1,5 +1,5 @@
-// What the routes below /api/admin work with beside the services of every route. Made by tools/serve,
-// outlives the server.
+// What the routes below /api/admin work with beside the services of every route, and what /readyz and
+// /metrics tell those who run the server. Made by tools/serve, outlives the server.
 #pragma once
 #include "core/checkpoint.hpp"
 #include "eventstore/pg/pool.hpp"
@@ -12,6 +12,8 @@
 
 namespace synclog::http {
 
+class log_watch;
+
 struct admin_services {
   std::string conninfo; // checkpoints are read by connections of their own, as the command line does
   std::optional<core::private_key> checkpoint_key; // signs; none: this server signs nothing
@@ -23,6 +25,8 @@ struct admin_services {
   // For changes of tokens, sessions and tickets, which may wait for a lock: reads do not wait behind them.
   // Null: the pool of the reads.
   eventstore::pg::pool* access_writes = nullptr;
+  const log_watch* watch =
+      nullptr; // what the database's settings and rights make of the log; null: nobody looks
 };
 
 } // namespace synclog::http

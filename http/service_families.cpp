@@ -1,5 +1,7 @@
 // The numbers of the services: committer, feed and the pool of readers.
+#include "http/admin_services.hpp"
 #include "http/answer_memory.hpp"
+#include "http/log_watch.hpp"
 #include "http/metric_families.hpp"
 #include "http/metrics.hpp"
 #include "http/services.hpp"
@@ -98,6 +100,17 @@ void append_services(std::vector<prometheus::MetricFamily>& out, const services&
     out.push_back(gauge("synclog_read_tables_failing_rebuild",
                         "Of these, tables whose last rebuild failed; /readyz?verbose says why.",
                         static_cast<double>(failing)));
+  }
+
+  if (with.admin != nullptr && with.admin->watch != nullptr) {
+    const log_findings found = with.admin->watch->found();
+    out.push_back(gauge("synclog_log_durable",
+                        "0 when a setting or a table of the database can lose what was acknowledged.",
+                        found.losses.empty() ? 1 : 0));
+    out.push_back(
+        gauge("synclog_log_protected",
+              "0 when the database login of this server could alter the log; the server's log says how.",
+              found.powers.empty() ? 1 : 0));
   }
 
   const auto feed = with.feed.stats();

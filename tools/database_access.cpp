@@ -1,6 +1,8 @@
 // See database_access.hpp.
 #include "tools/database_access.hpp"
 
+#include "eventstore/pg/conninfo.hpp"
+#include "eventstore/pg/sqlstate.hpp"
 #include "migrations/runner.hpp"
 #include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
@@ -8,6 +10,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <memory>
+#include <string_view>
 
 namespace synclog::tools {
 
@@ -15,11 +18,12 @@ namespace pg = eventstore::pg;
 
 namespace {
 
-constexpr const char* service_role_name = "synclog_app";
+constexpr const char* service_role = "synclog_app";
 
 struct connection_closer {
   void operator()(PGconn* connection) const { PQfinish(connection); }
 };
+using open_connection = std::unique_ptr<PGconn, connection_closer>;
 
 // What may be shown of a conninfo: where, never the password.
 std::string describe(PGconn* connection) {
@@ -28,6 +32,7 @@ std::string describe(PGconn* connection) {
                      text(PQhost(connection)), text(PQport(connection)), text(PQuser(connection)));
 }
 
+// "" when there is none, also because it was refused.
 std::string single_value(PGconn* connection, const char* sql) {
   PGresult* answer = PQexec(connection, sql);
   std::string value =
@@ -36,30 +41,90 @@ std::string single_value(PGconn* connection, const char* sql) {
   return value;
 }
 
-core::result<database_access> open_named(const std::string& url) {
-  const std::unique_ptr<PGconn, connection_closer> connection(PQconnectdb(url.c_str()));
-  if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
-    std::string words = connection ? PQerrorMessage(connection.get()) : "out of memory";
-    while (!words.empty() && words.back() == '\n') {
-      words.pop_back();
-    }
-    return core::make_problem(core::problem_code::database_unavailable, words);
+core::result<open_connection> connect(const std::string& url) {
+  // Behind ours come the words of the URL, which win.
+  const char* const keys[] = {"connect_timeout", "dbname", nullptr};
+  const char* const values[] = {"20", url.c_str(), nullptr};
+  open_connection made(PQconnectdbParams(keys, values, 1));
+  if (made && PQstatus(made.get()) == CONNECTION_OK) {
+    // It may be the owner's, and the service role may put functions into schema public.
+    PQclear(PQexec(made.get(), "SET search_path = pg_catalog"));
+    return made;
   }
+  std::string words = made ? PQerrorMessage(made.get()) : "out of memory";
+  while (!words.empty() && words.back() == '\n') {
+    words.pop_back();
+  }
+  return core::make_problem(core::problem_code::database_unavailable, words);
+}
+
+// The same for every login, and different for any two databases.
+std::string identity_of(PGconn* connection) {
+  return single_value(connection,
+                      "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), d.oid) "
+                      "FROM pg_database d WHERE d.datname = current_database()");
+}
+
+// Who the service's sessions are. Without the role, in a database that was never migrated, they are whoever
+// logs in: nothing is served there.
+core::result<void> settle_service(PGconn* connection, database_access& access) {
+  access.service_conninfo = access.database_url;
+  access.not_serving.clear();
+  const std::string sql = fmt::format(
+      "SELECT CASE WHEN session_user = '{0}' THEN 'itself' WHEN pg_has_role(session_user, r.oid, 'MEMBER') "
+      "THEN 'member' ELSE 'stranger' END FROM pg_roles r WHERE r.rolname = '{0}'",
+      service_role);
+  const auto login = single_value(connection, sql.c_str());
+  const auto user = single_value(connection, "SELECT quote_ident(session_user)");
+  if (login == "member") {
+    try {
+      access.service_conninfo = pg::conninfo_as_role(access.database_url, service_role);
+    } catch (const pg::unavailable& failed) {
+      return core::make_problem(core::problem_code::database_unavailable, failed.what());
+    }
+  } else if (login == "stranger") {
+    access.not_serving =
+        fmt::format("login {0} is no member of {1}, the role that serves; fix, as the owner of the log or a "
+                    "superuser: GRANT {1} TO {0}",
+                    user, service_role);
+  } else if (login.empty()) {
+    access.not_serving =
+        fmt::format("the role {} is missing, and with it its rights; fix: restore the roles of the cluster "
+                    "(pg_dumpall --roles-only), then the database once more",
+                    service_role);
+  }
+  return {};
+}
+
+core::result<database_access> open_named(const database_options& options) {
   database_access access;
-  access.owner_conninfo = url;
-  access.service_conninfo = url;
-  access.description = describe(connection.get());
-  const auto sql =
-      fmt::format("SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = '{}'",
-                  service_role_name);
-  const auto member = single_value(connection.get(), sql.c_str());
-  const auto user = std::string(PQuser(connection.get()) != nullptr ? PQuser(connection.get()) : "");
-  if (member == "t" && user != service_role_name) {
-    access.service_role = service_role_name;
-  } else if (member == "f") {
-    access.warning = fmt::format(
-        "role {} is no member of {}: the log may not be protected from this server; fix: GRANT {} TO {}",
-        user, service_role_name, service_role_name, user);
+  access.owner_conninfo = options.owner_url.empty() ? options.database_url : options.owner_url;
+  const bool owner_alone = options.as == database_options::login::owner && !options.owner_url.empty();
+  access.database_url = owner_alone ? options.owner_url : options.database_url;
+  if (access.database_url.empty()) {
+    return core::make_problem(core::problem_code::precondition_failed,
+                              "--owner-url (SYNCLOG_OWNER_URL) names the owner of the log and nobody who "
+                              "serves it; fix: --database-url (DATABASE_URL) for the service's login");
+  }
+  const auto service = connect(access.database_url);
+  if (!service) {
+    return service.error();
+  }
+  access.description = describe(service->get());
+  if (access.owner_conninfo != access.database_url) {
+    const auto owner = connect(access.owner_conninfo);
+    if (!owner) {
+      return owner.error();
+    }
+    if (identity_of(owner->get()) != identity_of(service->get())) {
+      return core::make_problem(
+          core::problem_code::precondition_failed,
+          fmt::format("--owner-url is {}, --database-url is {}: they must be one database",
+                      describe(owner->get()), access.description));
+    }
+  }
+  if (const auto settled = settle_service(service->get(), access); !settled) {
+    return settled.error();
   }
   return access;
 }
@@ -90,22 +155,50 @@ void add_database_options(CLI::App& app, database_options& options) {
   app.add_option("--database-url", options.database_url,
                  "PostgreSQL to use, as a URL or key=value words (default: a private one in --data-dir)")
       ->envname("DATABASE_URL");
+  app.add_option("--owner-url", options.owner_url,
+                 "the same database as the owner of the log, for migrations and what else only he may "
+                 "(default: --database-url)")
+      ->envname("SYNCLOG_OWNER_URL");
   app.add_option("--data-dir", options.data_dir,
                  "folder of the private PostgreSQL (default: " + pg::default_data_dir() + ")")
       ->envname("SYNCLOG_DATA_DIR");
 }
 
 core::result<database_access> open_database(const database_options& options) {
-  return options.database_url.empty() ? open_private(options) : open_named(options.database_url);
+  const bool is_private = options.database_url.empty() && options.owner_url.empty();
+  return is_private ? open_private(options) : open_named(options);
+}
+
+core::result<std::vector<std::string>> bring_up_to_date(database_access& access) {
+  auto done = migrations::up(access.owner_conninfo);
+  if (!done) {
+    return done.error();
+  }
+  if (!access.cluster) {
+    const auto service = connect(access.database_url);
+    if (!service) {
+      return service.error();
+    }
+    if (const auto settled = settle_service(service->get(), access); !settled) {
+      return settled.error();
+    }
+  }
+  return std::move(done->applied);
 }
 
 core::result<void> check_schema(const database_access& access) {
   const auto state = migrations::check(access.owner_conninfo);
   if (!state) {
-    return state.error();
+    const bool is_stranger =
+        state.error().code == core::problem_code::forbidden && !access.not_serving.empty();
+    return is_stranger ? core::make_problem(core::problem_code::forbidden, access.not_serving)
+                       : state.error();
   }
   switch (*state) {
   case migrations::schema_state::current:
+    if (!access.not_serving.empty()) {
+      return core::make_problem(core::problem_code::forbidden, access.not_serving);
+    }
     return {};
   case migrations::schema_state::newer:
     return core::make_problem(
@@ -117,6 +210,23 @@ core::result<void> check_schema(const database_access& access) {
         fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
                     *state == migrations::schema_state::empty ? "missing" : "older than this program"));
   }
+}
+
+std::string owner_at_work(const database_access& access) {
+  const bool is_another = access.cluster || access.owner_conninfo != access.database_url;
+  return is_another ? pg::conninfo_as_role(access.owner_conninfo, service_role) : access.service_conninfo;
+}
+
+core::problem problem_of(const pg::query_failed& failed) {
+  if (pg::classify(failed.info().sqlstate) != pg::meaning::not_allowed) {
+    return core::make_problem(core::problem_code::internal, failed.what());
+  }
+  return core::make_problem(
+      core::problem_code::forbidden,
+      fmt::format(
+          "{}: the role {} lacks a right, or its login does; fix: `synclog migrate verify` by the owner of "
+          "the log names what lacks",
+          failed.info().message, service_role));
 }
 
 int report_problem(const core::problem& why) {

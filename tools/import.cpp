@@ -111,7 +111,7 @@ class import_run {
         command_.source_url.empty() ? log_.database.owner_conninfo : command_.source_url;
     auto source = projections::source_table::open(source_conninfo, command_.table, command_.id_column);
     if (!source) return report_source(source.error());
-    pg::plain_connection db(log_.database.service_conninfo, log_.database.service_role, "synclog import");
+    pg::plain_connection db(log_.database.service_conninfo, "", "synclog import");
     if (command_.source_url.empty())
       if (const auto refused = refuse_source(db, *source, *definition); !refused.empty())
         return refuse(refused);
@@ -153,8 +153,7 @@ class import_run {
             const core::entity& definition, adoption_mode mode) {
     const auto& stop = stop_signal();
     if (mode == adoption_mode::save)
-      projections::prepare_read_tables(log_.database.service_conninfo, log_.database.service_role,
-                                       log_.entities);
+      projections::prepare_read_tables(log_.database.service_conninfo, "", log_.entities);
     std::optional<eventstore::whole_file> rejects;
     if (!command_.rejects.empty()) {
       auto made = eventstore::whole_file::create(command_.rejects, eventstore::existing_file::replace,

@@ -64,7 +64,6 @@ bool rebuild_after_import(const database_access& database, std::vector<const cor
   projections::rebuild_stop rebuild;
   projections::rebuild_options how;
   how.conninfo = database.service_conninfo;
-  how.role = database.service_role;
   how.jobs = projections::default_rebuild_jobs(how.conninfo, how.role);
   how.stop = &rebuild;
   how.progress = [&line](const eventstore::verify_progress& at) { line.show(at.stage, at.done, at.total); };

@@ -1,7 +1,6 @@
 #include "tools/log_access.hpp"
 
 #include "eventstore/pg/types.hpp"
-#include "migrations/runner.hpp"
 #include "projections/stored_definitions.hpp"
 #include <CLI/CLI.hpp>
 
@@ -20,8 +19,7 @@ core::result<core::catalog> load_definitions(const std::string& entities_dir,
     return own.error();
   }
   try {
-    return core::with_adopted(
-        *own, projections::stored_definitions(database.service_conninfo, database.service_role));
+    return core::with_adopted(*own, projections::stored_definitions(database.service_conninfo, ""));
   } catch (const eventstore::pg::unavailable& failed) {
     return core::make_problem(core::problem_code::database_unavailable, failed.what());
   }
@@ -38,7 +36,7 @@ core::result<log_access> open_log(const log_options& options) {
   }
   // As serve does: what may be made here is made whole.
   if (database->cluster && options.database.when_missing == eventstore::pg::missing_cluster::make) {
-    if (const auto made = migrations::up(database->owner_conninfo); !made) {
+    if (const auto made = bring_up_to_date(*database); !made) {
       return made.error();
     }
   }
@@ -65,6 +63,11 @@ int run_on_log(const log_options& options, const std::function<int(log_access&)>
       before_error();
     }
     return report_problem(core::make_problem(core::problem_code::database_unavailable, failed.what()));
+  } catch (...) {
+    if (before_error) {
+      before_error();
+    }
+    throw;
   }
 }
 

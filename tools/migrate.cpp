@@ -16,6 +16,14 @@ struct migrate_options {
   bool dry_run = false;
 };
 
+// Migrations are for the owner of the log, and DATABASE_URL may be the service's.
+core::problem with_owner_hint(core::problem why, const database_options& where) {
+  if (why.code == core::problem_code::forbidden && where.owner_url.empty() && !where.database_url.empty()) {
+    why.detail += "; migrations are the owner's: his URL is --owner-url (SYNCLOG_OWNER_URL)";
+  }
+  return why;
+}
+
 int run_up(const migrate_options& options) {
   auto where = options.database;
   where.when_missing = eventstore::pg::missing_cluster::make;
@@ -27,7 +35,7 @@ int run_up(const migrate_options& options) {
   how.dry_run = options.dry_run;
   const auto done = migrations::up(access->owner_conninfo, how);
   if (!done) {
-    return report_problem(done.error());
+    return report_problem(with_owner_hint(done.error(), where));
   }
   for (const auto& name : done->applied) {
     fmt::print("{} {}\n", options.dry_run ? "would apply" : "applied", name);
@@ -80,6 +88,7 @@ void add_migrate(CLI::App& app, run_command& chosen) {
       app.add_subcommand("migrate", "Brings the schema of the log up to date, or says what state it is in");
   migrate->require_subcommand(1);
   const auto options = std::make_shared<migrate_options>();
+  options->database.as = database_options::login::owner;
   auto* up = migrate->add_subcommand("up", "Applies the migrations that are missing");
   add_database_options(*up, options->database);
   up->add_flag("--dry-run", options->dry_run, "Run them and roll back: says what would happen");

@@ -31,7 +31,6 @@ int run_on_past(const log_options& options, const std::string& application_name,
   const auto run = [&](log_access& opened) {
     pg::connect_options connect;
     connect.conninfo = opened.database.service_conninfo;
-    connect.role = opened.database.service_role;
     connect.application_name = application_name;
     connect.read_only = true;
     asio::io_context context(1);

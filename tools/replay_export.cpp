@@ -42,8 +42,7 @@ int run_export(const export_command& command) {
     const auto show = [&line](const eventstore::verify_progress& progress) {
       line.show(progress.stage, progress.done, progress.total);
     };
-    const auto done = eventstore::export_log(log.database.service_conninfo, log.database.service_role,
-                                             options, *out, show, stop);
+    const auto done = eventstore::export_log(log.database.service_conninfo, "", options, *out, show, stop);
     line.close();
     if (!done)
       return done.error().code == core::problem_code::draining ? report_stop() : report_problem(done.error());

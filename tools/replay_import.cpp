@@ -71,9 +71,9 @@ class import_run {
     const auto& database = log_.database;
     projections::import_tables prepared;
     if (!command_.dry_run)
-      prepared = projections::prepare_import(database.service_conninfo, database.service_role, log_.entities);
+      prepared = projections::prepare_import(database.service_conninfo, "", log_.entities);
     const projections::read_tables tables(log_.entities);
-    eventstore::import_target target{database.service_conninfo, database.service_role, log_.entities, tables};
+    eventstore::import_target target{owner_at_work(database), "", log_.entities, tables};
     target.fall_behind = projections::leave_behind;
     target.behind = prepared.behind;
     if (command_.accept_future_times) target.future = eventstore::future_times::accept;

@@ -226,7 +226,6 @@ int run_rebuild(const options_of_rebuild& options) {
     }
     projections::rebuild_options how;
     how.conninfo = log.database.service_conninfo;
-    how.role = log.database.service_role;
     how.jobs = options.jobs > 0 ? options.jobs : projections::default_rebuild_jobs(how.conninfo, how.role);
     if (!options.json) {
       how.progress = [&line](const eventstore::verify_progress& at) {
@@ -240,6 +239,8 @@ int run_rebuild(const options_of_rebuild& options) {
       return options.dry_run ? preview_all(options, chosen, how, line)
                              : rebuild_all(options, chosen, how, line);
     } catch (const eventstore::pg::unavailable&) {
+      throw;
+    } catch (const eventstore::pg::query_failed&) {
       throw;
     } catch (const std::runtime_error& failed) {
       line.close();

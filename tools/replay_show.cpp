@@ -88,8 +88,7 @@ void print_lines(const eventstore::pg::rows& rows) {
 
 int run_show(const show_options& options) {
   const auto work = [&options](log_access& log) {
-    eventstore::pg::plain_connection db(log.database.service_conninfo, log.database.service_role,
-                                        "synclog replay show");
+    eventstore::pg::plain_connection db(log.database.service_conninfo, "", "synclog replay show");
     const auto rows = db.run(show_sql, {std::to_string(options.position)});
     if (rows.size() == 0) {
       fmt::print(stderr, "synclog: the log has no position {}\n", options.position);

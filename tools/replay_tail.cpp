@@ -100,7 +100,6 @@ int follow(const tail_command& command, log_access& log) {
   spdlog::set_level(spdlog::level::off);
   eventstore::pg::connect_options connect;
   connect.conninfo = log.database.service_conninfo;
-  connect.role = log.database.service_role;
   connect.application_name = "synclog replay tail";
   connect.read_only = true;
   const line_output output(STDOUT_FILENO);

@@ -157,8 +157,7 @@ int code_of(const eventstore::undo_report& report, const undo_command& command) 
 
 // What writes must find the read tables made of the very definitions that it writes by.
 std::string differing_table(const log_access& opened) {
-  pg::plain_connection db(opened.database.service_conninfo, opened.database.service_role,
-                          "synclog replay undo");
+  pg::plain_connection db(opened.database.service_conninfo, "", "synclog replay undo");
   for (const auto& definition : opened.entities.all()) {
     const auto rows = db.run("SELECT encode(fingerprint, 'hex') FROM synclog.read_tables WHERE entity = $1",
                              {definition->name});
@@ -269,7 +268,6 @@ int run_undo(undo_command command) {
     }
     pg::connect_options connect;
     connect.conninfo = opened.database.service_conninfo;
-    connect.role = opened.database.service_role;
     connect.application_name = "synclog replay undo";
     asio::io_context context(1);
     undo_writer with(context, opened.entities, connect);

@@ -2,6 +2,7 @@
 #include "tools/run_context.hpp"
 
 #include "eventstore/pg/types.hpp"
+#include "tools/database_access.hpp"
 #include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
 #include <boost/asio/co_spawn.hpp>
@@ -23,6 +24,8 @@ int run_context(asio::io_context& context, asio::awaitable<void> work, unsigned 
       } catch (const eventstore::pg::unavailable& error) {
         fmt::print(stderr, "synclog: {}\n", harmless_lines(error.what()));
         code = exit_database_unreachable;
+      } catch (const eventstore::pg::query_failed& error) {
+        code = report_problem(problem_of(error));
       } catch (const std::exception& error) {
         fmt::print(stderr, "synclog: {}\n", harmless_lines(error.what()));
         code = exit_failure;

@@ -13,11 +13,12 @@
 #include "http/answer_memory.hpp"
 #include "http/auth/access_directory.hpp"
 #include "http/auth/authenticate.hpp"
+#include "http/log_watch.hpp"
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
 #include "http/streams/hub.hpp"
-#include "migrations/runner.hpp"
+#include "migrations/guard.hpp"
 #include "projections/read_table.hpp"
 #include "projections/record_reader.hpp"
 #include "projections/search_index.hpp"
@@ -80,7 +81,7 @@ struct serve_options {
 struct application {
   application(asio::io_context& context, asio::io_context& commit_context, const database_access& access,
               const core::catalog& loaded, std::optional<core::private_key> checkpoint_key,
-              const serve_options& options)
+              http::log_findings found, const serve_options& options)
       : entities(loaded), connect(make_connect(access)), tables(entities),
         short_reads(context.get_executor(), reading(connect, options.limits),
                     pool_of(short_read_connections)),
@@ -94,6 +95,7 @@ struct application {
         listener(
             context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
             [this] { return committer.backend_pid(); }),
+        watch(context.get_executor(), short_reads, migrations::guard_sql, std::move(found)),
         streams(context.get_executor(), feed, log, streams_of(options.limits)),
         admin{access.service_conninfo, std::move(checkpoint_key),
               http::verify_desk(verify_of(access, entities))},
@@ -110,6 +112,7 @@ struct application {
                  options.limits.answer_memory_bytes > 0 ? &answers : nullptr} {
     services.rebuilds = &awaited;
     admin.access_writes = &access_writes;
+    admin.watch = &watch;
     services.admin = &admin;
     if (options.server.auth == http::auth_mode::none) {
       return;
@@ -135,7 +138,6 @@ struct application {
   static pg::connect_options make_connect(const database_access& access) {
     pg::connect_options made;
     made.conninfo = access.service_conninfo;
-    made.role = access.service_role;
     made.application_name = "synclog serve";
     return made;
   }
@@ -186,6 +188,7 @@ struct application {
   http::answer_memory answers;
   projections::awaited_rebuilds awaited;
   pg::listener listener;
+  http::log_watch watch;
   http::streams::hub streams;
   http::admin_services admin;
   std::unique_ptr<http::auth::access_directory> directory; // null: nobody is asked who they are
@@ -193,14 +196,15 @@ struct application {
   http::services services;
 };
 
-// Brings a database up to date, or refuses it with the fix. Private ones migrate by themselves.
-core::result<void> prepare_schema(const database_access& access) {
-  if (access.cluster) {
-    auto done = migrations::up(access.owner_conninfo);
+// Brings a database up to date, or refuses it with the fix. Migrates by itself where that was said: in a
+// private one, and where the owner was named for it.
+core::result<void> prepare_schema(database_access& access, const database_options& options) {
+  if (access.cluster || !options.owner_url.empty()) {
+    const auto done = bring_up_to_date(access);
     if (!done) {
       return done.error();
     }
-    for (const auto& name : done->applied) {
+    for (const auto& name : *done) {
       spdlog::info("migrated: {}", name);
     }
   }
@@ -216,6 +220,7 @@ asio::awaitable<void> start(application& app, http::server& server, bool demo) {
   app.texts.start();
   app.streams.start();
   app.committer.start();
+  app.watch.start();
   // Whoever reads "listening" may ask /readyz at once, so the committer has its connection before that.
   asio::steady_timer look(co_await asio::this_coro::executor);
   while (!app.committer.stats().connected && pg::clock::now() < until) {
@@ -253,6 +258,7 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
     co_await app.directory_listener->stop();
     co_await app.directory->stop();
   }
+  co_await app.watch.stop();
   auto streams_stopped = app.streams.stop();
   auto texts_stopped = app.texts.stop();
   co_await (std::move(streams_stopped) && std::move(texts_stopped));
@@ -333,11 +339,12 @@ int run_serve(serve_options options) {
     fmt::print("shell: {}\n", access->cluster->urls().shell);
   }
   std::fflush(stdout);
-  if (!access->warning.empty()) {
-    spdlog::warn("{}", access->warning);
-  }
-  if (const auto ready = prepare_schema(*access); !ready) {
+  if (const auto ready = prepare_schema(*access, options.database); !ready) {
     return report_problem(ready.error());
+  }
+  auto guard = migrations::look_at_guard(access->service_conninfo);
+  if (!guard) {
+    return report_problem(guard.error());
   }
   const auto entities = load_definitions(options.entities_dir, *access);
   if (!entities) {
@@ -348,11 +355,10 @@ int run_serve(serve_options options) {
   }
   projections::rebuild_options rebuilding;
   rebuilding.conninfo = access->service_conninfo;
-  rebuilding.role = access->service_role;
   rebuilding.jobs = 1; // requests come first
   std::vector<const core::entity*> pending;
   try {
-    auto prepared = projections::prepare_serving(access->service_conninfo, access->service_role, *entities);
+    auto prepared = projections::prepare_serving(access->service_conninfo, "", *entities);
     for (const auto& sentence : prepared.done) {
       spdlog::info("{}", sentence);
     }
@@ -378,7 +384,8 @@ int run_serve(serve_options options) {
     for (unsigned index = 0; index < threads; ++index) {
       options.server.lanes.push_back(lanes.emplace_back(1).get_executor());
     }
-    application app(context, commit_context, *access, *entities, checkpoint_key, options);
+    application app(context, commit_context, *access, *entities, checkpoint_key,
+                    {std::move(guard->losses), std::move(guard->powers)}, options);
     http::metrics counters(http::all_routes());
     // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
     // the next one, or PostgreSQL waits.

@@ -1,6 +1,7 @@
 // The command line: one subcommand a file. Exit codes: 0 ok, 1 failure, 2 usage, 3 database unreachable,
 // 4 a difference found.
 #include "tools/commands.hpp"
+#include "tools/database_access.hpp"
 #include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
 #include <CLI/CLI.hpp>
@@ -85,6 +86,8 @@ int main(int argc, char** argv) {
   set_up_logging();
   try {
     return written_out(chosen());
+  } catch (const synclog::eventstore::pg::query_failed& failed) {
+    return report_problem(problem_of(failed));
   } catch (const std::exception& error) {
     fmt::print(stderr, "synclog: {}\n", harmless_lines(error.what()));
     return exit_failure;

@@ -33,7 +33,6 @@ constexpr auto pause_between = 1s;
 pg::connect_options connect_to(const database_access& database) {
   pg::connect_options made;
   made.conninfo = database.service_conninfo;
-  made.role = database.service_role;
   made.application_name = "synclog import";
   return made;
 }

@@ -47,7 +47,7 @@ int on_database(const database_options& options, const std::function<int(pg::pla
   if (!opened) return report_problem(opened.error());
   if (const auto fits = check_schema(*opened); !fits) return report_problem(fits.error());
   try {
-    pg::plain_connection db(opened->service_conninfo, opened->service_role, "synclog token");
+    pg::plain_connection db(opened->service_conninfo, "", "synclog token");
     return work(db);
   } catch (const pg::unavailable& failed) {
     return report_problem(core::make_problem(core::problem_code::database_unavailable, failed.what()));

@@ -1,7 +1,9 @@
 // Health, version, metrics, the published descriptions and the list of what there is.
 #include "http/handlers/meta.hpp"
 #include "core/json.hpp"
+#include "http/admin_services.hpp"
 #include "http/handlers/conditions.hpp"
+#include "http/log_watch.hpp"
 #include "http/metrics.hpp"
 #include "http/problem_response.hpp"
 #include "http/published_text.hpp"
@@ -18,13 +20,20 @@ struct check {
   std::string_view trouble;
 };
 
-using checks = std::array<check, 3>;
+using checks = std::array<check, 4>;
+
+// Of the database's settings and rights; nothing where nobody looks.
+log_findings found_of(const services& with) {
+  const bool looks = with.admin != nullptr && with.admin->watch != nullptr;
+  return looks ? with.admin->watch->found() : log_findings{};
+}
 
 checks look(const services& with, const responder& answer) {
   return {
       check{"database", with.reads.stats().open > 0, "no connection to the database"},
       check{"committer", with.committer.stats().connected, "the committer has no connection to the database"},
-      check{"serving", !answer.draining(), "the server is shutting down"}};
+      check{"serving", !answer.draining(), "the server is shutting down"},
+      check{"durable", found_of(with).losses.empty(), "the database can lose what it acknowledges"}};
 }
 
 // Serving goes on meanwhile, so it is said and turns nothing red.
@@ -67,6 +76,16 @@ std::string verbose_body(const services& with, const checks& all, std::string_vi
       out += separator;
       separator = ",";
       append_awaited(out, one);
+    }
+  }
+  out += "],\"warnings\":[";
+  separator = "";
+  const log_findings found = found_of(with);
+  for (const auto* sentences : {&found.losses, &found.powers}) {
+    for (const std::string& sentence : *sentences) {
+      out += separator;
+      separator = ",";
+      core::json::append_string(out, sentence);
     }
   }
   out += "],\"draining\":";
