@@ -1,28 +1,12 @@
 // synclog serve: finds or starts the database, brings it up to date, serves until a signal, and shuts down in
 // order.
-#include "core/clock.hpp"
-#include "eventstore/access_rows.hpp"
-#include "eventstore/committer.hpp"
 #include "eventstore/failpoint.hpp"
-#include "eventstore/feed.hpp"
-#include "eventstore/log_reader.hpp"
-#include "eventstore/pg/listener.hpp"
-#include "eventstore/pg/pool.hpp"
-#include "eventstore/statements.hpp"
-#include "http/admin_services.hpp"
-#include "http/answer_memory.hpp"
-#include "http/auth/access_directory.hpp"
 #include "http/auth/authenticate.hpp"
-#include "http/log_watch.hpp"
 #include "http/metrics.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
-#include "http/streams/hub.hpp"
 #include "migrations/guard.hpp"
-#include "projections/read_table.hpp"
-#include "projections/record_reader.hpp"
-#include "projections/search_index.hpp"
-#include "projections/verify_tables.hpp"
+#include "tools/application.hpp"
 #include "tools/checkpoint_files.hpp"
 #include "tools/commands.hpp"
 #include "tools/database_access.hpp"
@@ -60,9 +44,6 @@ namespace {
 
 constexpr auto start_deadline = 15s;
 constexpr auto shutdown_time = 8s; // the promise is 10 s; the database needs some of it to stop
-constexpr std::size_t short_read_connections = 2;
-constexpr std::size_t whole_list_connections = 3;
-constexpr std::size_t access_connections = 2; // a token's event waits for the head lock
 
 struct serve_options {
   database_options database;
@@ -75,125 +56,6 @@ struct serve_options {
   std::string auth = "none";
   bool demo = false;
   unsigned threads = 0;
-};
-
-// Everything that serves, in the order of construction; destroyed in reverse.
-struct application {
-  application(asio::io_context& context, asio::io_context& commit_context, const database_access& access,
-              const core::catalog& loaded, std::optional<core::private_key> checkpoint_key,
-              http::log_findings found, const serve_options& options)
-      : entities(loaded), connect(make_connect(access)), tables(entities),
-        short_reads(context.get_executor(), reading(connect, options.limits),
-                    pool_of(short_read_connections)),
-        whole_reads(context.get_executor(), reading(connect, options.limits),
-                    pool_of(whole_list_connections)),
-        access_writes(context.get_executor(), connect, pool_of(access_connections)), log(short_reads),
-        feed(context.get_executor(), log, feed_of(options.limits)),
-        committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
-        texts(context.get_executor(), feed, whole_reads, entities, search_of(options.limits)),
-        records(short_reads, whole_reads, entities, &texts), answers(options.limits.answer_memory_bytes),
-        listener(
-            context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
-            [this] { return committer.backend_pid(); }),
-        watch(context.get_executor(), short_reads, migrations::guard_sql, std::move(found)),
-        streams(context.get_executor(), feed, log, streams_of(options.limits)),
-        admin{access.service_conninfo, std::move(checkpoint_key),
-              http::verify_desk(verify_of(access, entities))},
-        services{entities,
-                 committer,
-                 feed,
-                 log,
-                 short_reads,
-                 records,
-                 texts,
-                 streams,
-                 options.limits,
-                 nullptr,
-                 options.limits.answer_memory_bytes > 0 ? &answers : nullptr} {
-    services.rebuilds = &awaited;
-    admin.access_writes = &access_writes;
-    admin.watch = &watch;
-    services.admin = &admin;
-    if (options.server.auth == http::auth_mode::none) {
-      return;
-    }
-    directory =
-        std::make_unique<http::auth::access_directory>(context.get_executor(), short_reads, access_writes);
-    directory_listener = std::make_unique<pg::listener>(
-        context.get_executor(), connect, eventstore::access_channel, [this] { directory->hint(); });
-    services.access = directory.get();
-  }
-
-  // Beside requests, which come first: one connection, whatever the processor has.
-  static http::verify_desk::verifier verify_of(const database_access& access, const core::catalog& entities) {
-    return [conninfo = access.service_conninfo, &entities](const eventstore::progress_callback& progress) {
-      eventstore::verify_report report;
-      eventstore::verify_options how;
-      how.jobs = 1;
-      eventstore::verify_log(conninfo, report, progress, how);
-      if (!report.difference) projections::verify_tables(conninfo, entities, report, progress, how.jobs);
-      return report;
-    };
-  }
-  static pg::connect_options make_connect(const database_access& access) {
-    pg::connect_options made;
-    made.conninfo = access.service_conninfo;
-    made.application_name = "synclog serve";
-    return made;
-  }
-  // Writes have deadlines of their own.
-  static pg::connect_options reading(pg::connect_options made, const http::limits& bounds) {
-    made.statement_timeout = bounds.statement_timeout;
-    return made;
-  }
-  static eventstore::feed_options feed_of(const http::limits& bounds) {
-    eventstore::feed_options made;
-    made.ring_bytes = bounds.feed_ring_bytes;
-    return made;
-  }
-  static projections::search_options search_of(const http::limits& bounds) {
-    projections::search_options made;
-    made.max_bytes = bounds.search_memory_bytes;
-    return made;
-  }
-  static http::streams::hub_options streams_of(const http::limits& bounds) {
-    http::streams::hub_options made;
-    made.ring_bytes = bounds.stream_ring_bytes;
-    made.max_channels = bounds.max_channels;
-    made.max_live_queries = bounds.max_live_queries;
-    return made;
-  }
-  static eventstore::committer_options answering_on(asio::io_context& context) {
-    eventstore::committer_options made;
-    made.answer_on = context.get_executor();
-    return made;
-  }
-  static pg::pool_options pool_of(std::size_t connections) {
-    pg::pool_options made;
-    made.connections = connections;
-    return made;
-  }
-
-  const core::catalog& entities;
-  pg::connect_options connect;
-  projections::read_tables tables;
-  pg::pool short_reads;
-  pg::pool whole_reads;
-  pg::pool access_writes; // beside the reads: none of them waits behind one
-  eventstore::log_reader log;
-  eventstore::feed feed;
-  eventstore::committer committer;
-  projections::search_index texts;
-  projections::record_reader records;
-  http::answer_memory answers;
-  projections::awaited_rebuilds awaited;
-  pg::listener listener;
-  http::log_watch watch;
-  http::streams::hub streams;
-  http::admin_services admin;
-  std::unique_ptr<http::auth::access_directory> directory; // null: nobody is asked who they are
-  std::unique_ptr<pg::listener> directory_listener;
-  http::services services;
 };
 
 // Brings a database up to date, or refuses it with the fix. Migrates by itself where that was said: in a
@@ -384,8 +246,11 @@ int run_serve(serve_options options) {
     for (unsigned index = 0; index < threads; ++index) {
       options.server.lanes.push_back(lanes.emplace_back(1).get_executor());
     }
-    application app(context, commit_context, *access, *entities, checkpoint_key,
-                    {std::move(guard->losses), std::move(guard->powers)}, options);
+    application app(context, commit_context, *access, *entities,
+                    {.limits = options.limits,
+                     .auth = options.server.auth,
+                     .checkpoint_key = checkpoint_key,
+                     .found = {std::move(guard->losses), std::move(guard->powers)}});
     http::metrics counters(http::all_routes());
     // The committer has a thread of its own: what it does for a batch must not queue behind the requests of
     // the next one, or PostgreSQL waits.
