@@ -20,7 +20,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto patience = 2s; // with one look
+constexpr auto patience = 2s;                        // with one look
+constexpr std::chrono::milliseconds look_again = 1s; // while writes wait for what was found to be mended
 constexpr auto look_every = 2ms;
 
 void log_new(const std::vector<std::string>& before, const std::vector<std::string>& now) {
@@ -35,7 +36,7 @@ struct log_watch::impl : std::enable_shared_from_this<impl> {
   impl(asio::any_io_executor executor, pg::pool& pool, std::string asked, log_findings first,
        std::chrono::milliseconds every)
       : strand(asio::make_strand(executor)), reads(pool), question(std::move(asked)), interval(every),
-        pause(strand), findings(std::move(first)) {}
+        pause(strand), durable(first.losses.empty()), findings(std::move(first)) {}
 
   asio::awaitable<void> run();
   asio::awaitable<void> look();
@@ -45,7 +46,7 @@ struct log_watch::impl : std::enable_shared_from_this<impl> {
   const std::string question;
   const std::chrono::milliseconds interval;
   asio::steady_timer pause;
-  std::atomic<bool> stopping{false}, running{false};
+  std::atomic<bool> stopping{false}, running{false}, durable;
   mutable std::mutex mutex;
   log_findings findings; // under the mutex
 };
@@ -61,6 +62,9 @@ asio::awaitable<void> log_watch::impl::look() {
   }
   log_new(findings.losses, now.losses); // only this coroutine writes them
   log_new(findings.powers, now.powers);
+  if (now.losses.empty() && !findings.losses.empty())
+    spdlog::info("the database keeps again what it acknowledges: writes are taken");
+  durable = now.losses.empty();
   const std::lock_guard guard(mutex);
   findings = std::move(now);
 }
@@ -69,7 +73,7 @@ asio::awaitable<void> log_watch::impl::run() {
   auto self = shared_from_this();
   while (!stopping) {
     boost::system::error_code cancelled;
-    pause.expires_after(interval);
+    pause.expires_after(durable ? interval : std::min(interval, look_again));
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     if (stopping) break;
     try {
@@ -110,6 +114,10 @@ asio::awaitable<void> log_watch::stop() {
     wait.expires_after(look_every);
     co_await wait.async_wait(asio::use_awaitable);
   }
+}
+
+bool log_watch::is_durable() const {
+  return impl_->durable;
 }
 
 log_findings log_watch::found() const {

@@ -1,5 +1,6 @@
 // Looks now and then whether the database still keeps what it acknowledges, and whether this server's login
-// could alter the log: settings and rights change under a running server. Read by /readyz and /metrics.
+// could alter the log: settings and rights change under a running server. Read by /readyz and /metrics, and
+// by routes that save.
 #pragma once
 #include "eventstore/pg/pool.hpp"
 #include <boost/asio/any_io_executor.hpp>
@@ -22,7 +23,7 @@ class log_watch {
   // `question` answers with rows of (kind, sentence), kind "loss" or "power". `first`: what was found before
   // serving. What changes is logged.
   log_watch(boost::asio::any_io_executor executor, eventstore::pg::pool& reads, std::string question,
-            log_findings first, std::chrono::milliseconds interval = std::chrono::minutes(1));
+            log_findings first, std::chrono::milliseconds interval = std::chrono::seconds(10));
   ~log_watch();
   log_watch(const log_watch&) = delete;
   log_watch& operator=(const log_watch&) = delete;
@@ -32,6 +33,8 @@ class log_watch {
 
   // Of the last look that the database answered; any thread.
   log_findings found() const;
+  // Whether it found no losses; without a lock.
+  bool is_durable() const;
 
  private:
   struct impl;

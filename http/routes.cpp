@@ -10,10 +10,13 @@
 #include "http/handlers/records.hpp"
 #include "http/handlers/session.hpp"
 #include "http/handlers/socket.hpp"
+#include "http/handlers/when_durable.hpp"
 #include <array>
 
 namespace synclog::http {
 namespace {
+
+using handlers::when_durable;
 
 constexpr method_set get = only(method::get);
 constexpr method_set post = only(method::post);
@@ -50,17 +53,17 @@ constexpr std::array routes{
     route{get, "/api/admin/checkpoints", handlers::admin_checkpoint, access::audit, pace::waits},
     route{post, "/api/admin/checkpoints/verify", handlers::admin_checkpoint_check, access::audit,
           pace::waits},
-    route{post, "/api/admin/undo", handlers::admin_undo, access::admin, pace::waits},
+    route{post, "/api/admin/undo", when_durable<handlers::admin_undo>, access::admin, pace::waits},
     route{get, "/api/events", handlers::events, access::read, pace::waits},
     route{get, "/api/{entity}", handlers::list_or_get, access::read, pace::waits},
-    route{post, "/api/{entity}", handlers::save, access::write, pace::waits},
-    route{change, "/api/{entity}", handlers::merge, access::write, pace::waits},
-    route{remove, "/api/{entity}", handlers::remove, access::write, pace::waits},
+    route{post, "/api/{entity}", when_durable<handlers::save>, access::write, pace::waits},
+    route{change, "/api/{entity}", when_durable<handlers::merge>, access::write, pace::waits},
+    route{remove, "/api/{entity}", when_durable<handlers::remove>, access::write, pace::waits},
     route{get, "/api/{entity}/{id}", handlers::get_one, access::read, pace::waits},
-    route{change, "/api/{entity}/{id}", handlers::merge, access::write, pace::waits},
-    route{remove, "/api/{entity}/{id}", handlers::remove, access::write, pace::waits},
+    route{change, "/api/{entity}/{id}", when_durable<handlers::merge>, access::write, pace::waits},
+    route{remove, "/api/{entity}/{id}", when_durable<handlers::remove>, access::write, pace::waits},
     route{get, "/api/{entity}/{id}/history", handlers::history, access::read, pace::waits},
-    route{post, "/api/{entity}/{id}/revert", handlers::revert, access::write, pace::waits},
+    route{post, "/api/{entity}/{id}/revert", when_durable<handlers::revert>, access::write, pace::waits},
 };
 
 } // namespace

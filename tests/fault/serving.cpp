@@ -154,6 +154,7 @@ bool kill_busiest_session(pid_t postmaster, std::string_view word) {
 serving::serving(serving_options options) : options_(std::move(options)) {
   // The private PostgreSQL of our folder, whatever the caller's shell points at.
   unsetenv("DATABASE_URL");
+  unsetenv("SYNCLOG_OWNER_URL");
   unsetenv("SYNCLOG_DATA_DIR");
   sweep_left_overs();
   std::string made = "/tmp/" + std::string(folder_prefix) + "XXXXXX";

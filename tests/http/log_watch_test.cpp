@@ -6,6 +6,7 @@
 #include "tests/http/records_support.hpp"
 #include "tests/support/server_fixture.hpp"
 #include "tests/support/wait.hpp"
+#include <array>
 #include <doctest/doctest.h>
 
 using namespace synclog;
@@ -51,4 +52,39 @@ TEST_CASE("log watch: a server whose login could alter the log says so, and serv
   const auto counted = server.get("/metrics").body;
   CHECK(counted.find("\nsynclog_log_durable 1\n") != std::string::npos);
   CHECK(counted.find("\nsynclog_log_protected 0\n") != std::string::npos);
+}
+
+TEST_CASE("log watch: while the database could lose what it acknowledges nothing is saved, and reads go on") {
+  server_fixture server;
+  constexpr const char* client = R"({"full_name":"A. N. Other","branch":"north"})";
+  const auto first = server.post("/api/clients", client);
+  REQUIRE(first.status == 201);
+  const std::string one = "/api/clients/" + at(first.body, "/id");
+  server.sql("ALTER TABLE synclog.idempotency SET UNLOGGED");
+  REQUIRE(wait_until([&] { return server.get("/readyz").status == 503; }, 30s));
+  const auto head = server.sql("SELECT max(position) FROM synclog.events");
+  const http_headers json{{"Content-Type", "application/json"}};
+  for (const auto& [method, target, body] : {std::array<std::string, 3>{"POST", "/api/clients", client},
+                                             {"PATCH", one, "{}"},
+                                             {"PUT", one, client},
+                                             {"DELETE", one, ""},
+                                             {"POST", one + "/revert", R"({"version":1})"},
+                                             {"PATCH", "/api/clients", "[]"},
+                                             {"DELETE", "/api/clients", "[]"},
+                                             {"POST", "/api/admin/undo", "{}"}}) {
+    CAPTURE(method);
+    CAPTURE(target);
+    const auto refused = server.request(method, target, json, body);
+    CHECK(refused.status == 503);
+    CHECK(refused.header("retry-after") == "2");
+    CHECK(at(refused.body, "/detail").find("could lose what it acknowledges: nothing was saved") !=
+          std::string::npos);
+  }
+  CHECK(server.sql("SELECT max(position) FROM synclog.events") == head);
+  CHECK(server.get(one).status == 200);
+  CHECK(at(server.get("/readyz?verbose").body, "/warnings/0").find("SET LOGGED") != std::string::npos);
+  CHECK(server.get("/metrics").body.find("\nsynclog_log_durable 0\n") != std::string::npos);
+  server.sql("ALTER TABLE synclog.idempotency SET LOGGED");
+  CHECK(wait_until([&] { return server.get("/readyz").status == 200; }, 30s));
+  CHECK(server.post("/api/clients", client).status == 201);
 }
