@@ -1,4 +1,5 @@
 // The service role: each of its rights, what it tries in vain, and what comes to it from an older schema.
+#include "eventstore/pg/plain_connection.hpp"
 #include "migrations/guard.hpp"
 #include "migrations/runner.hpp"
 #include "migrations/session.hpp"
@@ -301,6 +302,23 @@ TEST_CASE("guard: what could lose an acknowledged write is named, wherever it wa
   CHECK(has(after("ALTER DATABASE " + database + " SET synchronous_commit = off",
                   "ALTER DATABASE " + database + " RESET ALL"),
             "ALTER DATABASE " + database + " RESET synchronous_commit"));
+  CHECK(has(after("ALTER ROLE ALL SET synchronous_commit = off", "ALTER ROLE ALL RESET ALL"),
+            "ALTER ROLE ALL RESET synchronous_commit"));
+  {
+    eventstore::pg::plain_connection older(service, "", "test"); // than the setting, which the next one gets
+    durable.sql("postgres", "ALTER ROLE synclog_app SET synchronous_commit = false");
+    CHECK(older.run("SHOW synchronous_commit").text(0, 0) == "on");
+    const auto found = older.run(migrations::guard_sql);
+    REQUIRE(found.size() == 1);
+    CHECK(has(std::string(found.text(0, 1)), "ALTER ROLE synclog_app RESET synchronous_commit"));
+    CHECK(losses_of(service + " options='-c synchronous_commit=on'") == "");
+    durable.sql("postgres", "ALTER ROLE synclog_app RESET ALL");
+    durable.sql("postgres", "ALTER DATABASE " + database + " SET synchronous_commit = off");
+    durable.sql("postgres", "ALTER ROLE synclog_app SET synchronous_commit = on");
+    CHECK(losses_of(service) == "");
+    durable.sql("postgres", "ALTER ROLE synclog_app RESET ALL");
+    durable.sql("postgres", "ALTER DATABASE " + database + " RESET ALL");
+  }
   // sessions and tickets hang on tokens: a logged table may not refer to an unlogged one
   for (const char* table : {"synclog.events", "synclog.idempotency", "synclog.tickets"}) {
     CAPTURE(table);
@@ -350,6 +368,21 @@ TEST_CASE("migration 3: read tables of another login, and what a rebuild left, c
     const auto defects = migrations::verify(owner);
     REQUIRE(defects->size() == 1);
     CHECK(has(defects->at(0), "OWNER TO synclog_app"));
+  }
+  SUBCASE("behind a long read of a server that runs: it waits for so long, gives up, and leaves nothing") {
+    eventstore::pg::plain_connection reader(owner, "", "test");
+    reader.run("BEGIN");
+    reader.run("SELECT FROM clients");
+    const auto refused = migrations::up(owner, {.lock_timeout = std::chrono::milliseconds(100)});
+    REQUIRE(!refused.has_value());
+    CHECK(refused.error().code == core::problem_code::overloaded);
+    CHECK(has(refused.error().detail, "migration 003 roles failed and left nothing behind"));
+    CHECK(owner_of("synclog_shadow_1") == "log_owner");
+    CHECK(own.sql("before", "SELECT has_function_privilege('synclog_app', 'synclog.adopt_log_id(uuid)', "
+                            "'EXECUTE')") == "t");
+    reader.run("COMMIT");
+    CHECK(migrations::up(owner).has_value());
+    CHECK(owner_of("clients") == "synclog_app");
   }
   SUBCASE("when it may not, it says who can") {
     own.sql("before", "ALTER TABLE clients OWNER TO postgres");
