@@ -116,7 +116,10 @@ core::result<database_access> open_named(const database_options& options) {
     if (!owner) {
       return owner.error();
     }
-    if (identity_of(owner->get()) != identity_of(service->get())) {
+    const std::string served = identity_of(service->get());
+    const std::string owned = identity_of(owner->get());
+    // Where one of them may not ask for it, nothing is known.
+    if (!served.empty() && !owned.empty() && served != owned) {
       return core::make_problem(
           core::problem_code::precondition_failed,
           fmt::format("--owner-url is {}, --database-url is {}: they must be one database",
@@ -187,16 +190,17 @@ core::result<std::vector<std::string>> bring_up_to_date(database_access& access)
 }
 
 core::result<void> check_schema(const database_access& access) {
-  const auto state = migrations::check(access.owner_conninfo);
+  // By whoever serves where it can: the login by itself may have no rights (NOINHERIT).
+  const bool can_serve = access.not_serving.empty();
+  const auto state = migrations::check(can_serve ? access.service_conninfo : access.owner_conninfo);
   if (!state) {
-    const bool is_stranger =
-        state.error().code == core::problem_code::forbidden && !access.not_serving.empty();
+    const bool is_stranger = state.error().code == core::problem_code::forbidden && !can_serve;
     return is_stranger ? core::make_problem(core::problem_code::forbidden, access.not_serving)
                        : state.error();
   }
   switch (*state) {
   case migrations::schema_state::current:
-    if (!access.not_serving.empty()) {
+    if (!can_serve) {
       return core::make_problem(core::problem_code::forbidden, access.not_serving);
     }
     return {};

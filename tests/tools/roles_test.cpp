@@ -210,7 +210,7 @@ TEST_CASE("roles: with the owner's URL alone every connection is the service rol
 
 TEST_CASE("roles: a login that is no member of the service role is told how to become one") {
   const std::string database = migrated_database(durable_cluster());
-  durable_cluster().sql("postgres", "DROP ROLE IF EXISTS passer_by; CREATE ROLE passer_by LOGIN");
+  durable_cluster().sql("postgres", "DROP ROLE IF EXISTS passer_by; CREATE ROLE passer_by LOGIN NOINHERIT");
   const std::string url = durable_cluster().url(database, "passer_by");
   for (const words& command :
        {words{"serve", "--listen", "127.0.0.1:0"}, words{"replay", "verify"}, words{"token", "list"}}) {
