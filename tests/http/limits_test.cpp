@@ -76,6 +76,9 @@ TEST_CASE("limits: records of bulks are counted, a large one is paid for afterwa
   CHECK(wait_s <= 1'000);
   const auto csv = client.request("POST", "/api/clients", {{"Content-Type", "text/csv"}}, "full_name\nA\n");
   CHECK(csv.status == 429);
+  // It is not even looked into.
+  CHECK(post(client, "[nonsense").status == 429);
+  CHECK(post(client, "nonsense").status == 400);
   CHECK(client.request("DELETE", "/api/clients?id=A&id=B").status == 429);
   CHECK(server.event_count() == saved);
   // Single records are requests, which have a bound of their own; others have theirs.
