@@ -58,6 +58,7 @@ class unread_bytes {
 
 void session::append_head(const response& answer, body_framing framing, std::size_t body_bytes) {
   exchange& current = *exchange_;
+  current.parser->drop_body(); // it has been dealt with
   if (context_->draining) current.keep_alive = false;
   if (framing == body_framing::until_close) current.keep_alive = false;
   current.framing = framing;

@@ -249,6 +249,7 @@ boost::asio::awaitable<void> session::call_handler() {
     co_await send(std::move(answer));
     co_return;
   }
+  if (asked.method == method::get || asked.method == method::head) current.parser->drop_body();
   if (current.target.found->pace == pace::waits && !output_.empty()) co_await flush();
   std::optional<core::problem> failed;
   try {
