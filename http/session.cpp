@@ -106,7 +106,8 @@ boost::asio::awaitable<session::intake> session::receive() {
   const std::size_t got = co_await socket_.async_read_some(
       asio::buffer(input_.data() + held, first_read_bytes), asio::redirect_error(asio::use_awaitable, ec));
   input_.resize(held + got);
-  if (ec || got == 0) co_return intake::closed;
+  // Who was parted with in the meantime is not asked what it wants.
+  if (ec || got == 0 || broken_) co_return intake::closed;
   pushed_without_waiting_ = 0;
   // A full buffer means that more is waiting: take it along.
   if (got == first_read_bytes) read_available(socket_, input_);

@@ -251,6 +251,8 @@ boost::asio::awaitable<void> session::call_handler() {
   }
   if (asked.method == method::get || asked.method == method::head) current.parser->drop_body();
   if (current.target.found->pace == pace::waits && !output_.empty()) co_await flush();
+  // Whatever was done could not be answered.
+  if (broken_) throw boost::system::system_error(boost::asio::error::connection_reset);
   std::optional<core::problem> failed;
   try {
     co_await context_->dispatch(*current.target.found, asked, *this);

@@ -35,3 +35,31 @@ TEST_CASE("pressure: a request's body makes room for others when its answer begi
   CHECK(held.read_reply().status == 200);
   CHECK(reader.read_reply().body == body);
 }
+
+TEST_CASE("pressure: a request that comes when its connection has been parted with is not run") {
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = 2;
+  with.threads = 1;
+  test_server server(with);
+  std::promise<void> stopped, go_on;
+  auto may_go_on = go_on.get_future();
+  server.in_stream = [&] {
+    stopped.set_value();
+    may_go_on.wait_for(15s);
+  };
+  auto idle = server.client();
+  REQUIRE(idle.request("GET", "/tiny").status == 200);
+  auto stream = server.client();
+  stream.send_request("GET", "/stream");
+  REQUIRE(stopped.get_future().wait_for(15s) == std::future_status::ready);
+  // The server's one thread is held up. It will find somebody who comes, to whom it gives the idle one's
+  // place, and then what the idle one asks.
+  auto newcomer = server.client();
+  newcomer.send_request("GET", "/tiny");
+  idle.send_request("GET", "/wait");
+  go_on.set_value();
+  CHECK(newcomer.read_reply().status == 200);
+  CHECK(idle.closed_by_server());
+  CHECK(server.metrics().parted_with == 1);
+  CHECK(server.handled == 3);
+}
