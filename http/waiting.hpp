@@ -1,6 +1,7 @@
 // What a connection waits for its client to do, and since when. The session notes it; the server looks, and
 // parts with some of those when others need their place. One word, so that both may do it at the same time.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -46,6 +47,26 @@ class waiting {
 
 // Somebody whose body or answer moves is left alone for so long.
 inline constexpr std::chrono::seconds unhurried{5};
+
+// How many to part with at one look, when one place is asked for: one, and twice as many as the last time
+// while looks follow each other. So they are about as many as came lately, and whoever comes by hundreds is
+// not looked for by hundreds of looks.
+class parting_need {
+ public:
+  using clock = std::chrono::steady_clock;
+  explicit parting_need(std::size_t most) : most_(most) {}
+
+  std::size_t next(clock::time_point now) {
+    wanted_ = wanted_ > 0 && now - last_look_ <= lately ? std::min(wanted_ * 2, most_) : 1;
+    last_look_ = now;
+    return wanted_;
+  }
+
+ private:
+  static constexpr std::chrono::seconds lately{1};
+  std::size_t most_, wanted_ = 0;
+  clock::time_point last_look_{};
+};
 
 // Which `most` of them to part with: places in `all`, in no order. Those of an earlier reason go before those
 // of a later one, and among these who waits longest; who waits for nothing, never.

@@ -63,3 +63,27 @@ TEST_CASE("pressure: a request that comes when its connection has been parted wi
   CHECK(server.metrics().parted_with == 1);
   CHECK(server.handled == 3);
 }
+
+TEST_CASE("pressure: one that comes costs one idle connection its place, not many") {
+  constexpr std::size_t places = 160;
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = places;
+  test_server server(with);
+  std::vector<http_client> idle;
+  for (std::size_t one = 0; one < places; ++one) {
+    idle.push_back(server.client());
+    REQUIRE(idle.back().request("GET", "/tiny").status == 200);
+  }
+  auto newcomer = server.client();
+  CHECK(newcomer.request("GET", "/tiny").status == 200);
+  std::size_t left = 0;
+  for (auto& one : idle) {
+    try {
+      left += one.request("GET", "/tiny").status == 200 ? 1 : 0;
+    } catch (const std::runtime_error&) {
+      // Its place was taken.
+    }
+  }
+  CHECK(left == places - 1);
+  CHECK(server.metrics().parted_with == 1);
+}

@@ -49,3 +49,17 @@ TEST_CASE("waiting: what is noted is what is seen") {
   one.end();
   CHECK(one.look().why == reason::none);
 }
+
+TEST_CASE(
+    "waiting: for one that comes one has to go, for a crowd twice as many at each look, up to a bound") {
+  synclog::http::parting_need need(100);
+  CHECK(need.next(now) == 1);
+  for (int one = 1; one < 50; ++one) // seldom
+    CHECK(need.next(now + one * 2s) == 1);
+  const auto later = now + 200s;
+  std::vector<std::size_t> wanted;
+  for (int look = 0; look < 10; ++look)
+    wanted.push_back(need.next(later + look * 10ms));
+  CHECK(wanted == std::vector<std::size_t>{1, 2, 4, 8, 16, 32, 64, 100, 100, 100});
+  CHECK(need.next(later + 3s) == 1);
+}
