@@ -178,7 +178,7 @@ bool session::open_exchange(std::string_view head, std::optional<core::problem>&
 }
 
 // Reads the body to its end. A client that goes away in the middle ends the session by system_error.
-boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
+boost::asio::awaitable<std::optional<core::problem>> session::read_body(waiting::reason seen_as) {
   request_parser& parser = *exchange_->parser;
   bool continue_wanted =
       parser.is_http_1_1() && equals_ignoring_case(parser.request().header("expect"), "100-continue");
@@ -194,7 +194,7 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
       consume(*used);
       if (parser.done()) break;
     }
-    waiting_.begin(waiting::reason::body, exchange_->began);
+    waiting_.begin(seen_as, exchange_->began);
     if (continue_wanted && parser.request().body.empty()) output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     continue_wanted = false;
     if (!output_.empty()) co_await flush();

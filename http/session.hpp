@@ -110,7 +110,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   // reading (session.cpp)
   boost::asio::awaitable<bool> read_head();
   boost::asio::awaitable<intake> receive();
-  boost::asio::awaitable<std::optional<core::problem>> read_body();
+  boost::asio::awaitable<std::optional<core::problem>> read_body(waiting::reason seen_as);
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<std::optional<core::problem>> authenticate();
   boost::asio::awaitable<void> call_handler();

@@ -201,7 +201,8 @@ boost::asio::awaitable<void> session::serve() {
     }
   }
   if (!current.parser->done()) {
-    auto failed = co_await read_body();
+    // A refused request is owed nothing but its answer.
+    auto failed = co_await read_body(refusal ? waiting::reason::first_request : waiting::reason::body);
     if (failed) {
       current.keep_alive = false;
       dirty_ = true;

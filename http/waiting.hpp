@@ -14,8 +14,8 @@ namespace synclog::http {
 class waiting {
  public:
   using clock = std::chrono::steady_clock;
-  // In the order in which they are parted with: who never asked anything, who did and is idle, who sends a
-  // body slowly, who reads an answer slowly.
+  // In the order in which they are parted with: who never asked anything or is refused already, who did ask
+  // and is idle, who sends a body slowly, who reads an answer slowly.
   enum class reason : std::uint8_t { none, first_request, next_request, body, room };
 
   struct state {

@@ -15,6 +15,14 @@ namespace {
 
 constexpr std::size_t large = 20'000'000; // far more than a socket takes
 
+bool is_answered(const test_server& server) {
+  try {
+    return server.client().request("GET", "/tiny").status == 200;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
 } // namespace
 
 TEST_CASE("pressure: a request's body makes room for others when its answer begins, a GET's before") {
@@ -86,4 +94,21 @@ TEST_CASE("pressure: one that comes costs one idle connection its place, not man
   }
   CHECK(left == places - 1);
   CHECK(server.metrics().parted_with == 1);
+}
+
+TEST_CASE("pressure: who is refused and holds back the rest of a small body makes room at once") {
+  constexpr std::size_t places = 3;
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = places;
+  test_server server(with);
+  std::vector<http_client> refused;
+  for (std::size_t one = 0; one < places; ++one) {
+    refused.push_back(server.client());
+    // The first one's answer comes when the server waits for the second one's body.
+    refused.back().send("GET /tiny HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                        "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhel");
+    REQUIRE(refused.back().read_reply().status == 200);
+  }
+  // A body that is wanted has five seconds.
+  CHECK(wait_until([&] { return is_answered(server); }, 4s));
 }
