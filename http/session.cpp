@@ -124,14 +124,13 @@ boost::asio::awaitable<bool> session::read_head() {
   const auto idle_until =
       clock::now() + (asked_ ? context_->limits.idle_timeout : context_->limits.header_timeout);
   const auto waits_for = asked_ ? waiting::reason::next_request : waiting::reason::first_request;
-  waiting_.begin(waits_for, clock::now());
+  const auto waits_since = clock::now();
   for (;;) {
     consume(scanner.leading_blank_bytes(unread()));
     const auto verdict = scanner.scan(unread());
     if (verdict == head_scanner::verdict::complete) {
       const std::size_t head_bytes = scanner.head_bytes();
       idle_ = false;
-      waiting_.end();
       if (open_exchange(unread().substr(0, head_bytes), refusal)) {
         consume(head_bytes);
         co_return true;
@@ -144,17 +143,18 @@ boost::asio::awaitable<bool> session::read_head() {
       refusal = scanner.refusal();
       break;
     }
-    if (!output_.empty()) co_await flush();
+    if (!output_.empty()) co_await flush(); // not idle yet: these are answers
     idle_ = unread().empty();
     if (idle_) head_until.reset();
     if (idle_ && context_->draining) co_return false;
     if (!idle_ && !head_until) head_until = clock::now() + context_->limits.header_timeout;
     arm(head_until ? *head_until : idle_until);
+    waiting_.begin(waits_for, waits_since);
     const intake what = co_await receive();
+    waiting_.end();
     disarm();
     if (what == intake::closed) co_return false;
   }
-  waiting_.end();
   // What follows cannot be told from another request: the connection ends here, before anything else is
   // looked at.
   dirty_ = true;

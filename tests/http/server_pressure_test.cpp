@@ -23,6 +23,10 @@ bool is_answered(const test_server& server) {
   }
 }
 
+http_client slow_reader(const test_server& server, const char* source = "") {
+  return http_client(server.port(), {.receive_buffer_bytes = 4'096, .source = source});
+}
+
 } // namespace
 
 TEST_CASE("pressure: a request's body makes room for others when its answer begins, a GET's before") {
@@ -111,4 +115,26 @@ TEST_CASE("pressure: who is refused and holds back the rest of a small body make
   }
   // A body that is wanted has five seconds.
   CHECK(wait_until([&] { return is_answered(server); }, 4s));
+}
+
+TEST_CASE("pressure: a connection with answers still to be read is not idle, whatever else it has begun to "
+          "ask") {
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = 1;
+  test_server server(with);
+  auto reader = slow_reader(server);
+  // Small enough to wait for the next one's answer, whose head does not come.
+  const std::string asked = "GET /big?bytes=15000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  int answers = 0;
+  reader.send(asked.substr(0, 1));
+  while (server.metrics().waiting_writes == 0) {
+    REQUIRE(++answers < 10'000);
+    reader.send(asked.substr(1) + asked.substr(0, 1));
+    REQUIRE(wait_until([&] { return server.handled == answers || server.metrics().waiting_writes == 1; }));
+  }
+  for (int one = 0; one < 10; ++one)
+    CHECK_FALSE(is_answered(server));
+  CHECK(server.metrics().parted_with == 0);
+  for (int one = 0; one < answers; ++one)
+    REQUIRE(reader.read_reply().body.size() == 15'000);
 }
