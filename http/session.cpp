@@ -183,18 +183,18 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body(waiting:
   bool continue_wanted =
       parser.is_http_1_1() && equals_ignoring_case(parser.request().header("expect"), "100-continue");
   std::size_t since_progress = progress_bytes;
+  lag_.begin(exchange_->began);
+  auto behind = exchange_->began;
   for (;;) {
     if (!unread().empty()) {
       const auto used = parser.read_body(unread());
       if (!used) {
-        waiting_.end();
         if (used.error().code == code::overloaded) context_->part_with_slow(waiting::reason::body);
         co_return used.error();
       }
       consume(*used);
       if (parser.done()) break;
     }
-    waiting_.begin(seen_as, exchange_->began);
     if (continue_wanted && parser.request().body.empty()) output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     continue_wanted = false;
     if (!output_.empty()) co_await flush();
@@ -203,14 +203,17 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body(waiting:
       since_progress = 0;
     }
     const std::size_t before = unread().size();
+    waiting_.begin(seen_as, behind);
     const intake what = co_await receive();
+    waiting_.end();
     if (what == intake::closed) {
       broken_ = true;
       throw boost::system::system_error(asio::error::connection_reset);
     }
-    since_progress += unread().size() - before;
+    const std::size_t came = unread().size() - before;
+    since_progress += came;
+    behind = lag_.behind_since(came, clock::now());
   }
-  waiting_.end();
   co_return std::nullopt;
 }
 

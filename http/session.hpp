@@ -161,6 +161,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::unique_ptr<exchange> exchange_;
   std::size_t pushed_without_waiting_ = 0;
   write_progress progress_; // of the write that waits for room
+  lag lag_;                 // of the body
   const connection_origin from_;
   waiting waiting_;
   std::atomic<bool> leaving_{false};

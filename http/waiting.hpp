@@ -45,8 +45,30 @@ class waiting {
   std::atomic<std::uint64_t> word_{0};
 };
 
-// Somebody whose body or answer moves is left alone for so long.
+// Somebody whose body or answer falls behind is left alone for so long.
 inline constexpr std::chrono::seconds unhurried{5};
+
+// How far behind a steady pace somebody is who sends a body or takes an answer: the moment since which
+// nothing would have moved, had the rest come at that pace. Who is faster saves nothing up, so that a burst
+// at first does not pay for silence later. Belongs to its session.
+class lag {
+ public:
+  using clock = std::chrono::steady_clock;
+  static constexpr std::size_t steady_bytes_per_s = 64u << 10;
+
+  void begin(clock::time_point now) { behind_since_ = now; }
+  // `bytes` have moved since the last call.
+  clock::time_point behind_since(std::size_t bytes, clock::time_point now) {
+    const std::chrono::duration<double> worth(static_cast<double>(bytes) / steady_bytes_per_s);
+    behind_since_ = worth > now - behind_since_
+                        ? now
+                        : behind_since_ + std::chrono::duration_cast<clock::duration>(worth);
+    return behind_since_;
+  }
+
+ private:
+  clock::time_point behind_since_{};
+};
 
 // How many to part with at one look, when one place is asked for: one, and twice as many as the last time
 // while looks follow each other. So they are about as many as came lately, and whoever comes by hundreds is
