@@ -314,15 +314,21 @@ void session::part_with(waiting::state seen) {
   auto close = [self = shared_from_this(), seen] {
     self->leaving_.store(false, std::memory_order_relaxed);
     if (self->waiting_.look() != seen) return; // it moved on in the meantime
-    self->waiting_.end();
-    self->context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
-    self->broken_ = true;
-    if (self->output_.empty() && !self->exchange_)
-      self->close_now();
-    else
-      self->reset_now();
+    if (seen.why == waiting::reason::room && self->has_caught_up()) return;
+    self->make_way();
   };
   asio::post(socket_.get_executor(), std::move(close));
+}
+
+// Ends for somebody else's sake.
+void session::make_way() {
+  waiting_.end();
+  context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
+  broken_ = true;
+  if (output_.empty() && !exchange_)
+    close_now();
+  else
+    reset_now();
 }
 
 void session::close_now() {

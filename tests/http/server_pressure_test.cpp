@@ -27,6 +27,17 @@ http_client slow_reader(const test_server& server, const char* source = "") {
   return http_client(server.port(), {.receive_buffer_bytes = 4'096, .source = source});
 }
 
+void ask_for(http_client& reader, std::size_t bytes) {
+  reader.send_request("GET", "/big?bytes=" + std::to_string(bytes));
+}
+
+// True once so many answers wait for their readers; false when one is cut before.
+bool all_wait(test_server& server, std::int64_t answers) {
+  auto& seen = server.metrics();
+  return wait_until([&] { return seen.waiting_writes == answers || seen.aborted_answers > 0; }) &&
+         seen.aborted_answers == 0;
+}
+
 } // namespace
 
 TEST_CASE("pressure: a request's body makes room for others when its answer begins, a GET's before") {
@@ -137,4 +148,73 @@ TEST_CASE("pressure: a connection with answers still to be read is not idle, wha
   CHECK(server.metrics().parted_with == 0);
   for (int one = 0; one < answers; ++one)
     REQUIRE(reader.read_reply().body.size() == 15'000);
+}
+
+TEST_CASE("pressure: one caller's slow readers make room for another's answers, his largest first") {
+  auto with = test_server::quick_settings();
+  with.limits.max_unread_bytes = 60'000'000; // three, less what the sockets take
+  test_server server(with);
+  std::vector<http_client> greedy;
+  for (std::int64_t one = 1; one <= 3; ++one) {
+    greedy.push_back(slow_reader(server, "127.0.0.2"));
+    ask_for(greedy.back(), large);
+    REQUIRE(all_wait(server, one));
+  }
+  // His own next one is what is too much; another's is not, though nobody has been slow for long.
+  auto more = slow_reader(server, "127.0.0.2");
+  ask_for(more, 2 * large);
+  CHECK(wait_until([&] { return server.metrics().aborted_answers == 1; }));
+  CHECK(more.closed_by_server());
+  CHECK(server.metrics().parted_with == 0);
+  auto other = slow_reader(server, "127.0.0.3");
+  ask_for(other, large);
+  CHECK(
+      wait_until([&] { return server.metrics().parted_with == 1 && server.metrics().waiting_writes == 3; }));
+  CHECK(other.read_head().status == 200);
+  CHECK(server.metrics().aborted_answers == 1);
+}
+
+TEST_CASE("pressure: what a reader has taken of its answer is room for others") {
+  auto with = test_server::quick_settings();
+  with.limits.max_unread_bytes = 45'000'000; // too little for both, whatever the sockets take
+  test_server server(with);
+  http_client first(server.port(), {.receive_buffer_bytes = 200'000}); // it does not grow
+  ask_for(first, 2 * large);
+  REQUIRE(all_wait(server, 1));
+  // More than its sockets can hold is still left.
+  for (std::size_t taken = 0; taken < large + large / 4;)
+    taken += first.read_some().size();
+  REQUIRE(all_wait(server, 1));
+  auto second = slow_reader(server);
+  ask_for(second, large);
+  CHECK(all_wait(server, 2));
+}
+
+TEST_CASE("pressure: of two answers that last the one whose reader takes nothing goes, not the one that is "
+          "read steadily") {
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = 2;
+  test_server server(with);
+  auto steady = server.client();
+  steady.send_request("GET", "/flood?size=65536");
+  REQUIRE(steady.read_head().status == 200);
+  REQUIRE(all_wait(server, 1));
+  auto stalled = slow_reader(server);
+  ask_for(stalled, large);
+  REQUIRE(all_wait(server, 2));
+  // The slowness is what is tested. A megabyte a second and more, read in a hundred pieces.
+  const auto began = std::chrono::steady_clock::now();
+  for (int piece = 1; piece <= 60; ++piece) {
+    for (std::size_t taken = 0; taken < 100'000;)
+      taken += steady.read_some().size();
+    std::this_thread::sleep_until(began + piece * 100ms);
+  }
+  CHECK(is_answered(server));
+  CHECK(stalled.closed_by_server());
+  for (std::size_t taken = 0; taken < 10'000'000;) {
+    const auto bytes = steady.read_some().size();
+    REQUIRE(bytes > 0);
+    taken += bytes;
+  }
+  CHECK(server.metrics().parted_with == 1);
 }
