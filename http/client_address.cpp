@@ -103,16 +103,21 @@ std::string trusted_proxies::key_of_request(const ip::address& peer, const reque
   for (const auto& [name, value] : asked.headers)
     if (name == "x-forwarded-for") chain += (chain.empty() ? "" : ",") + value;
   std::string_view rest = chain;
+  // Nobody else to hold to a bound: all those whom this proxy does not name share one.
+  if (rest.find_first_not_of(" \t") == std::string_view::npos)
+    return is_this_machine(peer) ? std::string() : key_of_address(peer);
+  auto furthest = peer;
   while (!rest.empty()) {
     const auto comma = rest.rfind(',');
     const auto last = comma == std::string_view::npos ? rest : rest.substr(comma + 1);
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
     error_code ec;
     const auto named = forwarded_address(last, ec);
-    if (ec) break;
+    if (ec) return key_of_address(peer);
     if (!contains(named)) return key_of_address(named);
+    furthest = named;
   }
-  return {};
+  return key_of_address(furthest);
 }
 
 } // namespace synclog::http

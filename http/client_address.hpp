@@ -30,7 +30,9 @@ class trusted_proxies {
   // many clients.
   std::string key_of_connection(const boost::asio::ip::address& peer) const;
   // What a request over it is counted under while it shows no token. Of a trusted proxy's X-Forwarded-For the
-  // last address that is no trusted proxy is the client: what stands before it anybody may have written.
+  // last address that is no trusted proxy is the client: what stands before it anybody may have written. What
+  // names none that can be read is counted under the proxy; "" = it has no bound of its own: a program of
+  // this machine that forwards nothing.
   std::string key_of_request(const boost::asio::ip::address& peer, const request& asked) const;
 
  private:

@@ -73,9 +73,10 @@ constexpr std::array entries{
                                    closed, 1, a_day_s),
     row<&limits::max_bodies_bytes>("--max-bodies", unit::bytes, "bytes of all request bodies held at once",
                                    "503 with `Retry-After`, the slowest senders are cut"),
-    row<&limits::max_unread_bytes>("--max-unread", unit::bytes,
-                                   "bytes of all answers that wait for slow readers",
-                                   "the slowest readers are cut"),
+    row<&limits::max_unread_bytes>(
+        "--max-unread", unit::bytes, "bytes of all answers that wait for slow readers",
+        "of callers with more than a quarter the largest are cut, then those of the "
+        "slowest readers"),
     row<&limits::request_rate>("--request-rate", unit::count,
                                "requests a second of one token, without one of one address; ten seconds' "
                                "worth may be saved up; 0: no bound",

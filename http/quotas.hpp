@@ -40,7 +40,8 @@ struct quota_share {
 std::optional<core::problem> enter_whole_list(const request& asked, quota_share& into);
 std::optional<core::problem> enter_search(const request& asked, quota_share& into);
 
-// For a bulk of so many records, before it is submitted; the answer to send when the caller has to wait.
+// For a bulk of so many records, before it is submitted; the answer to send when the caller has to wait. 0:
+// they have not been counted yet.
 std::optional<response> refuse_records(const request& asked, std::size_t count);
 
 // too_many_requests, and in how many whole seconds to come again.

@@ -16,7 +16,7 @@ rate_bound::rate_bound(std::size_t per_second, std::size_t max_callers)
 
 rate_bound::clock::duration rate_bound::take(std::string_view caller, std::size_t count,
                                              clock::time_point now) {
-  if (per_second_ == 0 || caller.empty() || count == 0) return {};
+  if (per_second_ == 0 || caller.empty()) return {};
   const auto cost_of = [this](std::size_t units) {
     const double seconds = static_cast<double>(units) / static_cast<double>(per_second_);
     const std::chrono::duration<double> most = longest_debt;

@@ -26,7 +26,7 @@ class rate_bound {
   explicit rate_bound(std::size_t per_second, std::size_t max_callers = usual_callers);
 
   // Takes `count` when there is anything left, and answers zero. Else takes nothing and answers how long it
-  // is until there is. `caller` "" has no bound.
+  // is until there is. `count` 0 only looks. `caller` "" has no bound.
   clock::duration take(std::string_view caller, std::size_t count, clock::time_point now);
 
   std::size_t callers() const; // remembered

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace synclog::http {
 namespace {
@@ -141,7 +142,12 @@ request_parser::request_parser(std::size_t max_body_bytes, body_budget& budget, 
 }
 
 request_parser::~request_parser() {
-  if (reserved_ > 0) budget_.used.fetch_sub(reserved_, std::memory_order_relaxed);
+  drop_body();
+}
+
+void request_parser::drop_body() {
+  std::string().swap(request_.body);
+  if (reserved_ > 0) budget_.used.fetch_sub(std::exchange(reserved_, 0), std::memory_order_relaxed);
 }
 
 std::optional<core::problem> request_parser::read_head(std::string_view head) {
@@ -265,7 +271,7 @@ bool request_parser::reserve(std::size_t total_bytes) {
   const std::size_t step =
       (total_bytes - reserved_ + body_reserve_step - 1) / body_reserve_step * body_reserve_step;
   const std::size_t before = budget_.used.fetch_add(step, std::memory_order_relaxed);
-  reserved_ += step; // given back by the destructor, whatever comes
+  reserved_ += step; // given back by drop_body(), whatever comes
   return before + step <= budget_.max_bytes;
 }
 

@@ -62,6 +62,8 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   // done(). too_large, overloaded (no room for it now) or malformed.
   core::result<std::size_t> read_body(std::string_view bytes);
   bool done() const { return is_done(); }
+  // Nobody needs the body any more: it is gone, and its room given back.
+  void drop_body();
   // Bytes that may rightly stay unused in the buffer while the body is not done (chunk framing and trailers).
   static constexpr std::size_t max_framing_bytes = 16u << 10;
 

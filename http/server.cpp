@@ -29,8 +29,8 @@ constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // afte
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
 // Connections over a bound that are told so at once; more are just closed.
 constexpr std::size_t most_refusing = 64;
-// Of all connections, so many at once are parted with when others need their place: looking through all of
-// them is not for each one that comes.
+// Of all connections, so many at most are parted with at one look when others need their place: looking
+// through all of them is not for each one of a crowd that comes.
 constexpr std::size_t parting_share = 16, most_parted_with = 512;
 // Beyond the bound, for a moment: descriptor_limit.cpp leaves room for them.
 constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
@@ -129,6 +129,7 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
     clock::time_point again_at{};
   };
   std::array<look, 5> last_looks{}; // by reason
+  parting_need need{1};             // of places
 };
 
 void server::impl::start() {
@@ -137,6 +138,7 @@ void server::impl::start() {
     spdlog::warn("the system allows too few descriptors for {} connections: {} may come; raise `ulimit -n`",
                  context->limits.max_connections, capacity);
   }
+  need = parting_need(std::clamp<std::size_t>(capacity / parting_share, 1, most_parted_with));
   std::vector<std::shared_ptr<listener>> opened;
   for (const listen_address& address : options.listen) {
     for (tcp::acceptor& acceptor : bind_listeners(strand, address)) {
@@ -238,8 +240,7 @@ std::size_t server::impl::part_with_some(waiting::reason why, clock::time_point 
     const auto state = one->waits();
     states.push_back(why == any_reason || state.why == why ? state : waiting::state{});
   }
-  const auto most =
-      why == any_reason ? std::clamp<std::size_t>(capacity / parting_share, 1, most_parted_with) : most_slow;
+  const auto most = why == any_reason ? need.next(now) : most_slow;
   const auto chosen = choose_to_part_with(states, most, now);
   for (const std::size_t index : chosen)
     ones[index]->part_with(states[index]);

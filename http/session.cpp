@@ -106,7 +106,8 @@ boost::asio::awaitable<session::intake> session::receive() {
   const std::size_t got = co_await socket_.async_read_some(
       asio::buffer(input_.data() + held, first_read_bytes), asio::redirect_error(asio::use_awaitable, ec));
   input_.resize(held + got);
-  if (ec || got == 0) co_return intake::closed;
+  // Who was parted with in the meantime is not asked what it wants.
+  if (ec || got == 0 || broken_) co_return intake::closed;
   pushed_without_waiting_ = 0;
   // A full buffer means that more is waiting: take it along.
   if (got == first_read_bytes) read_available(socket_, input_);
@@ -123,14 +124,13 @@ boost::asio::awaitable<bool> session::read_head() {
   const auto idle_until =
       clock::now() + (asked_ ? context_->limits.idle_timeout : context_->limits.header_timeout);
   const auto waits_for = asked_ ? waiting::reason::next_request : waiting::reason::first_request;
-  waiting_.begin(waits_for, clock::now());
+  const auto waits_since = clock::now();
   for (;;) {
     consume(scanner.leading_blank_bytes(unread()));
     const auto verdict = scanner.scan(unread());
     if (verdict == head_scanner::verdict::complete) {
       const std::size_t head_bytes = scanner.head_bytes();
       idle_ = false;
-      waiting_.end();
       if (open_exchange(unread().substr(0, head_bytes), refusal)) {
         consume(head_bytes);
         co_return true;
@@ -143,17 +143,18 @@ boost::asio::awaitable<bool> session::read_head() {
       refusal = scanner.refusal();
       break;
     }
-    if (!output_.empty()) co_await flush();
+    if (!output_.empty()) co_await flush(); // not idle yet: these are answers
     idle_ = unread().empty();
     if (idle_) head_until.reset();
     if (idle_ && context_->draining) co_return false;
     if (!idle_ && !head_until) head_until = clock::now() + context_->limits.header_timeout;
     arm(head_until ? *head_until : idle_until);
+    waiting_.begin(waits_for, waits_since);
     const intake what = co_await receive();
+    waiting_.end();
     disarm();
     if (what == intake::closed) co_return false;
   }
-  waiting_.end();
   // What follows cannot be told from another request: the connection ends here, before anything else is
   // looked at.
   dirty_ = true;
@@ -177,23 +178,23 @@ bool session::open_exchange(std::string_view head, std::optional<core::problem>&
 }
 
 // Reads the body to its end. A client that goes away in the middle ends the session by system_error.
-boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
+boost::asio::awaitable<std::optional<core::problem>> session::read_body(waiting::reason seen_as) {
   request_parser& parser = *exchange_->parser;
   bool continue_wanted =
       parser.is_http_1_1() && equals_ignoring_case(parser.request().header("expect"), "100-continue");
   std::size_t since_progress = progress_bytes;
+  lag_.begin(exchange_->began);
+  auto behind = exchange_->began;
   for (;;) {
     if (!unread().empty()) {
       const auto used = parser.read_body(unread());
       if (!used) {
-        waiting_.end();
         if (used.error().code == code::overloaded) context_->part_with_slow(waiting::reason::body);
         co_return used.error();
       }
       consume(*used);
       if (parser.done()) break;
     }
-    waiting_.begin(waiting::reason::body, exchange_->began);
     if (continue_wanted && parser.request().body.empty()) output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     continue_wanted = false;
     if (!output_.empty()) co_await flush();
@@ -202,14 +203,17 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body() {
       since_progress = 0;
     }
     const std::size_t before = unread().size();
+    waiting_.begin(seen_as, behind);
     const intake what = co_await receive();
+    waiting_.end();
     if (what == intake::closed) {
       broken_ = true;
       throw boost::system::system_error(asio::error::connection_reset);
     }
-    since_progress += unread().size() - before;
+    const std::size_t came = unread().size() - before;
+    since_progress += came;
+    behind = lag_.behind_since(came, clock::now());
   }
-  waiting_.end();
   co_return std::nullopt;
 }
 
@@ -310,15 +314,21 @@ void session::part_with(waiting::state seen) {
   auto close = [self = shared_from_this(), seen] {
     self->leaving_.store(false, std::memory_order_relaxed);
     if (self->waiting_.look() != seen) return; // it moved on in the meantime
-    self->waiting_.end();
-    self->context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
-    self->broken_ = true;
-    if (self->output_.empty() && !self->exchange_)
-      self->close_now();
-    else
-      self->reset_now();
+    if (seen.why == waiting::reason::room && self->has_caught_up()) return;
+    self->make_way();
   };
   asio::post(socket_.get_executor(), std::move(close));
+}
+
+// Ends for somebody else's sake.
+void session::make_way() {
+  waiting_.end();
+  context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
+  broken_ = true;
+  if (output_.empty() && !exchange_)
+    close_now();
+  else
+    reset_now();
 }
 
 void session::close_now() {

@@ -110,7 +110,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   // reading (session.cpp)
   boost::asio::awaitable<bool> read_head();
   boost::asio::awaitable<intake> receive();
-  boost::asio::awaitable<std::optional<core::problem>> read_body();
+  boost::asio::awaitable<std::optional<core::problem>> read_body(waiting::reason seen_as);
   boost::asio::awaitable<void> serve();
   boost::asio::awaitable<std::optional<core::problem>> authenticate();
   boost::asio::awaitable<void> call_handler();
@@ -130,10 +130,14 @@ class session final : public responder, public std::enable_shared_from_this<sess
   // answering (session_answer.cpp)
   void append_head(const response& answer, body_framing framing, std::size_t body_bytes);
   bool may_hold_back() const;
-  boost::asio::awaitable<void> flush(std::string_view body = {}, std::string_view tail = {});
+  boost::asio::awaitable<void> flush(std::string_view body = {}, std::string_view tail = {},
+                                     std::string* whole = nullptr);
   using parts = std::array<boost::asio::const_buffer, 3>;
   bool push(parts& rest);
   bool hold_unread(std::size_t bytes);
+  void part_with_answer(std::uint64_t number, unread_answers::parting why);
+  bool has_caught_up();
+  clock::time_point behind_since(clock::time_point now);
   void watch_peer();
   void note_peer_closed();
   bool nothing_to_read();
@@ -150,6 +154,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void arm(clock::time_point when);
   void arm_in(clock::duration span) { arm(clock::now() + span); }
   void disarm() { arm(clock::time_point::max()); }
+  void make_way();
   void close_now();
   void reset_now();
 
@@ -160,7 +165,12 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::string output_; // heads and small bodies that wait to be written
   std::unique_ptr<exchange> exchange_;
   std::size_t pushed_without_waiting_ = 0;
-  write_progress progress_; // of the write that waits for room
+  std::uint64_t pushed_bytes_ = 0;
+  write_progress progress_;                        // of the write that waits for room
+  lag lag_;                                        // of the body, then of the answer
+  std::uint64_t taken_bytes_ = 0;                  // of those pushed, when lag_ was last asked
+  std::unique_ptr<unread_answers::answer> unread_; // while an answer waits for room
+  std::uint64_t unread_number_ = 0;                // of these
   const connection_origin from_;
   waiting waiting_;
   std::atomic<bool> leaving_{false};

@@ -39,25 +39,20 @@ std::size_t total_bytes(const std::array<asio::const_buffer, 3>& parts) {
   return parts[0].size() + parts[1].size() + parts[2].size();
 }
 
-// Gives back what was counted.
-class unread_bytes {
- public:
-  explicit unread_bytes(std::atomic<std::size_t>& all) : all_(all) {}
-  ~unread_bytes() { all_.fetch_sub(bytes_, std::memory_order_relaxed); }
-  unread_bytes(const unread_bytes&) = delete;
-  unread_bytes& operator=(const unread_bytes&) = delete;
-  std::size_t note(std::size_t bytes) { return bytes_ = bytes; }
-  bool any() const { return bytes_ > 0; }
-
- private:
-  std::atomic<std::size_t>& all_;
-  std::size_t bytes_ = 0;
-};
+// What has been written of a large body need not be kept for what is left of it.
+void let_go_of_written(std::string& whole, asio::const_buffer& left) {
+  if (whole.size() <= held_back_bytes || left.size() > whole.size() / 2) return;
+  whole = std::string(static_cast<const char*>(left.data()), left.size());
+  left = asio::buffer(whole);
+}
 
 } // namespace
 
 void session::append_head(const response& answer, body_framing framing, std::size_t body_bytes) {
   exchange& current = *exchange_;
+  current.parser->drop_body(); // it has been dealt with
+  lag_.begin(clock::now());
+  taken_bytes_ = pushed_bytes_;
   if (context_->draining) current.keep_alive = false;
   if (framing == body_framing::until_close) current.keep_alive = false;
   current.framing = framing;
@@ -103,7 +98,7 @@ boost::asio::awaitable<void> session::send(response answer) {
   if (broken_) throw boost::system::system_error(asio::error::connection_reset);
   const std::size_t pushed_output = output_.size() - rest[0].size();
   output_.erase(0, pushed_output);
-  co_await flush(body.substr(body.size() - rest[1].size()));
+  co_await flush(body.substr(body.size() - rest[1].size()), {}, &answer.body);
 }
 
 boost::asio::awaitable<void> session::begin(response head) {
@@ -174,6 +169,7 @@ bool session::push(parts& rest) {
     }
     context_->stats.sent_bytes.fetch_add(wrote, std::memory_order_relaxed);
     pushed_without_waiting_ += wrote;
+    pushed_bytes_ += wrote;
     std::size_t left = wrote;
     for (asio::const_buffer& part : rest) {
       const std::size_t step = std::min(left, part.size());
@@ -184,47 +180,81 @@ bool session::push(parts& rest) {
   return true;
 }
 
-// Counts bytes that wait for the client. False when there is no room for them, and nobody slower to make
-// some.
+// Counts what waits for the client from now on. False when there is no room for it.
 bool session::hold_unread(std::size_t bytes) {
-  const auto before = context_->unread_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  const auto most = context_->limits.max_unread_bytes;
-  // Those who are parted with go by and by.
-  return before + bytes <= most ||
-         (before + bytes <= most + most / 4 && context_->part_with_slow(waiting::reason::room) > 0);
+  const auto now = clock::now();
+  const auto behind = behind_since(now);
+  waiting_.begin(waiting::reason::room, behind);
+  if (!unread_) {
+    auto cut = [owner = weak_from_this(), number = ++unread_number_](unread_answers::parting why) {
+      if (const auto self = owner.lock()) self->part_with_answer(number, why);
+    };
+    auto caller = exchange_ ? exchange_->parser->request().account : std::string();
+    unread_ = std::make_unique<unread_answers::answer>(context_->unread, std::move(caller), std::move(cut));
+  }
+  return unread_->hold(bytes, behind, now);
+}
+
+// Others need the room of this answer. Any thread.
+void session::part_with_answer(std::uint64_t number, unread_answers::parting why) {
+  auto close = [self = shared_from_this(), number, why] {
+    if (!self->unread_ || self->unread_number_ != number) return; // it has been taken in the meantime
+    if (why == unread_answers::parting::is_behind && self->has_caught_up()) return;
+    self->make_way();
+  };
+  asio::post(socket_.get_executor(), std::move(close));
+}
+
+// Of what lies in the kernel its client may have taken much since the wait began.
+bool session::has_caught_up() {
+  const auto now = clock::now();
+  const auto behind = behind_since(now);
+  if (behind + unhurried <= now) return false;
+  waiting_.begin(waiting::reason::room, behind);
+  if (unread_) unread_->stay(behind);
+  return true;
+}
+
+session::clock::time_point session::behind_since(clock::time_point now) {
+  const auto taken = pushed_bytes_ - std::min<std::uint64_t>(pushed_bytes_, unacknowledged());
+  const auto moved = taken - std::min(taken, taken_bytes_);
+  taken_bytes_ += moved;
+  return lag_.behind_since(static_cast<std::size_t>(moved), now);
 }
 
 // Writes output_, then `body`, then `tail`; waits while the client does not read, as long as it goes on at
-// all.
-boost::asio::awaitable<void> session::flush(std::string_view body, std::string_view tail) {
+// all. `whole` is what `body` is the end of, when it may be let go of as it is written.
+boost::asio::awaitable<void> session::flush(std::string_view body, std::string_view tail,
+                                            std::string* whole) {
   if (broken_) throw boost::system::system_error(asio::error::connection_reset);
   parts rest{asio::buffer(output_), asio::buffer(body), asio::buffer(tail)};
-  unread_bytes held(context_->unread_bytes);
+  // Streams hold little of their own, and have slow_reader.
+  const bool is_answer = exchange_ ? !exchange_->is_stream : !refused_;
   while (!push(rest)) {
     error_code ec;
-    // Streams hold little of their own.
-    if (!broken_ && !held.any() && exchange_ && !exchange_->is_stream) {
-      if (!hold_unread(held.note(total_bytes(rest)))) abort();
+    if (!broken_ && is_answer) {
+      if (whole != nullptr) let_go_of_written(*whole, rest[1]);
+      if (!hold_unread(total_bytes(rest))) abort();
     }
     if (!broken_) {
       progress_.begin(unacknowledged());
       arm_in(access_ended() ? last_words : context_->limits.progress_timeout);
       context_->stats.waiting_writes.fetch_add(1, std::memory_order_relaxed);
-      // Streams have their own bound, and slow_reader.
-      const bool is_answer = exchange_ && !exchange_->is_stream;
-      if (is_answer) waiting_.begin(waiting::reason::room, exchange_->began);
       co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(asio::use_awaitable, ec));
       context_->stats.waiting_writes.fetch_sub(1, std::memory_order_relaxed);
       disarm();
-      if (is_answer) waiting_.end();
+      waiting_.end();
       progress_.end();
       pushed_without_waiting_ = 0;
     }
     if (ec || broken_) {
       broken_ = true;
+      waiting_.end();
+      unread_.reset();
       throw boost::system::system_error(asio::error::connection_reset);
     }
   }
+  unread_.reset();
   output_.clear();
   const bool is_stream = exchange_ && exchange_->is_stream;
   if (output_.capacity() > (is_stream ? stream_buffer_bytes : held_back_bytes)) std::string().swap(output_);

@@ -10,6 +10,7 @@
 #include "http/router.hpp"
 #include "http/seldom.hpp"
 #include "http/services.hpp"
+#include "http/unread_answers.hpp"
 #include "http/waiting.hpp"
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
@@ -35,7 +36,7 @@ struct session_context {
   session_context(http::limits bounds, http::router table, dispatcher call, request_guard checks,
                   metrics& counters)
       : limits(bounds), routes(std::move(table)), dispatch(std::move(call)), guard(std::move(checks)),
-        quotas(std::make_shared<http::quotas>(limits)), stats(counters) {
+        quotas(std::make_shared<http::quotas>(limits)), stats(counters), unread(limits.max_unread_bytes) {
     bodies.max_bytes = limits.max_bodies_bytes;
   }
 
@@ -49,7 +50,7 @@ struct session_context {
   metrics& stats;
   std::atomic<bool> draining{false};
   body_budget bodies;
-  std::atomic<std::size_t> unread_bytes{0}; // of answers that wait for their readers
+  unread_answers unread;
   seldom stalled_cuts{std::chrono::seconds(10)};
   // Runs session::resume() on its strand, later. Set before the first session; any thread.
   std::function<void(std::shared_ptr<session>)> resume;

@@ -201,7 +201,8 @@ boost::asio::awaitable<void> session::serve() {
     }
   }
   if (!current.parser->done()) {
-    auto failed = co_await read_body();
+    // A refused request is owed nothing but its answer.
+    auto failed = co_await read_body(refusal ? waiting::reason::first_request : waiting::reason::body);
     if (failed) {
       current.keep_alive = false;
       dirty_ = true;
@@ -249,7 +250,10 @@ boost::asio::awaitable<void> session::call_handler() {
     co_await send(std::move(answer));
     co_return;
   }
+  if (asked.method == method::get || asked.method == method::head) current.parser->drop_body();
   if (current.target.found->pace == pace::waits && !output_.empty()) co_await flush();
+  // Whatever was done could not be answered.
+  if (broken_) throw boost::system::system_error(boost::asio::error::connection_reset);
   std::optional<core::problem> failed;
   try {
     co_await context_->dispatch(*current.target.found, asked, *this);

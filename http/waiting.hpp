@@ -1,6 +1,7 @@
 // What a connection waits for its client to do, and since when. The session notes it; the server looks, and
 // parts with some of those when others need their place. One word, so that both may do it at the same time.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -13,8 +14,8 @@ namespace synclog::http {
 class waiting {
  public:
   using clock = std::chrono::steady_clock;
-  // In the order in which they are parted with: who never asked anything, who did and is idle, who sends a
-  // body slowly, who reads an answer slowly.
+  // In the order in which they are parted with: who never asked anything or is refused already, who did ask
+  // and is idle, who sends a body slowly, who reads an answer slowly.
   enum class reason : std::uint8_t { none, first_request, next_request, body, room };
 
   struct state {
@@ -44,8 +45,50 @@ class waiting {
   std::atomic<std::uint64_t> word_{0};
 };
 
-// Somebody whose body or answer moves is left alone for so long.
+// Somebody whose body or answer falls behind is left alone for so long.
 inline constexpr std::chrono::seconds unhurried{5};
+
+// How far behind a steady pace somebody is who sends a body or takes an answer: the moment since which
+// nothing would have moved, had the rest come at that pace. Who is faster saves nothing up, so that a burst
+// at first does not pay for silence later. Belongs to its session.
+class lag {
+ public:
+  using clock = std::chrono::steady_clock;
+  static constexpr std::size_t steady_bytes_per_s = 64u << 10;
+
+  void begin(clock::time_point now) { behind_since_ = now; }
+  // `bytes` have moved since the last call.
+  clock::time_point behind_since(std::size_t bytes, clock::time_point now) {
+    const std::chrono::duration<double> worth(static_cast<double>(bytes) / steady_bytes_per_s);
+    behind_since_ = worth > now - behind_since_
+                        ? now
+                        : behind_since_ + std::chrono::duration_cast<clock::duration>(worth);
+    return behind_since_;
+  }
+
+ private:
+  clock::time_point behind_since_{};
+};
+
+// How many to part with at one look, when one place is asked for: one, and twice as many as the last time
+// while looks follow each other. So they are about as many as came lately, and whoever comes by hundreds is
+// not looked for by hundreds of looks.
+class parting_need {
+ public:
+  using clock = std::chrono::steady_clock;
+  explicit parting_need(std::size_t most) : most_(most) {}
+
+  std::size_t next(clock::time_point now) {
+    wanted_ = wanted_ > 0 && now - last_look_ <= lately ? std::min(wanted_ * 2, most_) : 1;
+    last_look_ = now;
+    return wanted_;
+  }
+
+ private:
+  static constexpr std::chrono::seconds lately{1};
+  std::size_t most_, wanted_ = 0;
+  clock::time_point last_look_{};
+};
 
 // Which `most` of them to part with: places in `all`, in no order. Those of an earlier reason go before those
 // of a later one, and among these who waits longest; who waits for nothing, never.

@@ -106,9 +106,9 @@ void keep_page(const services& with, const list_call& call, const response& made
 }
 
 // With a limit. The rows come in several reads, so that no statement runs long; a page of huge records ends
-// early: its link leads on.
+// early: its link leads on. `place`: of a search.
 asio::awaitable<void> answer_page(const services& with, const request& asked, responder& answer,
-                                  list_call call) {
+                                  list_call call, quota_share place) {
   constexpr std::size_t first_rows = 200;
   constexpr std::size_t max_page_bytes = 16u << 20;
   list_writer writer(call.form, *call.query.definition);
@@ -131,6 +131,7 @@ asio::awaitable<void> answer_page(const services& with, const request& asked, re
     more = page.more;
     if (!page.docs.empty()) call.query.after = std::move(page.last_values);
   }
+  place.held.give_back(); // the reader may be slow
   writer.close(body);
   auto made = list_head(call, 200, head);
   writer.add_headers(made);
@@ -205,9 +206,10 @@ asio::awaitable<void> write_rest_as_of(const services& with, responder& answer, 
   co_await write_past_rows(answer, list, writer, sizer);
 }
 
-// Without a limit.
+// Without a limit. `search`: the place of one. What follows the first page goes on as a whole list, which
+// has a place of its own.
 asio::awaitable<void> answer_whole(const services& with, const request& asked, responder& answer,
-                                   list_call call) {
+                                   list_call call, quota_share search) {
   constexpr std::size_t first_rows = 64;
   list_writer writer(call.form, *call.query.definition);
   page_sizer sizer(first_rows);
@@ -226,6 +228,7 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
     more = page.more;
     call.query.after = std::move(page.last_values);
   }
+  search.held.give_back();
   writer.add_headers(made);
   if (!more) {
     writer.close(chunk);
@@ -283,9 +286,9 @@ asio::awaitable<void> answer_list(const services& with, const request& asked, re
     }
   }
   if (call->query.limit) {
-    co_await answer_page(with, asked, answer, std::move(*call));
+    co_await answer_page(with, asked, answer, std::move(*call), std::move(place));
   } else {
-    co_await answer_whole(with, asked, answer, std::move(*call));
+    co_await answer_whole(with, asked, answer, std::move(*call), std::move(place));
   }
 }
 

@@ -89,8 +89,9 @@ std::string link_to_next(const request& asked, const past_call& call, const proj
   return next_link(following, "cursor", projections::encode_page_cursor(call.query, list.place()));
 }
 
+// `place`: of a search, for as long as it reads.
 asio::awaitable<void> answer_limited(const services& with, const request& asked, responder& answer,
-                                     const past_call& call) {
+                                     const past_call& call, quota_share place) {
   constexpr std::size_t max_page_bytes = 16u << 20;
   constexpr std::size_t spare_rows = 64; // some may be given by the read table as well
   const projections::past_list_options options{.until = asked.until,
@@ -109,6 +110,7 @@ asio::awaitable<void> answer_limited(const services& with, const request& asked,
     left -= page.docs.size();
     more = page.more;
   }
+  place.held.give_back(); // the reader may be slow
   writer.close(body);
   auto made = past_head(call, 200);
   writer.add_headers(made);
@@ -117,8 +119,9 @@ asio::awaitable<void> answer_limited(const services& with, const request& asked,
   co_await answer.send(std::move(made));
 }
 
+// `search`: the place of one, for its first page; then it is a whole list.
 asio::awaitable<void> answer_whole(const services& with, const request& asked, responder& answer,
-                                   const past_call& call) {
+                                   const past_call& call, quota_share search) {
   const projections::past_list_options options{.until = {}, .patience = with.limits.request_deadline};
   projections::past_list list(with.records, with.log, call.query, call.at.position, options);
   list_writer writer(call.form, *call.query.definition);
@@ -128,6 +131,7 @@ asio::awaitable<void> answer_whole(const services& with, const request& asked, r
   const auto began = clock::now();
   const auto page = co_await list.next(sizer.next());
   append_page(chunk, writer, page, sizer, clock::now() - began);
+  search.held.give_back();
   auto made = past_head(call, 200);
   writer.add_headers(made);
   if (!page.more) {
@@ -196,10 +200,17 @@ asio::awaitable<void> answer_past_list(const services& with, const request& aske
     co_await answer.send(std::move(same));
     co_return;
   }
+  quota_share place;
+  if (!call.query.search.empty()) {
+    if (auto full = enter_search(asked, place)) {
+      co_await send_problem(answer, std::move(*full));
+      co_return;
+    }
+  }
   if (call.query.limit) {
-    co_await answer_limited(with, asked, answer, call);
+    co_await answer_limited(with, asked, answer, call, std::move(place));
   } else {
-    co_await answer_whole(with, asked, answer, call);
+    co_await answer_whole(with, asked, answer, call, std::move(place));
   }
 }
 

@@ -68,6 +68,9 @@ class live_query final : public resting_stream {
       generation_ = start->generation;
     } else {
       if (start) note_resync(out, streams::to_string(start->check), start->at);
+      quota_share search; // for the first page; then it is a whole list
+      if (!query_.search.empty())
+        if (auto full = enter_search(asked, search)) co_return full;
       first_ = co_await first_page(clock::now() + with_.limits.request_deadline);
       at_ = first_->head;
       if (first_->more)

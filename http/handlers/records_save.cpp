@@ -93,6 +93,13 @@ core::result<core::csv::quote_trust> read_quote_trust(const request& asked) {
   return bad_request("quotes is proper or stray, once");
 }
 
+// A bulk whose sender has to wait anyway is not read first. A JSON body may be one record: it shows.
+std::optional<response> refuse_early(const request& asked, body_form form) {
+  const auto first = asked.body.find_first_not_of(" \t\r\n");
+  const bool is_bulk = form != body_form::json || (first != std::string::npos && asked.body[first] == '[');
+  return is_bulk ? refuse_records(asked, 0) : std::nullopt;
+}
+
 answered answer_save(const services& with, const request& asked) {
   constexpr std::array<std::string_view, 3> known{"dry_run", "map", "quotes"};
   const auto opened = open_write(with, asked, known);
@@ -104,6 +111,7 @@ answered answer_save(const services& with, const request& asked) {
   if (!trust) co_return trust.error();
   if (*form != body_form::csv && *trust != core::csv::quote_trust::look)
     co_return bad_request("quotes goes with text/csv");
+  if (auto wait = refuse_early(asked, *form)) co_return std::move(*wait);
   if (*form == body_form::json) co_return co_await save_json(with, asked, *opened);
   if (*form == body_form::ndjson) {
     constexpr auto kind = core::command_kind::save;
@@ -156,6 +164,7 @@ answered answer_merge(const services& with, const request& asked) {
   const std::string_view path_id = asked.segments.size() > 2 ? std::string_view(asked.segments[2]) : "";
   if (asked.segments.size() > 2 && !core::is_valid_record_id(path_id))
     co_return core::make_problem(core::problem_code::not_found, "no record can have this id");
+  if (auto wait = refuse_early(asked, *form)) co_return std::move(*wait);
   if (*form == body_form::json) co_return co_await merge_json(with, asked, *opened, path_id);
   if (!path_id.empty()) co_return bad_request("NDJSON goes to the entity's own path, not to one record");
   constexpr auto kind = core::command_kind::merge;

@@ -76,6 +76,9 @@ TEST_CASE("limits: records of bulks are counted, a large one is paid for afterwa
   CHECK(wait_s <= 1'000);
   const auto csv = client.request("POST", "/api/clients", {{"Content-Type", "text/csv"}}, "full_name\nA\n");
   CHECK(csv.status == 429);
+  // It is not even looked into.
+  CHECK(post(client, "[nonsense").status == 429);
+  CHECK(post(client, "nonsense").status == 400);
   CHECK(client.request("DELETE", "/api/clients?id=A&id=B").status == 429);
   CHECK(server.event_count() == saved);
   // Single records are requests, which have a bound of their own; others have theirs.
@@ -155,9 +158,33 @@ TEST_CASE(
     auto second = from(server, "127.0.0.2");
     for (int one = 0; one < 100; ++one)
       CHECK(second.request("GET", fmt::format("{}5", search)).status == 429);
+    // Of the past, and for a live query, it is the same look-up.
+    CHECK(second.request("GET", "/api/clients?search=client&at=1").status == 429);
+    CHECK(second.request("GET", "/api/clients?search=client&at=1&limit=5").status == 429);
+    CHECK(second.request("GET", "/api/clients?search=client", {{"Accept", "text/event-stream"}}).status ==
+          429);
   }
   for (std::size_t one = 0; one < waiting.size(); ++one)
     CHECK(size_at(waiting[one].read_reply().body) == one + 1);
+}
+
+TEST_CASE("limits: while a slow reader takes what a search has found, others may search") {
+  const server_fixture server({.arguments = {"--max-searches", "1"}});
+  auto local = server.connect();
+  REQUIRE(post(local, clients(4'000, 4'000)).status == 200);
+  std::vector<http_client> slow;
+  // All of it, one page, all as it was.
+  for (const char* more : {"", "&limit=3900", "&at=3999", "&at=3999&limit=3900"}) {
+    CAPTURE(more);
+    slow.emplace_back(server.port(), http_client_options{.receive_buffer_bytes = 4'096});
+    slow.back().send_request("GET", fmt::format("/api/clients?search=client{}", more));
+    REQUIRE(slow.back().read_head().status == 200);
+    CHECK(local.request("GET", "/api/clients?search=client&limit=5").status == 200);
+  }
+  auto live = server.connect();
+  live.send_request("GET", "/api/clients?search=client", {{"Accept", "text/event-stream"}});
+  REQUIRE(live.read_head().status == 200);
+  CHECK(local.request("GET", "/api/clients?search=client&limit=6").status == 200);
 }
 
 TEST_CASE("limits: a statement that takes the database too long is given up, and its caller told") {

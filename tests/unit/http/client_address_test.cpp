@@ -61,12 +61,21 @@ TEST_CASE("client: of a proxy's list the last address that is no proxy counts, w
   CHECK(named.key_of_request(peer, forwarded({"2001:db8::5"})) == key("2001:db8::"));
 }
 
-TEST_CASE("client: a proxy that names nobody, or nonsense, stands for many") {
-  const trusted_proxies named({"10.0.0.0/8"});
+TEST_CASE("client: those whom a proxy does not name, or names by nonsense, share one bound, the proxy's") {
+  const trusted_proxies named({"10.0.0.0/8", "127.0.0.1"});
   for (const char* value :
-       {"", ",", "unknown", "10.1.1.1", "192.0.2.1, secret", "[", "[]", "[2001:db8::5", ":::::"})
-    CHECK(named.key_of_request(at("10.0.0.1"), forwarded({value})).empty());
-  CHECK(named.key_of_request(at("10.0.0.1"), forwarded({})).empty());
+       {"", ",", "unknown", "192.0.2.1, secret", "192.0.2.1,", "[", "[]", "[2001:db8::5", ":::::"})
+    CHECK_MESSAGE(named.key_of_request(at("10.0.0.1"), forwarded({value})) == key("10.0.0.1"), value);
+  CHECK(named.key_of_request(at("10.0.0.1"), forwarded({})) == key("10.0.0.1"));
+  CHECK(named.key_of_request(at("127.0.0.1"), forwarded({"unknown"})) == key("127.0.0.1"));
+  // A program of this machine that forwards nothing is no proxy.
+  CHECK(named.key_of_request(at("127.0.0.1"), forwarded({})).empty());
+}
+
+TEST_CASE("client: when all whom a proxy names are proxies, the furthest of them is the client") {
+  const trusted_proxies named({"10.0.0.0/8"});
+  CHECK(named.key_of_request(at("10.0.0.1"), forwarded({"10.1.1.1"})) == key("10.1.1.1"));
+  CHECK(named.key_of_request(at("10.0.0.1"), forwarded({"10.2.2.2, 10.1.1.1"})) == key("10.2.2.2"));
 }
 
 TEST_CASE("client: networks hold what they should and nothing else") {

@@ -92,3 +92,11 @@ TEST_CASE("rate: over any span nobody gets more than the span's worth and what w
     REQUIRE(static_cast<double>(taken) <= a_second * (seconds + 10) + 1e-6);
   }
 }
+
+TEST_CASE("rate: a look takes nothing, and is refused like any other") {
+  rate_bound of(100);
+  for (int look = 0; look < 10'000; ++look)
+    CHECK(of.take("a", 0, start) == zero);
+  CHECK(of.take("a", 2'000, start) == zero);
+  CHECK(of.take("a", 0, start) == 10s + 10ms);
+}

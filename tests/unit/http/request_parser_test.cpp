@@ -205,6 +205,23 @@ TEST_CASE("parser: bodies share one budget and give it back") {
   CHECK(over.refused->code == code::overloaded);
 }
 
+TEST_CASE("parser: a body that nobody needs any more is gone, and its room is there for others") {
+  http::body_budget budget;
+  budget.max_bytes = 262'144;
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n";
+  request_parser first(1u << 20, budget), second(1u << 20, budget);
+  REQUIRE_FALSE(first.read_head(head));
+  REQUIRE(first.read_body(std::string(200'000, 'x')).has_value());
+  first.drop_body();
+  CHECK(first.request().body.capacity() < 100);
+  CHECK(first.done());
+  CHECK(budget.used == 0);
+  REQUIRE_FALSE(second.read_head(head));
+  CHECK(second.read_body(std::string(200'000, 'x')).has_value());
+  first.drop_body();
+  CHECK(budget.used > 0);
+}
+
 TEST_CASE("scanner: target and headers have bounds of their own, exact to the byte") {
   const auto verdict_of = [](std::size_t target_bytes, std::size_t header_bytes) {
     std::string text = "GET /" + std::string(target_bytes - 1, 'a') + " HTTP/1.1\r\n";

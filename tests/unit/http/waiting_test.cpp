@@ -49,3 +49,35 @@ TEST_CASE("waiting: what is noted is what is seen") {
   one.end();
   CHECK(one.look().why == reason::none);
 }
+
+TEST_CASE(
+    "waiting: for one that comes one has to go, for a crowd twice as many at each look, up to a bound") {
+  synclog::http::parting_need need(100);
+  CHECK(need.next(now) == 1);
+  for (int one = 1; one < 50; ++one) // seldom
+    CHECK(need.next(now + one * 2s) == 1);
+  const auto later = now + 200s;
+  std::vector<std::size_t> wanted;
+  for (int look = 0; look < 10; ++look)
+    wanted.push_back(need.next(later + look * 10ms));
+  CHECK(wanted == std::vector<std::size_t>{1, 2, 4, 8, 16, 32, 64, 100, 100, 100});
+  CHECK(need.next(later + 3s) == 1);
+}
+
+TEST_CASE("waiting: who moves at a steady pace is never behind, who does not is by what is missing") {
+  using synclog::http::lag;
+  constexpr std::size_t a_second = lag::steady_bytes_per_s;
+  lag steady, half, burst;
+  for (auto* one : {&steady, &half, &burst})
+    one->begin(now);
+  CHECK(burst.behind_since(1'000 * a_second, now) == now); // pays for nothing later
+  for (int second = 1; second <= 100; ++second) {
+    const auto then = now + std::chrono::seconds(second);
+    REQUIRE(steady.behind_since(a_second, then) == then);
+    REQUIRE(half.behind_since(a_second / 2, then) == now + second * 500ms);
+    REQUIRE(burst.behind_since(0, then) == now);
+  }
+  // Having caught up, it begins anew.
+  CHECK(half.behind_since(50 * a_second, now + 100s) == now + 100s);
+  CHECK(half.behind_since(~std::size_t{0}, now + 101s) == now + 101s);
+}
