@@ -26,7 +26,7 @@ constexpr std::chrono::seconds linger_silence{2};
 constexpr std::chrono::seconds linger_total{5};
 
 // Appends to `into` what is there without waiting. Errors show at the next read that waits.
-void read_available(tcp::socket& socket, std::string& into) {
+void read_available(transport& socket, std::string& into) {
   thread_local std::array<char, scratch_bytes> scratch;
   error_code ec;
   const std::size_t got = socket.read_some(asio::buffer(scratch), ec);
@@ -247,7 +247,7 @@ boost::asio::awaitable<void> session::hang_up() {
   if ((dirty_ || taken_ || !unread().empty()) && !broken_) {
     std::string().swap(input_);
     input_begin_ = 0;
-    socket_.shutdown(tcp::socket::shutdown_send, ec);
+    socket_.end_sending(ec);
     const auto latest = clock::now() + linger_total;
     if (!refused_) waiting_.begin(waiting::reason::first_request, {}); // nothing more is owed to it
     while (!ec && clock::now() < latest) {
@@ -256,7 +256,7 @@ boost::asio::awaitable<void> session::hang_up() {
       input_.clear();
     }
   }
-  close_now();
+  socket_.close();
 }
 
 void session::arm(clock::time_point when) {
@@ -277,20 +277,20 @@ bool session::check_deadline(clock::time_point now) {
     self->context_->stats.timeouts.fetch_add(1, std::memory_order_relaxed);
     self->broken_ = true;
     if (self->output_.empty() && !self->exchange_)
-      self->close_now();
+      self->socket_.close();
     else
-      self->reset_now();
+      self->socket_.reset();
   };
-  asio::post(socket_.get_executor(), std::move(expire));
+  asio::post(socket_.executor(), std::move(expire));
   return true;
 }
 
 void session::drain() {
   auto close = [self = shared_from_this()] {
-    if (self->idle_ && !self->exchange_) self->close_now();
+    if (self->idle_ && !self->exchange_) self->socket_.close();
     self->wake();
   };
-  asio::post(socket_.get_executor(), std::move(close));
+  asio::post(socket_.executor(), std::move(close));
 }
 
 void session::cut() {
@@ -298,11 +298,11 @@ void session::cut() {
     {
       const std::lock_guard guard(self->rest_mutex_);
       self->broken_ = true;
-      self->reset_now();
+      self->socket_.reset();
     }
     self->note_peer_closed();
   };
-  asio::post(socket_.get_executor(), std::move(close));
+  asio::post(socket_.executor(), std::move(close));
 }
 
 void session::part_with(waiting::state seen) {
@@ -314,25 +314,11 @@ void session::part_with(waiting::state seen) {
     self->context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
     self->broken_ = true;
     if (self->output_.empty() && !self->exchange_)
-      self->close_now();
+      self->socket_.close();
     else
-      self->reset_now();
+      self->socket_.reset();
   };
-  asio::post(socket_.get_executor(), std::move(close));
-}
-
-void session::close_now() {
-  error_code ignored;
-  if (socket_.is_open()) socket_.close(ignored);
-}
-
-// Closes with a reset: what waits in the kernel is thrown away, and the client cannot mistake it for an
-// orderly end.
-void session::reset_now() {
-  error_code ignored;
-  if (!socket_.is_open()) return;
-  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
+  asio::post(socket_.executor(), std::move(close));
 }
 
 } // namespace synclog::http
