@@ -25,10 +25,9 @@ constexpr std::size_t progress_bytes =
 constexpr std::chrono::seconds linger_silence{2};
 constexpr std::chrono::seconds linger_total{5};
 
-// Appends to `into` what is there without waiting. Errors show at the next read that waits.
-void read_available(transport& socket, std::string& into) {
+// Appends to `into` what is there without waiting.
+void read_available(transport& socket, std::string& into, error_code& ec) {
   thread_local std::array<char, scratch_bytes> scratch;
-  error_code ec;
   const std::size_t got = socket.read_some(asio::buffer(scratch), ec);
   into.append(scratch.data(), got);
 }
@@ -43,7 +42,9 @@ session::session(tcp::socket socket, std::shared_ptr<session_context> context, c
 
 boost::asio::awaitable<session::ending> session::run() {
   try {
-    while (co_await read_head()) {
+    bool is_ready = true;
+    if (context_->tls) is_ready = co_await secure();
+    while (is_ready && co_await read_head()) {
       co_await serve();
       if (stream_) {
         exchange_->parser.reset();
@@ -100,6 +101,7 @@ boost::asio::awaitable<session::intake> session::receive() {
     input_begin_ = 0;
   }
   if (input_.empty() && input_.capacity() > 4 * first_read_bytes) std::string().swap(input_);
+  if (socket_.is_secure()) co_return co_await receive_secure();
   const std::size_t held = input_.size();
   input_.resize(held + first_read_bytes);
   error_code ec;
@@ -108,8 +110,27 @@ boost::asio::awaitable<session::intake> session::receive() {
   input_.resize(held + got);
   if (ec || got == 0) co_return intake::closed;
   pushed_without_waiting_ = 0;
-  // A full buffer means that more is waiting: take it along.
-  if (got == first_read_bytes) read_available(socket_, input_);
+  // A full buffer means that more is waiting: take it along. Errors show at the next read that waits.
+  if (got == first_read_bytes) read_available(socket_, input_, ec);
+  co_return intake::got;
+}
+
+// The same with TLS: a record at a time, and no buffer while there is none.
+boost::asio::awaitable<session::intake> session::receive_secure() {
+  const std::size_t held = input_.size();
+  bool has_waited = false;
+  for (;;) {
+    error_code ec;
+    read_available(socket_, input_, ec);
+    if (input_.size() > held) break;
+    if (ec != asio::error::would_block) co_return intake::closed;
+    co_await socket_.async_wait_read(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return intake::closed;
+    has_waited = true;
+  }
+  pushed_without_waiting_ = 0;
+  // A client that sends as fast as this reads: others get their turn.
+  if (!has_waited) co_await asio::post(socket_.executor(), asio::use_awaitable);
   co_return intake::got;
 }
 

@@ -103,10 +103,18 @@ class session final : public responder, public std::enable_shared_from_this<sess
     bool headless = false; // HEAD: the body is not sent
     bool is_preflight = false;
     bool is_stream = false;
+    bool strict_transport = false; // the answer says so
     bool begun = false, finished = false;
   };
 
   enum class intake : std::uint8_t { got, closed };
+
+  // TLS, before the first request (session_tls.cpp)
+  boost::asio::awaitable<bool> secure();
+  boost::asio::awaitable<std::optional<unsigned char>> await_first_byte();
+  boost::asio::awaitable<bool> shake_hands();
+  boost::asio::awaitable<void> name_https();
+  boost::asio::awaitable<intake> receive_secure();
 
   // reading (session.cpp)
   boost::asio::awaitable<bool> read_head();

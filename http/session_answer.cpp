@@ -66,6 +66,7 @@ void session::append_head(const response& answer, body_framing framing, std::siz
       .says_keep_alive = current.keep_alive && !current.parser->is_http_1_1(),
       .varies_by_origin = context_->guard.varies_by_origin(),
       .is_preflight = current.is_preflight,
+      .strict_transport = current.strict_transport,
       .request_id = current.parser->request().request_id,
       .cors_origin =
           current.cors_origin != nullptr ? std::string_view(*current.cors_origin) : std::string_view(),
@@ -310,6 +311,8 @@ void session::watch_peer() {
 }
 
 bool session::nothing_to_read() {
+  // Of a stream at rest somebody may be writing at this moment; TLS does only one of both at a time.
+  const std::lock_guard guard(rest_mutex_);
   return socket_.look() == transport::sight::nothing;
 }
 

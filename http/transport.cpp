@@ -11,11 +11,23 @@ namespace synclog::http {
 
 namespace asio = boost::asio;
 
+void transport::secure(ssl_st* accepting) {
+  tls_ = std::make_unique<tls_stream>(accepting, socket_.native_handle());
+}
+
+tls_stream::progress transport::handshake(std::string& why) {
+  if (tls_) return tls_->handshake(why);
+  why = "the connection was closed";
+  return tls_stream::progress::failed;
+}
+
 std::size_t transport::read_some(asio::mutable_buffer into, error_code& ec) {
+  if (tls_) return tls_->read_some(into, ec);
   return socket_.read_some(asio::buffer(into), ec);
 }
 
 std::size_t transport::write_some(const parts& what, error_code& ec) {
+  if (tls_) return tls_->write_some(what, ec);
   std::array<iovec, std::tuple_size_v<parts>> pieces{};
   msghdr message{};
   message.msg_iov = pieces.data();
@@ -31,9 +43,14 @@ std::size_t transport::write_some(const parts& what, error_code& ec) {
 }
 
 transport::sight transport::look() {
-  char one = 0;
+  if (tls_) return tls_->look();
+  unsigned char next = 0;
+  return look(next);
+}
+
+transport::sight transport::look(unsigned char& next) {
   error_code ec;
-  const auto got = socket_.receive(asio::buffer(&one, 1), tcp::socket::message_peek, ec);
+  const auto got = socket_.receive(asio::buffer(&next, 1), tcp::socket::message_peek, ec);
   if (got > 0) return sight::bytes;
   return ec == asio::error::would_block || ec == asio::error::try_again ? sight::nothing : sight::end;
 }
@@ -50,16 +67,20 @@ std::size_t transport::unacknowledged() {
 }
 
 void transport::end_sending(error_code& ec) {
+  if (tls_) tls_->say_end();
   socket_.shutdown(tcp::socket::shutdown_send, ec);
 }
 
 void transport::close() {
   error_code ignored;
+  if (tls_) tls_->say_end();
+  tls_.reset(); // its descriptor may be another connection's in a moment
   if (socket_.is_open()) socket_.close(ignored);
 }
 
 void transport::reset() {
   error_code ignored;
+  tls_.reset();
   if (!socket_.is_open()) return;
   socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
