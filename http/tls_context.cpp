@@ -35,7 +35,7 @@ std::shared_ptr<SSL_CTX> make_tls_context() {
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
-  // Otherwise a client that sends nothing but key updates would keep a read from ever returning.
+  // One message a call: whatever a client sends besides bytes for us, others come in between.
   SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   // Clients keep their tickets; the server remembers nobody.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

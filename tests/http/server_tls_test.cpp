@@ -117,9 +117,10 @@ TEST_CASE("server tls: a stream at rest goes on, while its client changes keys a
   REQUIRE(wait_until([&] { return server.streaming == 1; }));
   std::string text;
   int expected = 1, produced = 0;
+  int updates = 20; // OpenSSL takes 32 in a row from a client that says nothing else
   while (expected <= most) {
     if (produced < most) server.produce(produced = std::min(most, produced + 700));
-    if (expected % 5 == 1) client.tls().update_keys();
+    if (--updates > 0) client.tls().update_keys();
     const auto chunk = client.read_chunk();
     REQUIRE(chunk);
     text += *chunk;

@@ -19,6 +19,7 @@ struct tls_client::state {
   BIO* leaving = nullptr; // the other way
   std::string unsent;
   bool has_ended = false; // the socket
+  bool was_reset = false; // the same
 
   ~state() {
     SSL_free(ssl);
@@ -102,9 +103,9 @@ bool tls_client::flush() {
 
 bool tls_client::fill() {
   std::array<char, 16'384> chunk{};
-  errno = 0;
   const auto got = ::recv(descriptor_, chunk.data(), chunk.size(), MSG_DONTWAIT);
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) state_->has_ended = true;
+  if (got < 0 && errno == ECONNRESET) state_->was_reset = true;
   if (got > 0) BIO_write(state_->coming, chunk.data(), static_cast<int>(got));
   return got > 0;
 }
@@ -134,8 +135,8 @@ ssize_t tls_client::receive(char* into, std::size_t count) {
     }
     if (fill()) continue;
     if (state_->has_ended) {
-      if (errno == ECONNRESET) return -1;
-      return 0;
+      errno = ECONNRESET;
+      return state_->was_reset ? -1 : 0;
     }
     errno = EAGAIN;
     return -1;
