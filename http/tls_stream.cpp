@@ -136,9 +136,21 @@ bool tls_stream::is_tls_1_3() const {
   return SSL_version(ssl_) == TLS1_3_VERSION;
 }
 
+// OpenSSL 3.0 fails with "bad length" when a client asks for new keys twice while a longer record of ours is
+// half written. Whoever began to write goes on with it, so a read can wait as well.
+bool tls_stream::must_write_first() {
+  if (unfinished_ == 0) return false;
+  read_waits_for_ = wait_type::wait_write;
+  return true;
+}
+
 std::size_t tls_stream::read_some(asio::mutable_buffer into, error_code& ec) {
   ec = failed_ ? error_code(asio::error::connection_reset) : error_code();
   if (failed_) return 0;
+  if (must_write_first()) {
+    ec = asio::error::would_block;
+    return 0;
+  }
   ERR_clear_error();
   std::size_t got = 0;
   const int returned = SSL_read_ex(ssl_, into.data(), into.size(), &got);
@@ -149,6 +161,7 @@ std::size_t tls_stream::read_some(asio::mutable_buffer into, error_code& ec) {
 
 tls_stream::sight tls_stream::look() {
   if (failed_) return sight::end;
+  if (must_write_first()) return sight::nothing;
   ERR_clear_error();
   char one = 0;
   std::size_t got = 0;

@@ -31,7 +31,7 @@ class tls_stream {
   progress handshake(std::string& why);
   bool is_tls_1_3() const;
 
-  // As of a socket. eof: the client has said that nothing more will come.
+  // As of a socket. eof: the client has said that nothing more will come. Nothing while a write is to go on.
   std::size_t read_some(boost::asio::mutable_buffer into, error_code& ec);
   // At most one record, put together of as many parts as fit into it. After would_block the next call must
   // begin with the same bytes and have no fewer: the record with them is made already.
@@ -53,6 +53,7 @@ class tls_stream {
   static int receive_bytes(bio_st* bio, char* into, int size);
   static long control(bio_st* bio, int command, long number, void* pointer);
   static bio_st* make_bio(tls_stream& owner);
+  bool must_write_first();
   error_code failure_of(int returned, wait_type& waits_for);
 
   ssl_st* ssl_;

@@ -162,12 +162,16 @@ TEST_CASE("tls: a client's new keys are nothing to read, also while a record of 
   const std::string text(1'000'000, 'k');
   std::string got;
   std::size_t sent = 0;
+  int halves = 0; // records that were half written
   while (sent < text.size()) {
     boost::system::error_code ec;
     sent += both.write(std::string_view(text).substr(sent), ec);
     if (!ec) continue;
     REQUIRE(ec == would_block);
-    both.client().update_keys();
+    // OpenSSL takes no more than 32 updates in a row from a client that says nothing else.
+    for (int i = 0; i < 2 && halves < 6; ++i)
+      both.client().update_keys();
+    ++halves;
     for (int looks = 0; looks < 4; ++looks)
       CHECK(both.server().look() == sight::nothing);
     got += both.read(50'000);
@@ -178,6 +182,13 @@ TEST_CASE("tls: a client's new keys are nothing to read, also while a record of 
     got += more;
   }
   CHECK((got == text));
+  CHECK(halves > 2);
+  both.client().send("!", 1);
+  std::array<char, 1> said{};
+  boost::system::error_code ec;
+  for (int tries = 0; tries < 100 && both.server().read_some(boost::asio::buffer(said), ec) == 0; ++tries) {
+  }
+  CHECK(said[0] == '!');
   // One message a look, so that no client keeps a look from returning.
   constexpr int updates = 20;
   for (int i = 0; i < updates; ++i)
