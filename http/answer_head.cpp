@@ -167,6 +167,7 @@ void append_answer_head(std::string& out, const response& answer, const answer_f
     out += "\r\n";
   }
   out += "X-Content-Type-Options: nosniff\r\n";
+  if (frame.strict_transport) out += "Strict-Transport-Security: max-age=31536000\r\n";
   if (frame.closes)
     out += "Connection: close\r\n";
   else if (frame.says_keep_alive)

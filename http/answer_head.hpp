@@ -24,6 +24,7 @@ struct answer_frame {
   bool says_keep_alive = false; // HTTP/1.0 clients must be told
   bool varies_by_origin = false;
   bool is_preflight = false;
+  bool strict_transport = false;  // Strict-Transport-Security
   std::string_view request_id{};  // "" = none
   std::string_view cors_origin{}; // the allowed one; "" = no CORS headers
 };

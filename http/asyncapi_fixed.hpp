@@ -8,10 +8,10 @@ namespace synclog::http::asyncapi {
 // The address is not known to the document: it is the one that the document came from.
 inline constexpr std::string_view servers = R"json(
 "http":{"host":"{host}","protocol":"http","title":"REST and server-sent events",
- "description":"https where a proxy in front ends TLS.",
+ "description":"https where the server or a proxy in front has a certificate.",
  "variables":{"host":{"default":"127.0.0.1:8080","description":"Where this document came from."}}},
 "socket":{"host":"{host}","protocol":"ws","title":"WebSocket",
- "description":"wss where a proxy in front ends TLS.",
+ "description":"wss where the server or a proxy in front has a certificate.",
  "variables":{"host":{"default":"127.0.0.1:8080","description":"Where this document came from."}}}
 )json";
 

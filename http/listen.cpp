@@ -98,10 +98,10 @@ std::string to_string(const listen_address& address) {
   return (six ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-std::string url_of(const tcp::endpoint& endpoint) {
+std::string url_of(const tcp::endpoint& endpoint, scheme by) {
   const std::string address = endpoint.address().to_string();
-  return "http://" + (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
-         std::to_string(endpoint.port());
+  return (by == scheme::https ? "https://" : "http://") +
+         (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
 }
 
 std::optional<std::string> refuse_open_listen(const std::vector<listen_address>& addresses, auth_mode auth) {

@@ -31,6 +31,6 @@ std::vector<boost::asio::ip::tcp::acceptor> bind_listeners(boost::asio::any_io_e
                                                            const listen_address& address);
 
 // "http://127.0.0.1:8080"
-std::string url_of(const boost::asio::ip::tcp::endpoint& endpoint);
+std::string url_of(const boost::asio::ip::tcp::endpoint& endpoint, scheme by = scheme::http);
 
 } // namespace synclog::http

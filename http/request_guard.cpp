@@ -66,7 +66,7 @@ bool is_loopback_host(std::string_view host) {
 }
 
 request_guard::request_guard(const guard_options& options)
-    : cors_(options.cors_origins), auth_(options.auth) {
+    : cors_(options.cors_origins), auth_(options.auth), speaks_(options.speaks) {
   for (const std::string& host : options.listen_hosts) {
     if (host.empty() || host == "0.0.0.0" || host == "::" || host == "*")
       any_address_ = true;
@@ -101,11 +101,21 @@ bool request_guard::is_own_origin(std::string_view origin, std::string_view host
   if (!normal) return false;
   if (std::find(public_origins_.begin(), public_origins_.end(), *normal) != public_origins_.end())
     return true;
-  const auto own = normalize_origin("http://" + std::string(host));
+  const auto own = normalize_origin((speaks_ == scheme::https ? "https://" : "http://") + std::string(host));
   return own && *own == *normal;
 }
 
 bool request_guard::is_https(std::string_view host) const {
+  return speaks_ == scheme::https || is_published_by_https(host);
+}
+
+bool request_guard::is_strict(std::string_view host) const {
+  if (speaks_ != scheme::https || !is_published_by_https(host)) return false;
+  const auto name = host_of_authority(host);
+  return name && !is_loopback_host(*name);
+}
+
+bool request_guard::is_published_by_https(std::string_view host) const {
   if (public_origins_.empty()) return false;
   const auto origin = normalize_origin("https://" + std::string(host));
   return origin &&

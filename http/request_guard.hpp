@@ -12,12 +12,14 @@
 namespace synclog::http {
 
 enum class auth_mode : std::uint8_t { none, token };
+enum class scheme : std::uint8_t { http, https };
 
 struct guard_options {
   std::vector<std::string> listen_hosts; // as given to --listen: "127.0.0.1", "::", "sync.lan"
   std::vector<std::string> public_urls;  // "https://sync.example.org": what a proxy in front may send
   std::vector<std::string> cors_origins;
   auth_mode auth = auth_mode::none;
+  scheme speaks = scheme::http; // by itself, whatever a proxy in front does
 };
 
 // "example.org:8080" → host in lower case, without port and brackets; empty when it is no authority.
@@ -39,13 +41,17 @@ class request_guard {
   // For requests that are let in by a cookie: whatever changes something, and a WebSocket, must come from one
   // of our own pages, because browsers send cookies also for others.
   std::optional<core::problem> check_cookie_origin(const request& asked, std::string_view host) const;
-  // The host is published by https.
+  // Clients reach this host by https: the server speaks nothing else, or a proxy publishes it so.
   bool is_https(std::string_view host) const;
+  // Browsers may be told to use https for this host alone from now on, on all its ports: the server speaks
+  // it, and --public-url names the host so. Never a loopback name, which other programs share.
+  bool is_strict(std::string_view host) const;
   // The allow-list entry for this Origin; nullptr when it gets no CORS headers.
   const std::string* cors_origin(std::string_view origin) const { return cors_.find(origin); }
   bool varies_by_origin() const { return !cors_.empty(); }
 
  private:
+  bool is_published_by_https(std::string_view host) const;
   bool is_own_origin(std::string_view origin, std::string_view host) const;
 
   cors_policy cors_;
@@ -53,6 +59,7 @@ class request_guard {
   std::vector<std::string> public_origins_; // normalized
   bool any_address_ = false;                // listens on a wildcard: every IP literal is one of ours
   auth_mode auth_;
+  scheme speaks_;
 };
 
 } // namespace synclog::http

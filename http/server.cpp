@@ -45,7 +45,8 @@ guard_options guard_of(const server_options& options) {
   guard_options out{.listen_hosts = {},
                     .public_urls = options.public_urls,
                     .cors_origins = options.cors_origins,
-                    .auth = options.auth};
+                    .auth = options.auth,
+                    .speaks = options.tls ? scheme::https : scheme::http};
   for (const listen_address& address : options.listen)
     out.listen_hosts.push_back(address.host);
   return out;
@@ -83,6 +84,8 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
       throw std::invalid_argument("a server with tokens needs somebody who checks them");
     }
     context->authenticate = options.authenticate;
+    context->tls = options.tls;
+    if (options.tls) counters.add_collector([identity = options.tls](auto& out) { identity->collect(out); });
     context->proxies = trusted_proxies(options.trusted_proxies);
     counters.add_collector([counted = context->quotas](auto& out) { counted->collect(out); });
   }
@@ -286,7 +289,8 @@ void server::impl::admit(tcp::socket socket) {
     refused = find_place(from.address, from.counted);
     if (refused) {
       context->stats.refused_connections.fetch_add(1, std::memory_order_relaxed);
-      if (refusing >= most_refusing) return; // the socket closes
+      // The socket closes. A handshake would cost more than to serve what is asked.
+      if (refusing >= most_refusing || context->tls) return;
       ++refusing;
     }
     made = std::make_shared<session>(std::move(socket), context, std::move(from));

@@ -5,6 +5,7 @@
 #include "http/listen.hpp"
 #include "http/metrics.hpp"
 #include "http/session_context.hpp"
+#include "http/tls_identity.hpp"
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -21,7 +22,8 @@ struct server_options {
   std::vector<std::string> cors_origins;
   std::vector<std::string> public_urls;
   auth_mode auth = auth_mode::none;
-  authenticator authenticate; // needed unless auth is none
+  authenticator authenticate;        // needed unless auth is none
+  std::shared_ptr<tls_identity> tls; // every address speaks https; null: http
   // Addresses and networks whose X-Forwarded-For is believed (http/client_address.hpp).
   std::vector<std::string> trusted_proxies;
   // Executors that are each run by exactly one thread: sessions are spread over them and need no strand.

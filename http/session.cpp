@@ -25,10 +25,9 @@ constexpr std::size_t progress_bytes =
 constexpr std::chrono::seconds linger_silence{2};
 constexpr std::chrono::seconds linger_total{5};
 
-// Appends to `into` what is there without waiting. Errors show at the next read that waits.
-void read_available(tcp::socket& socket, std::string& into) {
+// Appends to `into` what is there without waiting.
+void read_available(transport& socket, std::string& into, error_code& ec) {
   thread_local std::array<char, scratch_bytes> scratch;
-  error_code ec;
   const std::size_t got = socket.read_some(asio::buffer(scratch), ec);
   into.append(scratch.data(), got);
 }
@@ -43,7 +42,9 @@ session::session(tcp::socket socket, std::shared_ptr<session_context> context, c
 
 boost::asio::awaitable<session::ending> session::run() {
   try {
-    while (co_await read_head()) {
+    bool is_ready = true;
+    if (context_->tls) is_ready = co_await secure();
+    while (is_ready && co_await read_head()) {
       co_await serve();
       if (stream_) {
         exchange_->parser.reset();
@@ -100,6 +101,7 @@ boost::asio::awaitable<session::intake> session::receive() {
     input_begin_ = 0;
   }
   if (input_.empty() && input_.capacity() > 4 * first_read_bytes) std::string().swap(input_);
+  if (socket_.is_secure()) co_return co_await receive_secure();
   const std::size_t held = input_.size();
   input_.resize(held + first_read_bytes);
   error_code ec;
@@ -109,8 +111,27 @@ boost::asio::awaitable<session::intake> session::receive() {
   // Who was parted with in the meantime is not asked what it wants.
   if (ec || got == 0 || broken_) co_return intake::closed;
   pushed_without_waiting_ = 0;
-  // A full buffer means that more is waiting: take it along.
-  if (got == first_read_bytes) read_available(socket_, input_);
+  // A full buffer means that more is waiting: take it along. Errors show at the next read that waits.
+  if (got == first_read_bytes) read_available(socket_, input_, ec);
+  co_return intake::got;
+}
+
+// The same with TLS: a record at a time, and no buffer while there is none.
+boost::asio::awaitable<session::intake> session::receive_secure() {
+  const std::size_t held = input_.size();
+  bool has_waited = false;
+  for (;;) {
+    error_code ec;
+    read_available(socket_, input_, ec);
+    if (input_.size() > held) break;
+    if (ec != asio::error::would_block) co_return intake::closed;
+    co_await socket_.async_wait_read(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec || broken_) co_return intake::closed;
+    has_waited = true;
+  }
+  pushed_without_waiting_ = 0;
+  // A client that sends as fast as this reads: others get their turn.
+  if (!has_waited) co_await asio::post(socket_.executor(), asio::use_awaitable);
   co_return intake::got;
 }
 
@@ -251,7 +272,7 @@ boost::asio::awaitable<void> session::hang_up() {
   if ((dirty_ || taken_ || !unread().empty()) && !broken_) {
     std::string().swap(input_);
     input_begin_ = 0;
-    socket_.shutdown(tcp::socket::shutdown_send, ec);
+    socket_.end_sending(ec);
     const auto latest = clock::now() + linger_total;
     if (!refused_) waiting_.begin(waiting::reason::first_request, {}); // nothing more is owed to it
     while (!ec && clock::now() < latest) {
@@ -260,7 +281,7 @@ boost::asio::awaitable<void> session::hang_up() {
       input_.clear();
     }
   }
-  close_now();
+  socket_.close();
 }
 
 void session::arm(clock::time_point when) {
@@ -281,20 +302,20 @@ bool session::check_deadline(clock::time_point now) {
     self->context_->stats.timeouts.fetch_add(1, std::memory_order_relaxed);
     self->broken_ = true;
     if (self->output_.empty() && !self->exchange_)
-      self->close_now();
+      self->socket_.close();
     else
-      self->reset_now();
+      self->socket_.reset();
   };
-  asio::post(socket_.get_executor(), std::move(expire));
+  asio::post(socket_.executor(), std::move(expire));
   return true;
 }
 
 void session::drain() {
   auto close = [self = shared_from_this()] {
-    if (self->idle_ && !self->exchange_) self->close_now();
+    if (self->idle_ && !self->exchange_) self->socket_.close();
     self->wake();
   };
-  asio::post(socket_.get_executor(), std::move(close));
+  asio::post(socket_.executor(), std::move(close));
 }
 
 void session::cut() {
@@ -302,11 +323,11 @@ void session::cut() {
     {
       const std::lock_guard guard(self->rest_mutex_);
       self->broken_ = true;
-      self->reset_now();
+      self->socket_.reset();
     }
     self->note_peer_closed();
   };
-  asio::post(socket_.get_executor(), std::move(close));
+  asio::post(socket_.executor(), std::move(close));
 }
 
 void session::part_with(waiting::state seen) {
@@ -317,7 +338,7 @@ void session::part_with(waiting::state seen) {
     if (seen.why == waiting::reason::room && self->has_caught_up()) return;
     self->make_way();
   };
-  asio::post(socket_.get_executor(), std::move(close));
+  asio::post(socket_.executor(), std::move(close));
 }
 
 // Ends for somebody else's sake.
@@ -326,23 +347,9 @@ void session::make_way() {
   context_->stats.parted_with.fetch_add(1, std::memory_order_relaxed);
   broken_ = true;
   if (output_.empty() && !exchange_)
-    close_now();
+    socket_.close();
   else
-    reset_now();
-}
-
-void session::close_now() {
-  error_code ignored;
-  if (socket_.is_open()) socket_.close(ignored);
-}
-
-// Closes with a reset: what waits in the kernel is thrown away, and the client cannot mistake it for an
-// orderly end.
-void session::reset_now() {
-  error_code ignored;
-  if (!socket_.is_open()) return;
-  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
+    socket_.reset();
 }
 
 } // namespace synclog::http

@@ -7,6 +7,7 @@
 #include "http/request_parser.hpp"
 #include "http/session_context.hpp"
 #include "http/taken_connection.hpp"
+#include "http/transport.hpp"
 #include "http/waiting.hpp"
 #include "http/write_progress.hpp"
 #include <array>
@@ -45,7 +46,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   boost::asio::awaitable<ending> refuse(core::problem why);
   // Goes on with the stream at rest; what session_context::resume runs.
   boost::asio::awaitable<ending> resume();
-  boost::asio::any_io_executor executor() { return socket_.get_executor(); }
+  boost::asio::any_io_executor executor() { return socket_.executor(); }
 
   // Closes the connection when its deadline has passed, which makes it true. Any thread; called by the server
   // every now and then.
@@ -102,10 +103,18 @@ class session final : public responder, public std::enable_shared_from_this<sess
     bool headless = false; // HEAD: the body is not sent
     bool is_preflight = false;
     bool is_stream = false;
+    bool strict_transport = false; // the answer says so
     bool begun = false, finished = false;
   };
 
   enum class intake : std::uint8_t { got, closed };
+
+  // TLS, before the first request (session_tls.cpp)
+  boost::asio::awaitable<bool> secure();
+  boost::asio::awaitable<std::optional<unsigned char>> await_first_byte();
+  boost::asio::awaitable<bool> shake_hands();
+  boost::asio::awaitable<void> name_https();
+  boost::asio::awaitable<intake> receive_secure();
 
   // reading (session.cpp)
   boost::asio::awaitable<bool> read_head();
@@ -132,7 +141,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   bool may_hold_back() const;
   boost::asio::awaitable<void> flush(std::string_view body = {}, std::string_view tail = {},
                                      std::string* whole = nullptr);
-  using parts = std::array<boost::asio::const_buffer, 3>;
+  using parts = transport::parts;
   bool push(parts& rest);
   bool hold_unread(std::size_t bytes);
   void part_with_answer(std::uint64_t number, unread_answers::parting why);
@@ -141,7 +150,6 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void watch_peer();
   void note_peer_closed();
   bool nothing_to_read();
-  std::size_t unacknowledged() const;
   bool client_takes_bytes();
   void note_stalled_cut();
 
@@ -155,10 +163,8 @@ class session final : public responder, public std::enable_shared_from_this<sess
   void arm_in(clock::duration span) { arm(clock::now() + span); }
   void disarm() { arm(clock::time_point::max()); }
   void make_way();
-  void close_now();
-  void reset_now();
 
-  boost::asio::ip::tcp::socket socket_;
+  mutable transport socket_; // looking at it is not const
   std::shared_ptr<session_context> context_;
   std::string input_; // what was received and not yet used, from input_begin_
   std::size_t input_begin_ = 0;
@@ -177,7 +183,7 @@ class session final : public responder, public std::enable_shared_from_this<sess
   std::atomic<clock::rep> deadline_;
   clock::rep armed_ = 0;
   // While the stream is at rest the mutex guards it and all that its step() touches: the socket, output_,
-  // broken_, peer_closed_. Otherwise they belong to the strand.
+  // pushed_without_waiting_, broken_, peer_closed_. Otherwise they belong to the strand.
   std::mutex rest_mutex_;
   std::unique_ptr<resting_stream> stream_;
   bool at_rest_ = false;

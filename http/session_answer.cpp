@@ -9,15 +9,12 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
-#include <linux/sockios.h>
 #include <spdlog/spdlog.h>
-#include <sys/ioctl.h>
 
 namespace synclog::http {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t copied_body_bytes = 16u << 10; // smaller bodies join their head in one buffer
@@ -64,6 +61,7 @@ void session::append_head(const response& answer, body_framing framing, std::siz
       .says_keep_alive = current.keep_alive && !current.parser->is_http_1_1(),
       .varies_by_origin = context_->guard.varies_by_origin(),
       .is_preflight = current.is_preflight,
+      .strict_transport = current.strict_transport,
       .request_id = current.parser->request().request_id,
       .cors_origin =
           current.cors_origin != nullptr ? std::string_view(*current.cors_origin) : std::string_view(),
@@ -160,8 +158,7 @@ boost::asio::awaitable<void> session::finish() {
 bool session::push(parts& rest) {
   while (total_bytes(rest) > 0) {
     error_code ec;
-    const bool single = rest[1].size() == 0 && rest[2].size() == 0;
-    const std::size_t wrote = single ? socket_.write_some(rest[0], ec) : socket_.write_some(rest, ec);
+    const std::size_t wrote = socket_.write_some(rest, ec);
     if (ec == asio::error::would_block || ec == asio::error::try_again) return false;
     if (ec) {
       broken_ = true;
@@ -202,7 +199,7 @@ void session::part_with_answer(std::uint64_t number, unread_answers::parting why
     if (why == unread_answers::parting::is_behind && self->has_caught_up()) return;
     self->make_way();
   };
-  asio::post(socket_.get_executor(), std::move(close));
+  asio::post(socket_.executor(), std::move(close));
 }
 
 // Of what lies in the kernel its client may have taken much since the wait began.
@@ -216,7 +213,7 @@ bool session::has_caught_up() {
 }
 
 session::clock::time_point session::behind_since(clock::time_point now) {
-  const auto taken = pushed_bytes_ - std::min<std::uint64_t>(pushed_bytes_, unacknowledged());
+  const auto taken = pushed_bytes_ - std::min<std::uint64_t>(pushed_bytes_, socket_.unacknowledged());
   const auto moved = taken - std::min(taken, taken_bytes_);
   taken_bytes_ += moved;
   return lag_.behind_since(static_cast<std::size_t>(moved), now);
@@ -237,10 +234,10 @@ boost::asio::awaitable<void> session::flush(std::string_view body, std::string_v
       if (!hold_unread(total_bytes(rest))) abort();
     }
     if (!broken_) {
-      progress_.begin(unacknowledged());
+      progress_.begin(socket_.unacknowledged());
       arm_in(access_ended() ? last_words : context_->limits.progress_timeout);
       context_->stats.waiting_writes.fetch_add(1, std::memory_order_relaxed);
-      co_await socket_.async_wait(tcp::socket::wait_write, asio::redirect_error(asio::use_awaitable, ec));
+      co_await socket_.async_wait_write(asio::redirect_error(asio::use_awaitable, ec));
       context_->stats.waiting_writes.fetch_sub(1, std::memory_order_relaxed);
       disarm();
       waiting_.end();
@@ -260,20 +257,12 @@ boost::asio::awaitable<void> session::flush(std::string_view body, std::string_v
   if (output_.capacity() > (is_stream ? stream_buffer_bytes : held_back_bytes)) std::string().swap(output_);
   if (pushed_without_waiting_ > fair_share_bytes) {
     pushed_without_waiting_ = 0;
-    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    co_await asio::post(socket_.executor(), asio::use_awaitable);
   }
 }
 
-// What the client's side has not acknowledged yet.
-std::size_t session::unacknowledged() const {
-  int bytes = 0;
-  auto& socket = const_cast<tcp::socket&>(socket_); // native_handle() is not const
-  if (::ioctl(socket.native_handle(), SIOCOUTQ, &bytes) != 0) return 0;
-  return static_cast<std::size_t>(std::max(bytes, 0));
-}
-
 bool session::client_takes_bytes() {
-  return progress_.waits() && socket_.is_open() && progress_.look(unacknowledged());
+  return progress_.waits() && socket_.is_open() && progress_.look(socket_.unacknowledged());
 }
 
 void session::access_changed() {
@@ -282,7 +271,7 @@ void session::access_changed() {
     if (self->progress_.waits()) self->arm_in(last_words);
     self->wake();
   };
-  asio::post(socket_.get_executor(), std::move(look));
+  asio::post(socket_.executor(), std::move(look));
 }
 
 void session::note_stalled_cut() {
@@ -304,7 +293,7 @@ void session::abort() {
   context_->stats.aborted_answers.fetch_add(1, std::memory_order_relaxed);
   broken_ = true;
   output_.clear();
-  reset_now();
+  socket_.reset();
 }
 
 bool session::started() const {
@@ -335,8 +324,7 @@ std::optional<core::problem> session::enter_streams() {
   context_->stats.streams.fetch_add(1, std::memory_order_relaxed);
   current.is_stream = true;
   current.keep_alive = false;
-  error_code ignored; // then the kernel decides
-  socket_.set_option(asio::socket_base::send_buffer_size(stream_send_bytes), ignored);
+  socket_.bound_send_buffer(stream_send_bytes);
   asked.until = clock::time_point::max();
   return std::nullopt;
 }
@@ -349,14 +337,13 @@ void session::watch_peer() {
     if (!ec && self->nothing_to_read()) return self->watch_peer();
     self->note_peer_closed();
   };
-  socket_.async_wait(tcp::socket::wait_read, long_wait(std::move(notice)));
+  socket_.async_wait_read(long_wait(std::move(notice)));
 }
 
 bool session::nothing_to_read() {
-  char one = 0;
-  error_code ec;
-  socket_.receive(asio::buffer(&one, 1), tcp::socket::message_peek, ec);
-  return ec == asio::error::would_block || ec == asio::error::try_again;
+  // Of a stream at rest somebody may be writing at this moment; TLS does only one of both at a time.
+  const std::lock_guard guard(rest_mutex_);
+  return socket_.look() == transport::sight::nothing;
 }
 
 void session::note_peer_closed() {
@@ -371,11 +358,7 @@ bool session::peer_closed() const {
   if (peer_closed_ || broken_) return true;
   if (!exchange_ || exchange_->is_stream) return false;
   // Nothing watches the client of an answer that is no stream: look whether its end has come.
-  char one = 0;
-  error_code ec;
-  auto& socket = const_cast<tcp::socket&>(socket_); // receive() is not const
-  const auto got = socket.receive(asio::buffer(&one, 1), tcp::socket::message_peek, ec);
-  return got == 0 && ec != asio::error::would_block && ec != asio::error::try_again;
+  return socket_.look() == transport::sight::end;
 }
 
 taken_connection session::take_over() {

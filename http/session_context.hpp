@@ -10,6 +10,7 @@
 #include "http/router.hpp"
 #include "http/seldom.hpp"
 #include "http/services.hpp"
+#include "http/tls_identity.hpp"
 #include "http/unread_answers.hpp"
 #include "http/waiting.hpp"
 #include <atomic>
@@ -45,7 +46,8 @@ struct session_context {
   const dispatcher dispatch;
   const request_guard guard;
   const std::shared_ptr<http::quotas> quotas;
-  trusted_proxies proxies; // set before the first session
+  trusted_proxies proxies;           // set before the first session
+  std::shared_ptr<tls_identity> tls; // the same; null: plain http
   authenticator authenticate;
   metrics& stats;
   std::atomic<bool> draining{false};

@@ -95,6 +95,7 @@ std::optional<core::problem> session::examine() {
     return refused;
   }
   asked.https = context_->guard.is_https(host);
+  current.strict_transport = context_->guard.is_strict(host);
   current.cors_origin = context_->guard.cors_origin(asked.header("origin"));
   return locate();
 }

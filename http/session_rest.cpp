@@ -4,16 +4,12 @@
 #include "http/session.hpp"
 #include <array>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 namespace synclog::http {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
 void session::rest(std::unique_ptr<resting_stream> stream) {
@@ -71,7 +67,7 @@ void session::watch_input() {
     }
     self->wake();
   };
-  socket_.async_wait(tcp::socket::wait_read, long_wait(std::move(notice)));
+  socket_.async_wait_read(long_wait(std::move(notice)));
 }
 
 bool session::write_now(std::string_view bytes) {
@@ -86,27 +82,13 @@ bool session::write_now(std::string_view bytes) {
     head_bytes = static_cast<std::size_t>(end - chunk_head.data());
     end_bytes = chunk_end.size();
   }
-  std::array<iovec, 3> pieces{iovec{chunk_head.data(), head_bytes},
-                              iovec{const_cast<char*>(bytes.data()), bytes.size()},
-                              iovec{const_cast<char*>(chunk_end.data()), end_bytes}};
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = pieces.size();
+  parts rest{asio::buffer(chunk_head.data(), head_bytes), asio::buffer(bytes),
+             asio::buffer(chunk_end.data(), end_bytes)};
   // Behind what is still waiting, nothing may go out of turn.
-  ssize_t wrote = 0;
-  if (output_.empty()) wrote = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (wrote < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    broken_ = true;
-    return false;
-  }
-  std::size_t done = wrote > 0 ? static_cast<std::size_t>(wrote) : 0;
-  context_->stats.sent_bytes.fetch_add(done, std::memory_order_relaxed);
-  if (done == head_bytes + bytes.size() + end_bytes) return true;
-  for (const iovec& piece : pieces) {
-    const auto skipped = std::min(done, piece.iov_len);
-    output_.append(static_cast<const char*>(piece.iov_base) + skipped, piece.iov_len - skipped);
-    done -= skipped;
-  }
+  if (output_.empty() && push(rest)) return true;
+  if (broken_) return false;
+  for (const asio::const_buffer& left : rest)
+    output_.append(static_cast<const char*>(left.data()), left.size());
   return false;
 }
 

@@ -1,14 +1,14 @@
 // What a handler gets of its connection after a protocol upgrade. Used on the session's strand, until the
 // handler returns.
 #pragma once
-#include <boost/asio/ip/tcp.hpp>
+#include "http/transport.hpp"
 #include <string>
 
 namespace synclog::http {
 
 struct taken_connection {
-  boost::asio::ip::tcp::socket& socket; // for reading
-  std::string early_bytes;              // what had been read already
+  transport& socket;       // for reading
+  std::string early_bytes; // what had been read already
 };
 
 } // namespace synclog::http

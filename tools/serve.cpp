@@ -12,11 +12,13 @@
 #include "tools/database_access.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/hangups.hpp"
 #include "tools/limit_options.hpp"
 #include "tools/log_access.hpp"
 #include "tools/outdated_files.hpp"
 #include "tools/pending_rebuilds.hpp"
 #include "tools/run_context.hpp"
+#include "tools/tls_options.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -48,6 +50,7 @@ constexpr auto shutdown_time = 8s; // the promise is 10 s; the database needs so
 struct serve_options {
   database_options database;
   http::server_options server;
+  tls_options tls;
   http::limits limits;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::string entities_dir;
@@ -131,14 +134,18 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
 }
 
 asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context,
-                                         bool demo) {
+                                         const serve_options& options) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
-  co_await start(app, server, demo);
+  hangups hung_up(context, options.server.tls);
+  co_await start(app, server, options.demo);
+  const auto by = options.server.tls ? http::scheme::https : http::scheme::http;
   for (const auto& endpoint : server.endpoints()) {
-    fmt::print("listening on {}\n", http::url_of(endpoint));
+    fmt::print("listening on {}\n", http::url_of(endpoint, by));
   }
   std::fflush(stdout);
-  co_await signals.async_wait(asio::use_awaitable);
+  auto told_to_end = signals.async_wait(asio::use_awaitable);
+  auto left_alone = hung_up.watch();
+  co_await (std::move(told_to_end) || std::move(left_alone));
   // A second signal ends the process at once: what was acknowledged is safe in the log.
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
@@ -175,6 +182,12 @@ int run_serve(serve_options options) {
   if (const auto refused = http::refuse_open_listen(options.server.listen, options.server.auth)) {
     fmt::print(stderr, "synclog: {}\n", *refused);
     return exit_usage;
+  }
+  if (auto identity = load_identity(options.tls); !identity) {
+    fmt::print(stderr, "synclog: {}\n", identity.error().detail);
+    return exit_usage;
+  } else {
+    options.server.tls = std::move(*identity);
   }
   if (!options.failpoints.empty() && !arm_failpoints(options)) {
     return exit_usage;
@@ -265,7 +278,7 @@ int run_serve(serve_options options) {
     http::server server(context.get_executor(), options.server, app.services, counters);
     pending_rebuilds rebuilds(rebuilding, pending, app.awaited);
     rebuilds.start();
-    code = run_context(context, serve_until_signal(app, server, context, options.demo), shared_threads);
+    code = run_context(context, serve_until_signal(app, server, context, options), shared_threads);
   }
   if (access->cluster) {
     access->cluster->stop();
@@ -321,6 +334,7 @@ void add_serve(CLI::App& app, run_command& chosen) {
       ->add_option("--trusted-proxy", options->server.trusted_proxies,
                    "address or network of a proxy whose X-Forwarded-For is believed, repeatable")
       ->envname("SYNCLOG_TRUSTED_PROXY");
+  add_tls_options(*serve, options->tls);
   add_limit_options(*serve, options->limits);
   serve->callback([options, &chosen] { chosen = [options] { return run_serve(*options); }; });
 }

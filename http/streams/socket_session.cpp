@@ -80,7 +80,7 @@ class socket_session final : public resting_stream {
 
   const services& with_;
   responder& answer_;
-  asio::ip::tcp::socket& socket_;
+  transport& socket_;
   bell bell_;
   open_stream counted_;
   socket_reader reader_;

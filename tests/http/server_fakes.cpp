@@ -1,6 +1,7 @@
 // The fake handlers.
 #include "server_fakes.hpp"
 #include "eventstore/pg/types.hpp"
+#include "tests/support/tls_files.hpp"
 #include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -36,6 +37,13 @@ asio::awaitable<void> pause(std::chrono::milliseconds span) {
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
 }
 
+std::shared_ptr<http::tls_identity> make_identity() {
+  static const tls_files files;
+  auto loaded = http::tls_identity::load({.certificate = files.chain(), .key = files.key()});
+  if (!loaded) throw std::runtime_error(loaded.error().detail);
+  return *loaded;
+}
+
 http::response text(std::string body) {
   http::response out;
   out.headers.emplace_back("Content-Type", "text/plain");
@@ -52,9 +60,16 @@ test_server::settings test_server::quick_settings() {
   return out;
 }
 
+test_server::settings test_server::secure_settings() {
+  auto out = quick_settings();
+  out.options.tls = make_identity();
+  return out;
+}
+
 test_server::test_server(settings with) : metrics_(table), threads_(with.threads) {
   http::dispatcher dispatch = [this](const http::route& target, const http::request& asked,
                                      http::responder& answer) { return call(target, asked, answer); };
+  if (speaks_tls_by_default() && !with.options.tls) with.options.tls = make_identity();
   server_ = std::make_unique<http::server>(threads_.executor(), with.options, with.limits, table,
                                            std::move(dispatch), metrics_);
   server_->start();

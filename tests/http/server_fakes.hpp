@@ -32,6 +32,7 @@ class test_server {
     int threads = 3;
   };
   static settings quick_settings();
+  static settings secure_settings(); // the same with TLS
 
   test_server() : test_server(quick_settings()) {}
   explicit test_server(settings with);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <cctype>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -41,6 +42,11 @@ std::string lower_case(std::string_view text) {
 }
 
 } // namespace
+
+bool speaks_tls_by_default() {
+  static const bool wanted = std::getenv("SYNCLOG_TEST_TLS") != nullptr;
+  return wanted;
+}
 
 std::string http_reply::header(std::string_view lower_name) const {
   for (const auto& [name, value] : headers) {
@@ -90,11 +96,18 @@ http_client::http_client(std::uint16_t port, options with) : options_(std::move(
     close();
     fail("connect: " + why);
   }
+  if (!options_.tls) return;
+  try {
+    tls_ = std::make_unique<tls_client>(fd_, *options_.tls, options_.patience);
+  } catch (...) {
+    close();
+    throw;
+  }
 }
 
 http_client::http_client(http_client&& other) noexcept
     : options_(std::move(other.options_)), port_(other.port_), fd_(std::exchange(other.fd_, -1)),
-      buffer_(std::move(other.buffer_)), was_reset_(other.was_reset_) {}
+      tls_(std::move(other.tls_)), buffer_(std::move(other.buffer_)), was_reset_(other.was_reset_) {}
 
 http_client::~http_client() {
   close();
@@ -104,7 +117,9 @@ std::size_t http_client::try_send(std::string_view bytes, std::chrono::milliseco
   const auto until = clock::now() + span;
   std::size_t sent = 0;
   while (sent < bytes.size()) {
-    const ssize_t wrote = ::send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto left_over = bytes.substr(sent);
+    const ssize_t wrote = tls_ ? tls_->send(left_over.data(), left_over.size())
+                               : ::send(fd_, left_over.data(), left_over.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (wrote >= 0) {
       sent += static_cast<std::size_t>(wrote);
       continue;
@@ -146,12 +161,24 @@ http_reply http_client::request(std::string_view method, std::string_view target
   return read_reply(method == "HEAD" ? answers_to::head : answers_to::other);
 }
 
+// What TLS has for itself wakes the socket too.
+bool http_client::await_bytes(std::chrono::milliseconds span) {
+  if (!tls_) return wait_for(fd_, POLLIN, span);
+  const auto until = clock::now() + span;
+  while (!tls_->has_bytes()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now());
+    if (left.count() < 0 || !wait_for(fd_, tls_->has_unsent() ? POLLIN | POLLOUT : POLLIN, left))
+      return false;
+  }
+  return true;
+}
+
 bool http_client::fill() {
-  if (!wait_for(fd_, POLLIN, options_.patience)) fail("nothing came in time");
+  if (!await_bytes(options_.patience)) fail("nothing came in time");
   char chunk[16'384];
-  const ssize_t got = recv(fd_, chunk, sizeof chunk, 0);
+  const ssize_t got = tls_ ? tls_->receive(chunk, sizeof chunk) : recv(fd_, chunk, sizeof chunk, 0);
   if (got < 0) {
-    if (errno == EINTR) return true;
+    if (errno == EINTR || errno == EAGAIN) return true;
     was_reset_ = errno == ECONNRESET;
     return false;
   }
@@ -240,7 +267,7 @@ bool http_client::closed_by_server() {
   const auto until = clock::now() + options_.patience;
   while (clock::now() < until) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now());
-    if (!wait_for(fd_, POLLIN, left)) return false;
+    if (!await_bytes(left)) return false;
     if (!fill()) return true;
     buffer_.clear();
   }
@@ -248,14 +275,17 @@ bool http_client::closed_by_server() {
 }
 
 bool http_client::readable(std::chrono::milliseconds span) {
-  return !buffer_.empty() || wait_for(fd_, POLLIN, span);
+  return !buffer_.empty() || await_bytes(span);
 }
 
 void http_client::half_close() {
+  if (tls_) tls_->say_end();
   shutdown(fd_, SHUT_WR);
 }
 
 void http_client::close() {
+  if (tls_ && fd_ >= 0) tls_->say_end();
+  tls_.reset();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
@@ -263,6 +293,7 @@ void http_client::close() {
 void http_client::reset() {
   const linger hard{1, 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  tls_.reset();
   close();
 }
 

@@ -1,8 +1,10 @@
 // A small blocking HTTP client for tests: raw bytes out, answers in, everything with a deadline. It hides
 // nothing, so that a test may be as rude as an attacker. One thread uses an object at a time.
 #pragma once
+#include "tests/support/tls_client.hpp"
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,9 @@ struct http_reply {
   std::size_t count(std::string_view lower_name) const;
 };
 
+// SYNCLOG_TEST_TLS=1: clients speak TLS when they are not told otherwise, and servers that know of it do.
+bool speaks_tls_by_default();
+
 using http_headers = std::vector<std::pair<std::string, std::string>>;
 
 struct http_client_options {
@@ -29,6 +34,8 @@ struct http_client_options {
   std::chrono::milliseconds patience{15'000}; // of each call that waits
   int receive_buffer_bytes = 0;               // SO_RCVBUF; 0 = the system's
   std::string source{};                       // the IPv4 address it comes from; "" = the system's choice
+  std::optional<tls_client_options> tls =
+      speaks_tls_by_default() ? std::optional(tls_client_options{}) : std::nullopt;
 };
 
 class http_client {
@@ -81,15 +88,18 @@ class http_client {
   void close();
   void reset(); // closes with RST
   int descriptor() const { return fd_; }
+  tls_client& tls() { return *tls_; } // when it speaks TLS
 
  private:
   bool fill(); // false at the end of the stream
+  bool await_bytes(std::chrono::milliseconds span);
   std::string take_until(std::string_view mark);
   std::string take(std::size_t bytes);
 
   options options_;
   std::uint16_t port_;
   int fd_ = -1;
+  std::unique_ptr<tls_client> tls_;
   std::string buffer_;
   bool was_reset_ = false;
 };

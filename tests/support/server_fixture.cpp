@@ -3,6 +3,7 @@
 #include "migrations/runner.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/wait.hpp"
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -100,14 +101,14 @@ void server_fixture::start() {
   read_port();
 }
 
-// The server prints "listening on http://127.0.0.1:PORT" when it listens.
+// The server prints "listening on http://127.0.0.1:PORT", or https when it listens.
 void server_fixture::read_port() {
-  constexpr std::string_view mark = "listening on http://127.0.0.1:";
+  constexpr std::string_view mark = "://127.0.0.1:"; // of the line "listening on …"
   bool gone = false;
   const bool listens = wait_until(
       [&] {
         const auto text = output();
-        const auto found = text.find(mark);
+        const auto found = text.find(mark, std::min(text.find("listening on http"), text.size()));
         if (found != std::string::npos && text.find('\n', found) != std::string::npos) {
           port_ = static_cast<std::uint16_t>(std::stoi(text.substr(found + mark.size())));
           return true;

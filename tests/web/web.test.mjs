@@ -9,6 +9,7 @@ import { consoleScrollTests } from './console_scroll.mjs';
 import { consoleScopeTests } from './console_scope.mjs';
 import { consoleServingTests } from './console_serving.mjs';
 import { consoleChecklistTests } from './console_checklist.mjs';
+import { consoleHttpsTests } from './console_https.mjs';
 import { consoleImportTests } from './console_import.mjs';
 import { consoleOutboxTests } from './console_outbox.mjs';
 import { consoleSettingsTests } from './console_settings.mjs';
@@ -25,6 +26,7 @@ describe('web', { concurrency: atOnce }, () => {
   clientRecoveryTests();
   consoleTests();
   consoleChecklistTests();
+  consoleHttpsTests();
   consoleImportTests();
   consoleOutboxTests();
   consoleScopeTests();

@@ -138,3 +138,38 @@ TEST_CASE("cors: options that are no origin are refused by name") {
   }
   CHECK_THROWS_AS(local_guard({}, {"sync.example.org"}), std::invalid_argument);
 }
+
+TEST_CASE("https: a server that speaks it is called by it, whatever the host, and by nothing else") {
+  const request_guard guard(
+      http::guard_options{.listen_hosts = {"127.0.0.1"},
+                          .public_urls = {"https://sync.example.org", "http://old.example.org"},
+                          .cors_origins = {},
+                          .auth = http::auth_mode::none,
+                          .speaks = http::scheme::https});
+  CHECK(guard.is_https("localhost:8443"));
+  CHECK(guard.is_https("sync.example.org"));
+  const auto by = [&guard](const char* origin) {
+    return guard.check_origin(asking(http::method::get, {{"origin", origin}}), "localhost:8443");
+  };
+  CHECK_FALSE(by("https://localhost:8443"));
+  CHECK(by("http://localhost:8443"));
+  CHECK(by("https://localhost:8444"));
+  CHECK_FALSE(by("https://sync.example.org"));
+}
+
+TEST_CASE("https: browsers are bound to it for names that were published so, and no others") {
+  const auto guard = [](http::scheme speaks) {
+    return request_guard(
+        http::guard_options{.listen_hosts = {"127.0.0.1"},
+                            .public_urls = {"https://sync.example.org", "https://localhost:8443",
+                                            "http://old.example.org", "https://127.0.0.1"},
+                            .cors_origins = {},
+                            .auth = http::auth_mode::none,
+                            .speaks = speaks});
+  };
+  CHECK(guard(http::scheme::https).is_strict("Sync.example.org"));
+  for (const char* host :
+       {"localhost:8443", "127.0.0.1", "old.example.org", "sync.example.org:8443", "", "?"})
+    CHECK_FALSE(guard(http::scheme::https).is_strict(host));
+  CHECK_FALSE(guard(http::scheme::http).is_strict("sync.example.org")); // the proxy's to say
+}

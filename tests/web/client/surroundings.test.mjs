@@ -328,6 +328,8 @@ describe('storage', () => {
       release();
       await page.until('there', ({ storage }) => storage === 'durable');
       await soon('as the backend', () => names(seen.rows) === 'B' && page.core.cache.cursor('clients') === backend.head);
+      const stored = () => page.core.database.run((handle) => handle.get('cursors', 'clients'));
+      await soon('stored', async () => (await stored())?.cursor === backend.head);
       await page.close();
     } finally {
       IDBFactory.prototype.open = open;

@@ -39,11 +39,11 @@ async function launch() {
   return { browser, home };
 }
 
-// A new browser context; the caller closes it.
-export async function newContext() {
+// A new browser context with options of Playwright's; the caller closes it.
+export async function newContext(options = {}) {
   running ??= launch();
   const { browser } = await running;
-  const context = await browser.newContext();
+  const context = await browser.newContext(options);
   context.setDefaultTimeout(patienceMs);
   return context;
 }

@@ -77,7 +77,8 @@ export class Server {
   }
 
   get origin() {
-    return `http://127.0.0.1:${this.port}`;
+    const scheme = this.#arguments.includes('--tls-cert') ? 'https' : 'http';
+    return `${scheme}://127.0.0.1:${this.port}`;
   }
   get socketUrl() {
     return `ws://127.0.0.1:${this.port}/ws`;
@@ -118,7 +119,7 @@ export class Server {
     });
     let ended = false;
     this.#exited.then(() => (ended = true));
-    await until('the server listens', () => ended || printed.includes(`listening on http://${listen}`));
+    await until('the server listens', () => ended || printed.includes(`listening on ${this.origin}\n`));
     if (ended) {
       this.#child = null;
       throw new Error(`the server ended instead of listening:\n${printed}`);

@@ -47,8 +47,8 @@ class Scope {
   }
 
   // Another person's browser: shares nothing with the tabs above.
-  async otherBrowser() {
-    return this.keep(await newContext());
+  async otherBrowser(options) {
+    return this.keep(await newContext(options));
   }
 
   explainAlso(server) {

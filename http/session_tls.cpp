@@ -1,0 +1,81 @@
+// The beginning of a connection with TLS: its handshake, within the time that a client has for its first
+// request, and as easily parted with. Until it sends something a client costs no more than without TLS.
+#include "http/answer_head.hpp"
+#include "http/problem_response.hpp"
+#include "http/session.hpp"
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace synclog::http {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr unsigned char handshake_record = 0x16; // with which TLS begins, and no method of HTTP
+
+} // namespace
+
+// False: the connection is over.
+asio::awaitable<bool> session::secure() {
+  waiting_.begin(waiting::reason::first_request, clock::now());
+  arm_in(context_->limits.header_timeout);
+  const auto first = co_await await_first_byte();
+  if (!first) co_return false;
+  bool is_done = false;
+  if (*first == handshake_record)
+    is_done = co_await shake_hands();
+  else
+    co_await name_https();
+  disarm();
+  waiting_.end();
+  co_return is_done;
+}
+
+// Left where it is. No value: none has come.
+asio::awaitable<std::optional<unsigned char>> session::await_first_byte() {
+  for (;;) {
+    unsigned char first = 0;
+    const auto seen = socket_.look(first);
+    if (seen == transport::sight::bytes) co_return first;
+    if (seen == transport::sight::end || context_->draining) co_return std::nullopt;
+    error_code ec;
+    co_await socket_.async_wait_read(asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return std::nullopt;
+  }
+}
+
+asio::awaitable<bool> session::shake_hands() {
+  socket_.secure(context_->tls->accepting());
+  for (;;) {
+    std::string why;
+    const auto came_to = socket_.handshake(why);
+    if (came_to == tls_stream::progress::done) {
+      context_->tls->note_handshake(socket_.tls().is_tls_1_3());
+      co_return true;
+    }
+    error_code ec;
+    if (came_to == tls_stream::progress::waits) {
+      co_await socket_.async_wait_read(asio::redirect_error(asio::use_awaitable, ec));
+      if (!ec && !broken_) continue;
+      why = "it took too long, or its place was needed";
+    }
+    context_->tls->note_failure(from_.address, why);
+    broken_ = true; // no answer of ours would be understood
+    co_return false;
+  }
+}
+
+// In plain text, because that is what the client understands.
+asio::awaitable<void> session::name_https() {
+  context_->tls->note_failure(from_.address, "it spoke no TLS");
+  const response answer = to_response(core::make_problem(
+      core::problem_code::bad_request, "this port speaks https: use a URL that begins with https://"));
+  append_answer_head(output_, answer, {.body_bytes = answer.body.size(), .closes = true});
+  output_ += answer.body;
+  dirty_ = true;
+  co_await flush();
+}
+
+} // namespace synclog::http

@@ -1,0 +1,33 @@
+// SIGHUP of a server: its certificate is read again. The same signal says that the terminal it was started
+// from has gone; then the server ends in order, as it does by Ctrl-C.
+#pragma once
+#include "http/tls_identity.hpp"
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+
+namespace synclog::tools {
+
+class hangups {
+ public:
+  // From here on the signal ends the process no more. `identity` may be null. Whoever ignores the signal
+  // (nohup) and has nothing to read again goes on ignoring it.
+  hangups(boost::asio::io_context& context, std::shared_ptr<http::tls_identity> identity);
+  hangups(const hangups&) = delete;
+  hangups& operator=(const hangups&) = delete;
+
+  // Returns when the terminal has gone; otherwise it is cancelled.
+  boost::asio::awaitable<void> watch();
+
+ private:
+  boost::asio::awaitable<void> reload();
+
+  std::shared_ptr<http::tls_identity> identity_;
+  boost::asio::signal_set signals_;
+  boost::asio::thread_pool readers_{1}; // of the files
+  bool ends_with_terminal_ = false;
+};
+
+} // namespace synclog::tools
