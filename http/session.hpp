@@ -144,7 +144,8 @@ class session final : public responder, public std::enable_shared_from_this<sess
   using parts = transport::parts;
   bool push(parts& rest);
   bool hold_unread(std::size_t bytes);
-  void part_with_answer(std::uint64_t number, unread_answers::parting why);
+  static void part_with_answer(std::shared_ptr<session> self, std::uint64_t number,
+                               unread_answers::parting why);
   bool has_caught_up();
   clock::time_point behind_since(clock::time_point now);
   void watch_peer();

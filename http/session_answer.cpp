@@ -184,7 +184,7 @@ bool session::hold_unread(std::size_t bytes) {
   waiting_.begin(waiting::reason::room, behind);
   if (!unread_) {
     auto cut = [owner = weak_from_this(), number = ++unread_number_](unread_answers::parting why) {
-      if (const auto self = owner.lock()) self->part_with_answer(number, why);
+      if (auto self = owner.lock()) part_with_answer(std::move(self), number, why);
     };
     auto caller = exchange_ ? exchange_->parser->request().account : std::string();
     unread_ = std::make_unique<unread_answers::answer>(context_->unread, std::move(caller), std::move(cut));
@@ -192,14 +192,17 @@ bool session::hold_unread(std::size_t bytes) {
   return unread_->hold(bytes, behind, now);
 }
 
-// Others need the room of this answer. Any thread.
-void session::part_with_answer(std::uint64_t number, unread_answers::parting why) {
-  auto close = [self = shared_from_this(), number, why] {
+// Others need the room of this answer. Any thread. Whoever calls holds the mutex of all answers, which the
+// end of a session takes: the last reference must not be left here.
+void session::part_with_answer(std::shared_ptr<session> self, std::uint64_t number,
+                               unread_answers::parting why) {
+  const auto where = self->socket_.executor();
+  auto close = [self = std::move(self), number, why] {
     if (!self->unread_ || self->unread_number_ != number) return; // it has been taken in the meantime
     if (why == unread_answers::parting::is_behind && self->has_caught_up()) return;
     self->make_way();
   };
-  asio::post(socket_.executor(), std::move(close));
+  asio::post(where, std::move(close));
 }
 
 // Of what lies in the kernel its client may have taken much since the wait began.
