@@ -588,7 +588,7 @@ TEST_CASE("rebuild: with records of a megabyte it and verify take the memory of 
   lab log;
   const core::entity& visits = *log.entities.find("visits");
   std::mt19937_64 random(16);
-  constexpr int records = 300, meanwhile = 150, a_batch = 10;
+  constexpr int records = 300, meanwhile = 150, a_batch = 3;
   const auto append_large = [&](const char* prefix, int count) {
     for (int first = 0; first < count; first += a_batch) {
       std::vector<lab_change> changes;
