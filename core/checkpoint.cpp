@@ -2,6 +2,7 @@
 #include "core/checkpoint.hpp"
 #include "core/chain.hpp"
 #include "core/json.hpp"
+#include "core/openssl_ptr.hpp"
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
@@ -20,16 +21,7 @@ constexpr std::size_t signature_bytes = 64;
 // What stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
 constexpr std::string_view key_info_prefix("\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 12);
 
-template <auto Free>
-struct freeing {
-  template <class Object>
-  void operator()(Object* owned) const {
-    Free(owned);
-  }
-};
-using key_ptr = std::unique_ptr<EVP_PKEY, freeing<EVP_PKEY_free>>;
-using bio_ptr = std::unique_ptr<BIO, freeing<BIO_free_all>>;
-using context_ptr = std::unique_ptr<EVP_MD_CTX, freeing<EVP_MD_CTX_free>>;
+using context_ptr = openssl_ptr<EVP_MD_CTX, EVP_MD_CTX_free>;
 
 template <class Pointer>
 Pointer made(Pointer from) {

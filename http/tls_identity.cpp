@@ -1,5 +1,6 @@
 // See tls_identity.hpp.
 #include "http/tls_identity.hpp"
+#include "core/openssl_ptr.hpp"
 #include "http/metric_families.hpp"
 #include "http/tls_context.hpp"
 #include <array>
@@ -30,16 +31,9 @@ namespace {
 constexpr std::size_t most_file_bytes = 1u << 20;
 constexpr std::size_t most_chain_certificates = 16;
 
-template <auto Free>
-struct freed_by {
-  template <class What>
-  void operator()(What* what) const {
-    Free(what);
-  }
-};
-using bio_ptr = std::unique_ptr<BIO, freed_by<BIO_free>>;
-using x509_ptr = std::unique_ptr<X509, freed_by<X509_free>>;
-using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
+using core::bio_ptr;
+using core::key_ptr;
+using x509_ptr = core::openssl_ptr<X509, X509_free>;
 
 struct file_text {
   std::string text;

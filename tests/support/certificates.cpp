@@ -1,5 +1,6 @@
 // See certificates.hpp.
 #include "tests/support/certificates.hpp"
+#include "core/openssl_ptr.hpp"
 #include <memory>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -12,16 +13,9 @@ namespace synclog::tests {
 
 namespace {
 
-template <auto Free>
-struct freed_by {
-  template <class What>
-  void operator()(What* what) const {
-    Free(what);
-  }
-};
-using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
-using x509_ptr = std::unique_ptr<X509, freed_by<X509_free>>;
-using bio_ptr = std::unique_ptr<BIO, freed_by<BIO_free>>;
+using core::bio_ptr;
+using core::key_ptr;
+using x509_ptr = core::openssl_ptr<X509, X509_free>;
 
 void require(bool made, const char* what) {
   if (!made) throw std::runtime_error(std::string("no certificate for the test: ") + what);
