@@ -170,6 +170,7 @@ bool arm_failpoints(const serve_options& options) {
 
 int run_serve(serve_options options) {
   std::signal(SIGPIPE, SIG_IGN);
+  keep_hangups();
   for (const auto& text : options.listen) {
     auto address = http::parse_listen_address(text);
     if (!address) {

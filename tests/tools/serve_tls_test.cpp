@@ -1,6 +1,7 @@
 // serve --tls-cert --tls-key: other programs speak with it, the certificate is renewed under open streams,
 // and what is wrong with the files is said.
 #include "command_run.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "tests/support/server_fixture.hpp"
 #include "tests/support/tls_files.hpp"
 #include "tests/support/wait.hpp"
@@ -178,4 +179,27 @@ TEST_CASE("serve: SIGHUP without a certificate is noted and changes nothing") {
   REQUIRE(logs(server, "there is no certificate to read again"));
   CHECK(server.get("/livez").status == 200);
   CHECK(server.stop() == 0);
+}
+
+TEST_CASE("serve: a SIGHUP that comes while it is starting is answered once it serves") {
+  const tls_files files(make_certificate({.name = "first"}));
+  const std::string database = migrated_database(durable_cluster());
+  eventstore::pg::plain_connection holder(durable_cluster().conninfo(database), "", "test");
+  holder.run("BEGIN");
+  holder.run("LOCK TABLE synclog.definitions IN ACCESS EXCLUSIVE MODE");
+  command_run serve({"serve", "--listen", "127.0.0.1:0", "--database-url", durable_cluster().url(database),
+                     "--tls-cert", files.chain(), "--tls-key", files.key()});
+  const auto waits = [&] {
+    return durable_cluster().sql(database,
+                                 "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND database = "
+                                 "(SELECT oid FROM pg_database WHERE datname = current_database())") == "t";
+  };
+  REQUIRE(wait_until(waits));
+  tls_files::write(files.key(), make_certificate().key); // what it then reads is no pair
+  ::kill(serve.pid(), SIGHUP);
+  holder.run("COMMIT");
+  REQUIRE(wait_until(
+      [&] { return serve.errors().find("TLS: the certificate in use stays: ") != std::string::npos; }));
+  CHECK(serve.output().find("listening on https://") != std::string::npos);
+  CHECK(serve.end_by(SIGTERM) == 0);
 }
