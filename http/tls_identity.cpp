@@ -22,6 +22,7 @@ namespace synclog::http {
 struct tls_identity::pair {
   std::shared_ptr<SSL_CTX> context;
   std::int64_t not_before_s = 0, not_after_s = 0;
+  bool is_within(std::int64_t now_s) const { return not_before_s <= now_s && now_s < not_after_s; }
   std::string subject;
   bool is_key_open = false; // others than the owner and the group may use the file
 };
@@ -192,7 +193,12 @@ core::result<std::shared_ptr<tls_identity>> tls_identity::load(tls_files files) 
 core::result<void> tls_identity::reload() {
   auto fresh = read(files_);
   if (!fresh) return fresh.error();
+  const auto now = static_cast<std::int64_t>(std::time(nullptr));
   const std::lock_guard guard(mutex_);
+  if (pair_ && pair_->is_within(now) && !(*fresh)->is_within(now))
+    return bad_file(files_.certificate,
+                    fmt::format("is valid from {} to {}, which is not now, and the certificate in use is",
+                                time_text((*fresh)->not_before_s), time_text((*fresh)->not_after_s)));
   pair_ = std::move(*fresh);
   return {};
 }

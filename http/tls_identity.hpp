@@ -30,7 +30,8 @@ class tls_identity {
   // bad_request names the file and says what is wrong with it: missing, no PEM, encrypted, of another
   // certificate. Blocking.
   static core::result<std::shared_ptr<tls_identity>> load(tls_files files);
-  // Reads both files again, for connections to come. A failure leaves what was. Blocking.
+  // Reads both files again, for connections to come. A failure leaves what was; so does a certificate that is
+  // expired, or not valid yet, where the one in use is neither. Blocking.
   core::result<void> reload();
 
   // Sentences about the pair in use that do not keep it from being used: expired, readable by others.

@@ -105,3 +105,23 @@ TEST_CASE("tls identity: a reload takes what is there now, and nothing when that
   CHECK(failed.error().detail.find("is not the key of the certificate") != std::string::npos);
   CHECK(identity->description().starts_with("CN=second,"));
 }
+
+TEST_CASE("tls identity: a reload gives nothing good away for what clients would refuse today") {
+  tests::tls_files files(make_certificate({.name = "first"}));
+  const auto loaded = load(files);
+  REQUIRE(loaded.has_value());
+  const auto& identity = *loaded;
+  for (const auto& wish : {certificate_wish{.name = "stale", .from_s = -7'200, .until_s = -3'600},
+                           certificate_wish{.name = "early", .from_s = 3'600}}) {
+    files.put(make_certificate(wish));
+    const auto failed = identity->reload();
+    REQUIRE_FALSE(failed.has_value());
+    CHECK(failed.error().detail.find("which is not now, and the certificate in use is") != std::string::npos);
+    CHECK(identity->description().starts_with("CN=first,"));
+  }
+  tests::tls_files old(make_certificate({.name = "expired", .from_s = -7'200, .until_s = -3'600}));
+  const auto expired = load(old);
+  REQUIRE(expired.has_value());
+  old.put(make_certificate({.name = "stale too", .from_s = -7'200, .until_s = -3'500}));
+  CHECK((*expired)->reload().has_value()); // it is no worse
+}
