@@ -62,6 +62,8 @@ constexpr std::array entries{
     row<&limits::max_connections_per_address>("--max-connections-per-address", unit::count,
                                               "open connections of one address, of one IPv6 /64",
                                               "429 with `Retry-After`, the connection is closed"),
+    row<&limits::max_handshakes>("--max-handshakes", unit::count, "TLS handshakes under way at once",
+                                 "those that wait longest are closed"),
     row<&limits::header_timeout>("--header-timeout", unit::seconds,
                                  "seconds from a request's first byte to its headers' end, and from "
                                  "connecting to the first byte",

@@ -25,6 +25,7 @@ struct limits {
   // of connections
   std::size_t max_connections = 10'000;
   std::size_t max_connections_per_address = 1'000;
+  std::size_t max_handshakes = 1'000; // of TLS, under way
   std::chrono::seconds header_timeout{15};
   std::chrono::seconds idle_timeout{75};     // keep-alive
   std::chrono::seconds progress_timeout{30}; // body reads and response writes must move

@@ -34,7 +34,6 @@ constexpr std::size_t most_refusing = 64;
 constexpr std::size_t parting_share = 16, most_parted_with = 512;
 // Beyond the bound, for a moment: descriptor_limit.cpp leaves room for them.
 constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
-constexpr std::size_t most_slow = 8; // at once of those whose bodies or answers take too much memory
 constexpr std::chrono::milliseconds look_pause{50}; // after a look that found none
 constexpr auto any_reason = waiting::reason::none;
 constexpr std::chrono::milliseconds stop_poll{20};
@@ -100,7 +99,7 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::awaitable<void> recover(listener& from, error_code ec, std::chrono::milliseconds& backoff);
   void admit(tcp::socket socket);
   std::optional<core::problem> find_place(const asio::ip::address& from, shares::share& counted);
-  std::size_t part_with_some(waiting::reason why, clock::time_point now);
+  std::size_t part_with_some(waiting::reason why, std::optional<std::size_t> most, clock::time_point now);
   asio::awaitable<void> sweep_loop();
   std::size_t check_deadlines(clock::time_point now);
   asio::awaitable<void> stop(clock::time_point until);
@@ -131,8 +130,8 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
     std::size_t found = 0;
     clock::time_point again_at{};
   };
-  std::array<look, 5> last_looks{}; // by reason
-  parting_need need{1};             // of places
+  std::array<look, waiting::reasons> last_looks{}; // by reason
+  parting_need need{1};                            // of places
 };
 
 void server::impl::start() {
@@ -158,11 +157,11 @@ void server::impl::start() {
     // Posted: whoever wakes a stream may hold what the stream's end must take.
     asio::post(one->executor(), std::move(go_on));
   };
-  context->part_with_slow = [owner = weak_from_this()](waiting::reason why) -> std::size_t {
+  context->part_with_slow = [owner = weak_from_this()](waiting::reason why, std::size_t most) -> std::size_t {
     const auto self = owner.lock();
     if (!self) return 0;
     const std::lock_guard guard(self->mutex);
-    return self->part_with_some(why, clock::now());
+    return self->part_with_some(why, most, clock::now());
   };
   const auto ended = [self = shared_from_this()](std::exception_ptr) { self->coroutines.fetch_sub(1); };
   for (const auto& from : listeners) {
@@ -231,9 +230,11 @@ void server::impl::refuse(std::shared_ptr<session> one, core::problem why) {
   asio::co_spawn(one->executor(), std::move(telling), std::move(ended));
 }
 
-// Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many.
+// Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many;
+// without `most` as many as are needed lately.
 // The mutex is held.
-std::size_t server::impl::part_with_some(waiting::reason why, clock::time_point now) {
+std::size_t server::impl::part_with_some(waiting::reason why, std::optional<std::size_t> most,
+                                         clock::time_point now) {
   auto& last = last_looks[static_cast<std::size_t>(why)];
   if (now < last.again_at) return last.found;
   const std::vector<std::shared_ptr<session>> ones(sessions.begin(), sessions.end());
@@ -243,12 +244,12 @@ std::size_t server::impl::part_with_some(waiting::reason why, clock::time_point 
     const auto state = one->waits();
     states.push_back(why == any_reason || state.why == why ? state : waiting::state{});
   }
-  const auto most = why == any_reason ? need.next(now) : most_slow;
-  const auto chosen = choose_to_part_with(states, most, now);
+  const auto chosen = choose_to_part_with(states, most ? *most : need.next(now), now);
   for (const std::size_t index : chosen)
     ones[index]->part_with(states[index]);
   // Places that were made are counted, those of slow ones only wished for.
-  if (chosen.empty() || why != any_reason) last = {.found = chosen.size(), .again_at = now + look_pause};
+  if (chosen.empty() || why >= waiting::reason::body)
+    last = {.found = chosen.size(), .again_at = now + look_pause};
   return chosen.size();
 }
 
@@ -266,7 +267,8 @@ std::optional<core::problem> server::impl::find_place(const asio::ip::address& f
   // Those who were told to go are still there for a moment, or have begun to ask something instead.
   const bool is_crowded =
       open >= capacity + std::clamp(capacity / leaving_share, least_leaving, most_leaving);
-  if (!is_crowded && places_to_come == 0) places_to_come = part_with_some(any_reason, clock::now());
+  if (!is_crowded && places_to_come == 0)
+    places_to_come = part_with_some(any_reason, std::nullopt, clock::now());
   if (!is_crowded && places_to_come > 0) {
     --places_to_come;
     return std::nullopt;

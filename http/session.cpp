@@ -210,7 +210,8 @@ boost::asio::awaitable<std::optional<core::problem>> session::read_body(waiting:
     if (!unread().empty()) {
       const auto used = parser.read_body(unread());
       if (!used) {
-        if (used.error().code == code::overloaded) context_->part_with_slow(waiting::reason::body);
+        if (used.error().code == code::overloaded)
+          context_->part_with_slow(waiting::reason::body, session_context::most_slow);
         co_return used.error();
       }
       consume(*used);

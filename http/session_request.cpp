@@ -135,7 +135,8 @@ std::optional<core::problem> session::examine_body_headers() const {
   }
   if (declared &&
       *declared + context_->bodies.used.load(std::memory_order_relaxed) > context_->limits.max_bodies_bytes) {
-    context_->part_with_slow(waiting::reason::body); // whoever comes again may find room
+    context_->part_with_slow(waiting::reason::body,
+                             session_context::most_slow); // whoever comes again may find room
     return core::make_problem(code::overloaded, "too many bodies are being received at once: try again");
   }
   const std::string_view expected = asked.header("expect");

@@ -3,6 +3,7 @@
 #include "http/answer_head.hpp"
 #include "http/problem_response.hpp"
 #include "http/session.hpp"
+#include <atomic>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -14,6 +15,22 @@ using boost::system::error_code;
 namespace {
 
 constexpr unsigned char handshake_record = 0x16; // with which TLS begins, and no method of HTTP
+
+// Over the bound, so much of it is made free at once: not everybody who comes then looks for more.
+constexpr std::size_t spare_share = 8;
+
+class handshake_count {
+ public:
+  explicit handshake_count(std::atomic<std::size_t>& all) : all_(all), at_(all.fetch_add(1) + 1) {}
+  ~handshake_count() { all_.fetch_sub(1); }
+  handshake_count(const handshake_count&) = delete;
+  handshake_count& operator=(const handshake_count&) = delete;
+  std::size_t beyond(std::size_t bound) const { return at_ > bound ? at_ - bound : 0; }
+
+ private:
+  std::atomic<std::size_t>& all_;
+  const std::size_t at_; // with this one
+};
 
 } // namespace
 
@@ -47,6 +64,12 @@ asio::awaitable<std::optional<unsigned char>> session::await_first_byte() {
 }
 
 asio::awaitable<bool> session::shake_hands() {
+  const handshake_count counted(context_->handshakes);
+  // Half a handshake is held in more memory than a request, for somebody whom nobody knows.
+  waiting_.begin(waiting::reason::handshake, clock::now());
+  if (const auto over = counted.beyond(context_->limits.max_handshakes); over > 0)
+    context_->part_with_slow(waiting::reason::handshake,
+                             over + context_->limits.max_handshakes / spare_share);
   socket_.secure(context_->tls->accepting());
   for (;;) {
     std::string why;

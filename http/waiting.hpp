@@ -14,9 +14,11 @@ namespace synclog::http {
 class waiting {
  public:
   using clock = std::chrono::steady_clock;
-  // In the order in which they are parted with: who never asked anything or is refused already, who did ask
-  // and is idle, who sends a body slowly, who reads an answer slowly.
-  enum class reason : std::uint8_t { none, first_request, next_request, body, room };
+  // In the order in which they are parted with: who has not come to the end of a TLS handshake, who never
+  // asked anything or is refused already, who did ask and is idle, who sends a body slowly, who reads an
+  // answer slowly.
+  enum class reason : std::uint8_t { none, handshake, first_request, next_request, body, room };
+  static constexpr std::size_t reasons = 6;
 
   struct state {
     reason why = reason::none;

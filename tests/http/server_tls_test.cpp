@@ -178,6 +178,26 @@ TEST_CASE("server tls: half handshakes, garbage and silence hold no places") {
   CHECK(server.metrics().parted_with > 0);
 }
 
+TEST_CASE("server tls: over the bound of half handshakes the oldest of them go, and nobody else does") {
+  auto with = test_server::secure_settings();
+  with.limits.max_handshakes = 4;
+  test_server server(with);
+  auto served = connect(server);
+  CHECK(served.request("GET", "/tiny").status == 200);
+  auto silent = connect_plainly(server);
+  std::vector<http_client> half;
+  for (int i = 0; i < 40; ++i) {
+    half.push_back(connect_plainly(server));
+    half.back().send(half_hello);
+    if (i % 10 == 9) CHECK(connect(server).request("GET", "/tiny").status == 200);
+  }
+  CHECK(wait_until([&] { return server.metrics().parted_with >= 30; }));
+  CHECK(half.front().closed_by_server());
+  CHECK(served.request("GET", "/tiny").status == 200);
+  silent.send("GET /tiny HTTP/1.1\r\n\r\n"); // still there, and told that this is https
+  CHECK(silent.read_head().status == 400);
+}
+
 TEST_CASE("server tls: a handshake has as much time as a first request") {
   auto with = test_server::secure_settings();
   with.limits.header_timeout = 1s;

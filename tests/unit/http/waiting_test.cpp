@@ -33,6 +33,13 @@ TEST_CASE("waiting: who never asked anything goes first, the longest wait first"
   CHECK(choose(all, 100) == std::vector<std::size_t>{0, 1, 3, 4});
 }
 
+TEST_CASE("waiting: half a handshake goes before who was silent for longer") {
+  const std::vector<waiting::state> all{since(reason::first_request, 9s), since(reason::handshake, 10ms),
+                                        since(reason::handshake, 1s)};
+  CHECK(choose(all, 1) == std::vector<std::size_t>{2});
+  CHECK(choose(all, 2) == std::vector<std::size_t>{1, 2});
+}
+
 TEST_CASE("waiting: who is at work is never parted with, who is slow at it only after a while") {
   const std::vector<waiting::state> all{since(reason::none, 0s), since(reason::body, 4s),
                                         since(reason::room, 4s), since(reason::body, 6s),
