@@ -9,7 +9,7 @@ namespace synclog::core {
 
 namespace {
 
-constexpr std::array<std::pair<problem_code, std::string_view>, 24> code_words{{
+constexpr std::array<std::pair<problem_code, std::string_view>, 25> code_words{{
     {problem_code::malformed, "malformed"},
     {problem_code::bad_request, "bad_request"},
     {problem_code::unauthorized, "unauthorized"},
@@ -31,6 +31,7 @@ constexpr std::array<std::pair<problem_code, std::string_view>, 24> code_words{{
     {problem_code::too_many_requests, "too_many_requests"},
     {problem_code::overloaded, "overloaded"},
     {problem_code::database_unavailable, "database_unavailable"},
+    {problem_code::database_not_durable, "database_not_durable"},
     {problem_code::outdated_server, "outdated_server"},
     {problem_code::outcome_unknown, "outcome_unknown"},
     {problem_code::draining, "draining"},

@@ -32,6 +32,7 @@ enum class problem_code : std::uint8_t {
   too_many_requests,    // 429
   overloaded,           // 503 a bounded queue is full
   database_unavailable, // 503 nothing was saved
+  database_not_durable, // 503 it could lose what it acknowledges; nothing was saved
   outdated_server,      // 503 the database holds a newer definition than this server; nothing was saved
   outcome_unknown,      // 503 may have been saved: retry with the same Idempotency-Key
   draining,             // 503 the server is shutting down

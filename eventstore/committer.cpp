@@ -69,7 +69,14 @@ void committer::start() {
   asio::co_spawn(impl_->strand, std::move(expire), asio::bind_executor(impl_->strand, on_end));
 }
 
+core::problem not_durable_problem() {
+  return core::make_problem(core::problem_code::database_not_durable,
+                            "the database is set up so that it could lose what it acknowledges: nothing was "
+                            "saved; the server's log and /readyz?verbose name the setting");
+}
+
 asio::awaitable<core::result<write_outcome>> committer::submit(write_request request) {
+  if (impl_->options.is_durable && !impl_->options.is_durable()) co_return not_durable_problem();
   auto waiting = std::make_shared<pending_write>();
   waiting->bytes = size_of(request);
   waiting->request = std::move(request);

@@ -8,6 +8,7 @@
 #include "eventstore/pg/connection.hpp"
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,7 +51,11 @@ struct committer_options {
   std::size_t max_batch_bytes = 8u << 20;
   std::size_t max_record_bytes = 1u << 20;
   boost::asio::any_io_executor answer_on; // where events are published and answers made; empty = as the rest
+  std::function<bool()> is_durable;       // asked of each request, on any thread, quick; empty = always
 };
+
+// What is_durable() refuses: nothing was saved.
+core::problem not_durable_problem();
 
 struct committer_stats {
   std::size_t queued_requests = 0;
@@ -73,8 +78,9 @@ class committer {
 
   void start();
 
-  // Problems: overloaded, draining, database_unavailable (nothing saved), outcome_unknown (retry with the
-  // same key), idempotency_mismatch. Refusals of single items are inside the outcome.
+  // Problems: overloaded, draining, database_unavailable, database_not_durable (nothing saved),
+  // outcome_unknown (retry with the same key), idempotency_mismatch. Refusals of single items are inside the
+  // outcome.
   boost::asio::awaitable<core::result<write_outcome>> submit(write_request request);
 
   // Refuses new requests, finishes what waits (until the deadline, then 503), closes the connection.

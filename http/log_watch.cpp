@@ -21,7 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto patience = 2s;                        // with one look
-constexpr std::chrono::milliseconds look_again = 1s; // while writes wait for what was found to be mended
+constexpr std::chrono::milliseconds look_again = 1s; // while writes wait to be mended, or no look succeeds
+constexpr auto long_unseen = 60s;                    // what was found may have changed since: it is logged
 constexpr auto look_every = 2ms;
 
 void log_new(const std::vector<std::string>& before, const std::vector<std::string>& now) {
@@ -40,6 +41,8 @@ struct log_watch::impl : std::enable_shared_from_this<impl> {
 
   asio::awaitable<void> run();
   asio::awaitable<void> look();
+  asio::awaitable<void> try_to_look();
+  void tell_failure(const std::string& why);
 
   asio::strand<asio::any_io_executor> strand;
   pg::pool& reads;
@@ -47,8 +50,12 @@ struct log_watch::impl : std::enable_shared_from_this<impl> {
   const std::chrono::milliseconds interval;
   asio::steady_timer pause;
   std::atomic<bool> stopping{false}, running{false}, durable;
-  mutable std::mutex mutex;
-  log_findings findings; // under the mutex
+  bool is_blind = false; // the last look failed
+  bool told_blind = false;
+  std::string last_failure;
+  mutable std::mutex mutex; // guards what follows
+  log_findings findings;
+  pg::clock::time_point looked_at = pg::clock::now();
 };
 
 asio::awaitable<void> log_watch::impl::look() {
@@ -67,20 +74,45 @@ asio::awaitable<void> log_watch::impl::look() {
   durable = now.losses.empty();
   const std::lock_guard guard(mutex);
   findings = std::move(now);
+  looked_at = pg::clock::now();
+}
+
+// That the database is away others say, and what was found last stands meanwhile; not for ever without a
+// word. What the database refuses would be refused again, so it is said at once.
+asio::awaitable<void> log_watch::impl::try_to_look() {
+  try {
+    co_await look();
+    is_blind = false;
+    told_blind = false;
+    last_failure.clear();
+    co_return;
+  } catch (const pg::query_failed& refused) {
+    tell_failure(refused.what());
+  } catch (const std::exception&) {
+  }
+  is_blind = true;
+  const auto unseen = pg::clock::now() - looked_at; // only this coroutine writes it
+  if (unseen > long_unseen && !told_blind) {
+    told_blind = true;
+    spdlog::warn("for {} s nobody could see whether the database keeps what it acknowledges",
+                 std::chrono::duration_cast<std::chrono::seconds>(unseen).count());
+  }
+}
+
+void log_watch::impl::tell_failure(const std::string& why) {
+  if (why == last_failure) return;
+  last_failure = why;
+  spdlog::error("whether the database keeps what it acknowledges cannot be seen: {}", why);
 }
 
 asio::awaitable<void> log_watch::impl::run() {
   auto self = shared_from_this();
   while (!stopping) {
     boost::system::error_code cancelled;
-    pause.expires_after(durable ? interval : std::min(interval, look_again));
+    pause.expires_after(durable && !is_blind ? interval : std::min(interval, look_again));
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     if (stopping) break;
-    try {
-      co_await look();
-    } catch (const std::exception&) {
-      // The database is away, which others say; what was found last stands.
-    }
+    co_await try_to_look();
   }
 }
 
@@ -123,6 +155,11 @@ bool log_watch::is_durable() const {
 log_findings log_watch::found() const {
   const std::lock_guard guard(impl_->mutex);
   return impl_->findings;
+}
+
+std::chrono::seconds log_watch::age() const {
+  const std::lock_guard guard(impl_->mutex);
+  return std::chrono::duration_cast<std::chrono::seconds>(pg::clock::now() - impl_->looked_at);
 }
 
 } // namespace synclog::http

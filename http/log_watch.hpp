@@ -33,6 +33,8 @@ class log_watch {
 
   // Of the last look that the database answered; any thread.
   log_findings found() const;
+  // How long ago that was; any thread. Beyond the interval the database is away, or does not answer in time.
+  std::chrono::seconds age() const;
   // Whether it found no losses; without a lock.
   bool is_durable() const;
 

@@ -37,6 +37,7 @@ constexpr std::array meanings{
     http_meaning{code::too_many_requests, 429, "Too many requests", 1},
     http_meaning{code::overloaded, 503, "The server is busy", 1},
     http_meaning{code::database_unavailable, 503, "The database cannot be reached", 2},
+    http_meaning{code::database_not_durable, 503, "The database could lose what it acknowledges", 2},
     http_meaning{code::outdated_server, 503, "This server has an older definition", 10},
     http_meaning{code::outcome_unknown, 503, "The outcome is not known", 2},
     http_meaning{code::draining, 503, "The server is shutting down", 2},

@@ -42,7 +42,7 @@ constexpr std::array routes{
     route{remove, "/api/session", handlers::close_session, access::read, pace::waits},
     route{post, "/api/tickets", handlers::issue_ticket, access::read, pace::waits},
     route{get, "/api/admin/tokens", handlers::list_tokens, access::admin, pace::waits},
-    route{post, "/api/admin/tokens", handlers::create_token, access::admin, pace::waits},
+    route{post, "/api/admin/tokens", when_durable<handlers::create_token>, access::admin, pace::waits},
     route{remove, "/api/admin/tokens/{token}", handlers::revoke_token, access::admin, pace::waits},
     route{get, "/api/admin/sessions", handlers::list_sessions, access::admin, pace::waits},
     route{remove, "/api/admin/sessions/{session}", handlers::end_session, access::admin, pace::waits},

@@ -111,6 +111,9 @@ void append_services(std::vector<prometheus::MetricFamily>& out, const services&
         gauge("synclog_log_protected",
               "0 when the database login of this server could alter the log; the server's log says how.",
               found.powers.empty() ? 1 : 0));
+    out.push_back(gauge("synclog_log_watch_age_seconds",
+                        "Since the database last answered what the two above say.",
+                        static_cast<double>(with.admin->watch->age().count())));
   }
 
   const auto feed = with.feed.stats();

@@ -31,9 +31,10 @@ core::result<log_guard> look(session& database) {
 
 } // namespace
 
-// The settings are those of this session, and what ALTER ROLE and ALTER DATABASE say for the login's next
-// one. Who is looked at is the login and the role that it has taken on: it may go back. A membership counts
-// however it came, because SET ROLE asks for no more.
+// The settings are those of this session: a server's own say synchronous_commit for themselves
+// (eventstore/pg/durable_commits), so that only a plain one sees what the login was given. Who is looked at
+// is the login and the role that it has taken on: it may go back. A membership counts however it came,
+// because SET ROLE asks for no more.
 const char* const guard_sql = R"sql(
 WITH log AS (
   SELECT c.oid, c.relowner, quote_ident(pg_get_userbyid(c.relowner)) AS owner_name
@@ -71,15 +72,6 @@ WITH log AS (
     AND NOT pg_has_role(w.oid, 'pg_write_all_data', 'MEMBER')
     AND (has_table_privilege(w.oid, l.oid, p.privilege)
          OR (p.privilege = 'UPDATE' AND has_any_column_privilege(w.oid, l.oid, 'UPDATE')))
-), said(value, source) AS ( -- to the login's next session: this one may be older than that
-  SELECT lower(split_part(entry, '=', 2)),
-         CASE WHEN d.setrole = 0 AND d.setdatabase = 0 THEN 'global' WHEN d.setrole = 0 THEN 'database'
-              WHEN d.setdatabase = 0 THEN 'user' ELSE 'database user' END
-  FROM pg_catalog.pg_db_role_setting d, unnest(d.setconfig) AS entry
-  WHERE lower(split_part(entry, '=', 1)) = 'synchronous_commit'
-    AND d.setrole IN (0, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user))
-    AND d.setdatabase IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database()))
-  ORDER BY d.setrole <> 0 AND d.setdatabase <> 0 DESC, d.setrole <> 0 DESC, d.setdatabase <> 0 DESC LIMIT 1
 ), off AS (
   SELECT f.name, CASE f.source
                    WHEN 'global' THEN ': ALTER ROLE ALL RESET ' || f.name
@@ -88,11 +80,8 @@ WITH log AS (
                    WHEN 'database user' THEN format(': ALTER ROLE %I IN DATABASE %I RESET %s', session_user,
                                                     current_database(), f.name)
                    ELSE '' END AS fix
-  FROM (SELECT s.name, s.source FROM pg_catalog.pg_settings s
-        WHERE s.name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND s.setting = 'off'
-        UNION -- what the connection itself asks for wins
-        SELECT s.name, d.source FROM said d JOIN pg_catalog.pg_settings s ON s.name = 'synchronous_commit' AND s.source <> 'client'
-        WHERE d.value IN ('off', 'false', 'no', '0')) AS f
+  FROM pg_catalog.pg_settings f
+  WHERE f.name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND f.setting = 'off'
 )
 SELECT 'loss' AS kind,
        format('%s = off: a crash would lose what was acknowledged. Set %s = on%s', o.name, o.name, o.fix) AS sentence

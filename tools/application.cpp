@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t short_read_connections = 2;
 constexpr std::size_t whole_list_connections = 3;
+constexpr std::size_t watch_connections = 1;
 constexpr std::size_t access_connections = 2; // a token's event waits for the head lock
 
 // Beside requests, which come first: one connection, whatever the processor has.
@@ -56,9 +57,10 @@ http::streams::hub_options streams_of(const http::limits& bounds) {
   made.max_live_queries = bounds.max_live_queries;
   return made;
 }
-eventstore::committer_options answering_on(asio::io_context& context) {
+eventstore::committer_options answering_on(asio::io_context& context, const http::log_watch& watch) {
   eventstore::committer_options made;
   made.answer_on = context.get_executor();
+  made.is_durable = [&watch] { return watch.is_durable(); };
   return made;
 }
 pg::pool_options pool_of(std::size_t connections) {
@@ -75,15 +77,16 @@ application::application(asio::io_context& context, asio::io_context& commit_con
     : entities(loaded), connect(make_connect(access)), tables(entities),
       short_reads(context.get_executor(), reading(connect, options.limits), pool_of(short_read_connections)),
       whole_reads(context.get_executor(), reading(connect, options.limits), pool_of(whole_list_connections)),
-      access_writes(context.get_executor(), connect, pool_of(access_connections)), log(short_reads),
-      feed(context.get_executor(), log, feed_of(options.limits)),
-      committer(commit_context.get_executor(), connect, tables, feed, answering_on(context)),
+      access_writes(context.get_executor(), connect, pool_of(access_connections)),
+      watch_reads(context.get_executor(), reading(connect, options.limits), pool_of(watch_connections)),
+      watch(context.get_executor(), watch_reads, migrations::guard_sql, std::move(options.found)),
+      log(short_reads), feed(context.get_executor(), log, feed_of(options.limits)),
+      committer(commit_context.get_executor(), connect, tables, feed, answering_on(context, watch)),
       texts(context.get_executor(), feed, whole_reads, entities, search_of(options.limits)),
       records(short_reads, whole_reads, entities, &texts), answers(options.limits.answer_memory_bytes),
       listener(
           context.get_executor(), connect, eventstore::statements::head_channel, [this] { feed.hint(); },
           [this] { return committer.backend_pid(); }),
-      watch(context.get_executor(), short_reads, migrations::guard_sql, std::move(options.found)),
       streams(context.get_executor(), feed, log, streams_of(options.limits)),
       admin{access.service_conninfo, std::move(options.checkpoint_key),
             http::verify_desk(verify_of(access, entities))},

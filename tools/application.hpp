@@ -45,6 +45,8 @@ struct application {
   eventstore::pg::pool short_reads;
   eventstore::pg::pool whole_reads;
   eventstore::pg::pool access_writes; // beside the reads: none of them waits behind one
+  eventstore::pg::pool watch_reads;   // the same the other way: a look must not wait behind requests
+  http::log_watch watch;
   eventstore::log_reader log;
   eventstore::feed feed;
   eventstore::committer committer;
@@ -53,7 +55,6 @@ struct application {
   http::answer_memory answers;
   projections::awaited_rebuilds awaited;
   eventstore::pg::listener listener;
-  http::log_watch watch;
   http::streams::hub streams;
   http::admin_services admin;
   std::unique_ptr<http::auth::access_directory> directory; // null: nobody is asked who they are

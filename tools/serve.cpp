@@ -131,6 +131,7 @@ asio::awaitable<void> shut_down(application& app, http::server& server) {
   co_await app.short_reads.stop();
   co_await app.whole_reads.stop();
   co_await app.access_writes.stop();
+  co_await app.watch_reads.stop();
 }
 
 asio::awaitable<void> serve_until_signal(application& app, http::server& server, asio::io_context& context,

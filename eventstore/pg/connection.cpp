@@ -1,6 +1,7 @@
 // The public face: open, run and wait, deadlines, closing. The traffic itself is in pump.cpp.
 #include "eventstore/pg/connection.hpp"
 #include "eventstore/pg/connection_impl.hpp"
+#include "eventstore/pg/durable_commits.hpp"
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
@@ -36,7 +37,8 @@ segment session_settings(const connect_options& options) {
       " set_config('standard_conforming_strings', 'on', false), set_config('bytea_output', 'hex', false),"
       " set_config('extra_float_digits', '1', false), set_config('client_min_messages', 'warning', false),"
       " set_config('default_transaction_isolation', 'read committed', false), set_config('jit', 'off', "
-      "false)";
+      "false), ";
+  sql += durable_commits;
   params values;
   values.text(timeout);
   if (!options.role.empty()) {

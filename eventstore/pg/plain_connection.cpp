@@ -1,5 +1,6 @@
 // libpq's blocking calls, with failures as the exceptions of eventstore/pg.
 #include "eventstore/pg/plain_connection.hpp"
+#include "eventstore/pg/durable_commits.hpp"
 #include <algorithm>
 #include <libpq-fe.h>
 #include <vector>
@@ -51,7 +52,8 @@ plain_connection::plain_connection(const std::string& conninfo, const std::strin
   PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
   run("SELECT set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO, YMD', false), "
-      "set_config('standard_conforming_strings', 'on', false)");
+      "set_config('standard_conforming_strings', 'on', false), " +
+      std::string(durable_commits));
   if (!role.empty()) run("SELECT set_config('role', $1, false)", {role});
 }
 

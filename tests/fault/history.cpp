@@ -12,7 +12,8 @@ namespace {
 
 // The codes that say that nothing was saved; every other 5xx leaves it open.
 bool promises_nothing_saved(std::string_view code) {
-  return code == "database_unavailable" || code == "overloaded" || code == "draining";
+  return code == "database_unavailable" || code == "database_not_durable" || code == "overloaded" ||
+         code == "draining";
 }
 
 void append_attempt(std::string& out, const attempt& made) {

@@ -71,12 +71,14 @@ TEST_CASE("log watch: while the database could lose what it acknowledges nothing
                                              {"POST", one + "/revert", R"({"version":1})"},
                                              {"PATCH", "/api/clients", "[]"},
                                              {"DELETE", "/api/clients", "[]"},
+                                             {"POST", "/api/admin/tokens", "{}"},
                                              {"POST", "/api/admin/undo", "{}"}}) {
     CAPTURE(method);
     CAPTURE(target);
     const auto refused = server.request(method, target, json, body);
     CHECK(refused.status == 503);
     CHECK(refused.header("retry-after") == "2");
+    CHECK(at(refused.body, "/code") == "database_not_durable");
     CHECK(at(refused.body, "/detail").find("could lose what it acknowledges: nothing was saved") !=
           std::string::npos);
   }

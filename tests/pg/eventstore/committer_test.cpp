@@ -209,6 +209,22 @@ TEST_CASE(
   CHECK(later->items[0].position.value == 2);
 }
 
+TEST_CASE("committer: while the database could lose what it acknowledges nothing is taken") {
+  const auto database = fresh_log(test_cluster::shared());
+  io_threads threads;
+  std::atomic<bool> durable{false};
+  eventstore::committer_options options;
+  options.is_durable = [&] { return durable.load(); };
+  log_server server(threads, test_cluster::shared(), database, options);
+  const auto refused = server.submit(request_of({save(R"({"full_name":"a"})")}));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == core::problem_code::database_not_durable);
+  durable = true;
+  const auto saved = server.submit(request_of({save(R"({"full_name":"b"})")}));
+  REQUIRE(saved.has_value());
+  CHECK(saved->items[0].position.value == 1);
+}
+
 TEST_CASE("committer: PostgreSQL killed again and again under load loses and doubles nothing") {
   cluster_options durable;
   durable.durable = true;

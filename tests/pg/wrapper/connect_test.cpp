@@ -1,5 +1,6 @@
 // Reaching a database, and failing to: what is thrown, what the session looks like, what is left behind.
 #include "common.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -181,4 +182,25 @@ TEST_CASE("connect: an io_context that stops with a connection and a waiter insi
     REQUIRE(wait_until([&one] { return one->in_flight() == 1; }));
     one.reset();
   }
+}
+
+TEST_CASE("connect: commits are waited for, whatever the login was given, and what is stricter stays") {
+  test_cluster& cluster = test_cluster::shared();
+  const std::string database = cluster.fresh_database();
+  cluster.sql(database, "DROP ROLE IF EXISTS hasty; CREATE ROLE hasty LOGIN");
+  const auto seen = [&](const std::string& given) {
+    cluster.sql(database, "ALTER ROLE hasty SET synchronous_commit = " + given);
+    const std::string conninfo = cluster.conninfo(database, "hasty");
+    io_threads threads;
+    const auto one = connect(threads, at(conninfo));
+    const auto answer = run_sql(threads, *one, "SHOW synchronous_commit");
+    REQUIRE(answer.ok());
+    pg::plain_connection plain(conninfo, "", "test");
+    CHECK(plain.run("SHOW synchronous_commit").text(0, 0) == answer.results.front().text(0, 0));
+    return std::string(answer.results.front().text(0, 0));
+  };
+  CHECK(seen("off") == "on");
+  CHECK(seen("on") == "on");
+  CHECK(seen("remote_apply") == "remote_apply");
+  cluster.sql(database, "DROP ROLE hasty");
 }
