@@ -202,7 +202,7 @@ asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
   spdlog::warn("cannot accept connections: {}; trying again in {} ms", ec.message(), backoff.count());
   if (is_exhaustion(ec)) {
     const std::lock_guard guard(mutex);
-    part_with_some(any_reason, clock::now());
+    part_with_some(any_reason, std::nullopt, clock::now());
   }
   from.pause.expires_after(backoff);
   co_await from.pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
