@@ -5,6 +5,7 @@
 #include "core/ids.hpp"
 #include "core/token.hpp"
 #include "eventstore/head_lock.hpp"
+#include "eventstore/identity_change.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include "eventstore/statements.hpp"
 #include <algorithm>
@@ -153,6 +154,7 @@ std::optional<core::problem> import_batch::save(std::span<const numbered_event> 
 std::optional<core::problem> import_batch::write(std::span<const numbered_event> events,
                                                  const log_end& before,
                                                  const std::optional<core::uuid>& adopt) {
+  std::optional<identity_change> identity; // outlives the transaction: see its destructor
   transaction saving(db_);
   db_.run("SELECT set_config('lock_timeout', $1, true)", {std::string(lock_timeout)});
   db_.run(query_of(statements::lock_head, std::move(pg::params().int8(head_lock_key))));
@@ -162,8 +164,13 @@ std::optional<core::problem> import_batch::write(std::span<const numbered_event>
   if (auto why = refuse_outdated(events)) return why;
   if (events.front().read.event.recorded_at < end.recorded_at)
     return refuse_line(events.front().line, "is recorded before the last event of this log");
-  if (adopt)
-    if (auto why = take_identity(*adopt)) return why;
+  if (adopt) {
+    auto owner = target_.owner();
+    if (!owner) return owner.error();
+    auto changed = identity_change::make(*std::move(owner), *adopt);
+    if (!changed) return changed.error();
+    identity.emplace(*std::move(changed));
+  }
   record_histories histories;
   histories.load(db_, events);
   if (auto wrong = histories.follow(events, checks_)) return wrong;
@@ -173,24 +180,8 @@ std::optional<core::problem> import_batch::write(std::span<const numbered_event>
   project(events);
   db_.run(query_of(statements::notify_head));
   saving.commit();
+  if (identity) identity->keep();
   told_.insert(told.begin(), told.end());
-  return std::nullopt;
-}
-
-// Only the owner of the log may: the session is its login for this step, within this transaction.
-std::optional<core::problem> import_batch::take_identity(const core::uuid& id) {
-  const auto role = std::string(db_.run("SELECT current_user").text(0, 0));
-  db_.run("SELECT pg_catalog.set_config('role', 'none', true)"); // nothing that is found on a search_path
-  try {
-    db_.run("SELECT synclog.adopt_log_id($1::uuid)", {core::to_string(id)});
-  } catch (const pg::query_failed& error) {
-    if (pg::classify(error.info().sqlstate) != pg::meaning::not_allowed) throw;
-    return core::make_problem(core::problem_code::forbidden,
-                              "only the owner of an empty log may give it the identity of an exported one; "
-                              "fix: name him with --owner-url "
-                              "(SYNCLOG_OWNER_URL)");
-  }
-  db_.run("SELECT pg_catalog.set_config('role', $1, true)", {role});
   return std::nullopt;
 }
 

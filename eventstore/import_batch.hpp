@@ -71,7 +71,6 @@ class import_batch {
  private:
   std::optional<core::problem> write(std::span<const numbered_event> events, const log_end& before,
                                      const std::optional<core::uuid>& adopt);
-  std::optional<core::problem> take_identity(const core::uuid& id);
   std::optional<core::problem> refuse_outdated(std::span<const numbered_event> events);
   void insert(std::span<const numbered_event> events);
   void project(std::span<const numbered_event> events);

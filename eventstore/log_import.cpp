@@ -137,6 +137,7 @@ class log_importer {
     auto* read = std::get_if<exported_event>(&*parsed);
     if (read == nullptr) return refuse("a second header");
     if (auto wrong = follow_chain(*read)) return wrong;
+    report_.without_data += read->data_hash ? 1 : 0;
     const auto where = read->event.position;
     if (where <= stored_.position) {
       if (!is_stored(where, read->event.hash))

@@ -27,7 +27,10 @@ struct import_report {
   bool adopted = false;      // the log was empty and has the export's identity now
   std::int64_t compared = 0; // events that were there already, the same ones
   std::int64_t saved = 0;    // by this run; of a dry run, that would be
-  core::position head;       // of the log now
+  // Of the events read, those whose data_hash stands for their data: erased by law, or cut out of the file,
+  // which the chain cannot tell apart.
+  std::int64_t without_data = 0;
+  core::position head; // of the log now
   std::string head_hash_hex;
   bool versions_unchecked = false; // a dry run over more records than it remembers
   // Events saved (or that would be) that hold what today's definition does not take, and the entities whose
@@ -41,11 +44,13 @@ struct import_report {
 };
 
 struct import_target {
-  // The login must be the log's owner, or a member of it, when an empty log takes over an identity.
   std::string conninfo;
   std::string role; // SET ROLE; empty = as logged in
   const core::catalog& entities;
   const inline_projection& projection;
+  // A session of the log's owner, or of a member of it; asked for only when an empty log takes over an
+  // identity. Problem: why there is none.
+  std::function<core::result<pg::plain_connection>()> owner;
   // Notes, in the transaction of the first batch that a read table does not follow, that it is behind the log
   // and must be rebuilt. Empty: an event that a read table cannot take is refused.
   std::function<void(pg::plain_connection&, const core::entity&)> fall_behind = {};

@@ -41,37 +41,50 @@ WITH log AS (
   FROM pg_catalog.pg_class c WHERE c.relnamespace = to_regnamespace('synclog') AND c.relname = 'events'
 ), service AS (
   SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = 'synclog_app'
-), who AS (
-  SELECT r.oid, quote_ident(r.rolname) AS name, r.rolsuper, r.rolcreaterole
+), self AS (
+  SELECT r.oid, quote_ident(r.rolname) AS name, r.rolsuper
   FROM pg_catalog.pg_roles r WHERE r.rolname IN (session_user, current_user)
+), who AS ( -- each of them, and whatever else it may become; a superuser is a member of all
+  SELECT s.oid AS self, r.oid, quote_ident(r.rolname) AS name, r.rolsuper, r.rolcreaterole, r.oid = s.oid AS is_self,
+         CASE WHEN r.oid = s.oid THEN s.name ELSE format('%s may become %I, which', s.name, r.rolname) END AS subject
+  FROM self s JOIN pg_catalog.pg_roles r
+    ON r.oid = s.oid OR (NOT s.rolsuper AND pg_has_role(s.oid, r.oid, 'MEMBER') AND r.oid NOT IN (SELECT oid FROM self))
 ), own_login(fix) AS (
   VALUES ('give the server a login of its own (ALTER ROLE synclog_app LOGIN PASSWORD ''…'') in DATABASE_URL, and '
           'this one to `synclog migrate` as --owner-url')
-), powers AS (
-  SELECT w.name, 'is a superuser' AS power, f.fix FROM who w, own_login f WHERE w.rolsuper
+), powers AS ( -- memberships of memberships are the login's own, so owners are asked for only there
+  SELECT w.subject, 'is a superuser' AS power, f.fix FROM who w, own_login f WHERE w.rolsuper
   UNION ALL
   SELECT w.name, CASE WHEN w.oid = l.relowner THEN 'owns the log' ELSE 'may become ' || l.owner_name || ', the log''s owner' END, f.fix
-  FROM who w, log l, own_login f WHERE NOT w.rolsuper AND pg_has_role(w.oid, l.relowner, 'MEMBER')
+  FROM who w, log l, own_login f WHERE w.is_self AND NOT w.rolsuper AND pg_has_role(w.oid, l.relowner, 'MEMBER')
   UNION ALL
   SELECT w.name, 'owns the database', f.fix
   FROM who w, log l, own_login f, pg_catalog.pg_database d
-  WHERE d.datname = current_database() AND NOT w.rolsuper AND pg_has_role(w.oid, d.datdba, 'MEMBER')
+  WHERE d.datname = current_database() AND w.is_self AND NOT w.rolsuper AND pg_has_role(w.oid, d.datdba, 'MEMBER')
     AND NOT pg_has_role(w.oid, l.relowner, 'MEMBER')
   UNION ALL
-  SELECT w.name, 'may make itself a member of other roles', format('ALTER ROLE %s NOCREATEROLE', w.name)
+  SELECT w.subject, 'may make itself a member of other roles', format('ALTER ROLE %s NOCREATEROLE', w.name)
   FROM who w WHERE NOT w.rolsuper AND w.rolcreaterole
   UNION ALL
   SELECT w.name, 'may become ' || r.rolname, format('REVOKE %s FROM %s', r.rolname, w.name)
   FROM who w, pg_catalog.pg_roles r
   WHERE r.rolname IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
-    AND NOT w.rolsuper AND pg_has_role(w.oid, r.oid, 'MEMBER')
+    AND w.is_self AND NOT w.rolsuper AND pg_has_role(w.oid, r.oid, 'MEMBER')
   UNION ALL
-  SELECT w.name, 'has the right ' || p.privilege, format('REVOKE %s ON synclog.events FROM %s', p.privilege, w.name)
+  SELECT w.subject, 'has the right ' || p.privilege,
+         format('REVOKE %s ON synclog.events FROM %s', p.privilege, coalesce((
+           SELECT string_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, ', ')
+           FROM pg_catalog.pg_class c, aclexplode(c.relacl) AS a
+           WHERE c.oid = l.oid AND a.privilege_type = p.privilege
+             AND (a.grantee = 0 OR pg_has_role(w.oid, a.grantee, 'USAGE'))), w.name))
   FROM who w, log l, (VALUES ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('TRIGGER')) AS p(privilege)
   WHERE NOT w.rolsuper AND NOT pg_has_role(w.oid, l.relowner, 'MEMBER')
     AND NOT pg_has_role(w.oid, 'pg_write_all_data', 'MEMBER')
     AND (has_table_privilege(w.oid, l.oid, p.privilege)
          OR (p.privilege = 'UPDATE' AND has_any_column_privilege(w.oid, l.oid, 'UPDATE')))
+    -- what comes without SET ROLE, by inheritance or to everybody, is said of the login itself
+    AND (w.is_self OR NOT (has_table_privilege(w.self, l.oid, p.privilege)
+                           OR (p.privilege = 'UPDATE' AND has_any_column_privilege(w.self, l.oid, 'UPDATE'))))
 ), off AS (
   SELECT f.name, CASE f.source
                    WHEN 'global' THEN ': ALTER ROLE ALL RESET ' || f.name
@@ -95,9 +108,9 @@ WHERE c.relkind = 'r' AND c.relpersistence = 'u'
        OR (c.relnamespace = to_regnamespace('public') AND c.relowner = (SELECT s.oid FROM service s)
            AND NOT starts_with(c.relname, 'synclog_shadow_')))
 UNION ALL
-SELECT 'power', format('database login %s %s, so whoever took over this server could alter the log; fix: %s', p.name,
+SELECT 'power', format('database login %s %s, so whoever took over this server could alter the log; fix: %s', p.subject,
                        string_agg(p.power, ' and ' ORDER BY p.power), p.fix)
-FROM powers p GROUP BY p.name, p.fix
+FROM powers p GROUP BY p.subject, p.fix
 UNION ALL
 SELECT 'power', 'the trigger append_only of synclog.events is missing or switched off, so its owner can change '
                 'events; fix: `synclog migrate verify`'

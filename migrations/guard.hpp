@@ -9,9 +9,9 @@
 namespace synclog::migrations {
 
 // One statement without parameters for any connection of the server: rows of (kind, sentence), both text.
-// Kind 'loss': what is acknowledged can be lost, the sentence names the fix. Kind 'power': the login, or the
-// role that it has taken on, could alter the log; the sentence names the fix. No rows: all is well. Reads
-// catalogs only.
+// Kind 'loss': what is acknowledged can be lost, the sentence names the fix. Kind 'power': the login, the
+// role that it has taken on, or a role that either may become could alter the log; the sentence names the
+// fix. No rows: all is well. Reads catalogs only.
 extern const char* const guard_sql;
 
 struct log_guard {

@@ -47,6 +47,15 @@ FROM (TABLE wanted EXCEPT TABLE held) AS w
 UNION ALL
 SELECT format('the service role synclog_app has a right too many: %s on %s; revoke that', h.privilege, h.object)
 FROM (TABLE held EXCEPT TABLE wanted) AS h
+UNION ALL
+SELECT format('the service role synclog_app has the attribute %1$s: ALTER ROLE synclog_app NO%1$s', a.attribute)
+FROM pg_catalog.pg_roles r, LATERAL (VALUES ('CREATEROLE', r.rolcreaterole), ('CREATEDB', r.rolcreatedb),
+                                            ('REPLICATION', r.rolreplication), ('BYPASSRLS', r.rolbypassrls)) AS a(attribute, held)
+WHERE r.rolname = 'synclog_app' AND a.held
+UNION ALL
+SELECT DISTINCT format('the service role synclog_app is a member of %1$I: REVOKE %1$I FROM synclog_app', g.rolname)
+FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+WHERE m.member = 'synclog_app'::regrole
 ORDER BY 1)sql";
 
 } // namespace synclog::migrations

@@ -16,11 +16,17 @@ core::problem refuse(std::string detail) {
   return core::make_problem(core::problem_code::bad_request, std::move(detail));
 }
 
-// The name as SQL reads it, else exactly as it was written. NULL: neither is a relation.
+// The name as SQL reads it, else exactly as it was written. NULL: neither is a relation. The one statement
+// that runs under the login's own search_path, where others may have put functions and operators that fit
+// better than PostgreSQL's: so all of it is named with its schema.
+constexpr const char* resolve_sql = R"(
+  SELECT coalesce(pg_catalog.to_regclass($1), pg_catalog.to_regclass(pg_catalog.quote_ident($1)))
+         ::pg_catalog.oid::pg_catalog.int8)";
+
 constexpr const char* find_sql = R"(
-  SELECT c.oid::bigint, n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind IN ('r', 'p')
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.oid = coalesce(to_regclass($1), to_regclass(quote_ident($1))))";
+  SELECT n.nspname, c.relname, greatest(c.reltuples, 0)::bigint, c.relkind IN ('r', 'p'),
+         pg_get_userbyid(c.relowner), current_user
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::bigint::oid)";
 
 // The catalogs show to everybody what a role may not use. $1 as SQL reads it, with its schema.
 constexpr const char* unusable_sql = R"(
@@ -37,11 +43,25 @@ constexpr const char* rights_sql = R"(
          quote_ident(n.nspname), quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)";
 
+// With the schema of the operators by which the type is ordered: that of an extension has its own.
 constexpr const char* columns_sql = R"(
-  SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory, t.typname, t.typtype
+  WITH RECURSIVE base(declared, type) AS (
+    SELECT DISTINCT a.atttypid, a.atttypid FROM pg_attribute a
+    WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT b.declared, d.typbasetype FROM base b JOIN pg_type d ON d.oid = b.type AND d.typtype = 'd'
+  )
+  SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory, t.typname, t.typtype,
+         coalesce((SELECT n.nspname FROM pg_opclass c
+                   JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+                   JOIN pg_amop o ON o.amopfamily = c.opcfamily AND o.amoplefttype = c.opcintype
+                                     AND o.amoprighttype = c.opcintype AND o.amopstrategy = 5
+                   JOIN pg_operator p ON p.oid = o.amopopr
+                   JOIN pg_namespace n ON n.oid = p.oprnamespace
+                   WHERE c.opcintype = t.oid AND c.opcdefault), 'pg_catalog')
   FROM pg_attribute a
-  JOIN pg_type d ON d.oid = a.atttypid
-  JOIN pg_type t ON t.oid = CASE WHEN d.typtype = 'd' THEN d.typbasetype ELSE d.oid END
+  JOIN base b ON b.declared = a.atttypid
+  JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
   WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)";
 
 // Unique keys that name every row: the primary key first, then those of the fewest columns.
@@ -82,6 +102,7 @@ source_column column_of(const pg::rows& rows, int row) {
   else if (base == "bool")
     made.kind = cell_kind::boolean;
   made.zoneless = base == "timestamp";
+  made.operators = rows.text(row, 5);
   return made;
 }
 
@@ -129,24 +150,33 @@ core::result<source_table> source_table::open(const std::string& conninfo, const
 
 core::result<void> source_table::find(const std::string& name) {
   const auto missing = [&name] { return refuse(fmt::format("there is no table {}", name)); };
+  bool is_closed = false;
   try {
-    const auto found = db_.run(find_sql, {name});
-    if (found.size() == 0) return missing();
-    oid_ = found.text(0, 0);
-    schema_ = found.text(0, 1);
-    name_ = found.text(0, 2);
-    estimated_rows_ = found.int8(0, 3);
-    if (!found.boolean(0, 4)) return refuse(fmt::format("{} is no table", name));
-    return {};
+    const auto resolved = db_.run(resolve_sql, {name});
+    if (!resolved.is_null(0, 0)) oid_ = resolved.text(0, 0);
   } catch (const pg::query_failed& failed) {
-    if (pg::classify(failed.info().sqlstate) != pg::meaning::not_allowed) return missing(); // no name at all
+    is_closed = pg::classify(failed.info().sqlstate) == pg::meaning::not_allowed; // else it is no name at all
   }
-  const auto closed = db_.run(unusable_sql, {name});
-  if (closed.size() == 0) return missing();
-  schema_ = closed.text(0, 0);
-  name_ = closed.text(0, 1);
-  if (auto allowed = check_rights(); !allowed) return allowed.error();
-  return missing(); // its rights have just been given
+  // From here on nothing is found that others may have planted: this login may be the owner's.
+  db_.run("SET search_path = pg_catalog");
+  if (is_closed) {
+    const auto closed = db_.run(unusable_sql, {name});
+    if (closed.size() == 0) return missing();
+    schema_ = closed.text(0, 0);
+    name_ = closed.text(0, 1);
+    if (auto allowed = check_rights(); !allowed) return allowed.error();
+    return missing(); // its rights have just been given
+  }
+  if (oid_.empty()) return missing();
+  const auto found = db_.run(find_sql, {oid_});
+  if (found.size() == 0) return missing();
+  schema_ = found.text(0, 0);
+  name_ = found.text(0, 1);
+  estimated_rows_ = found.int8(0, 2);
+  if (!found.boolean(0, 3)) return refuse(fmt::format("{} is no table", name));
+  owner_ = found.text(0, 4);
+  reader_ = found.text(0, 5);
+  return {};
 }
 
 core::result<void> source_table::check_rights() {
@@ -185,27 +215,28 @@ core::result<void> source_table::choose_key(const std::string& key_column) {
         fmt::format("{} has no primary key and no other unique key without NULLs; name a column that "
                     "tells its rows apart with --id-column",
                     name_));
-  const bool checked = chosen.has_value();
+  if (!chosen) unproven_ = key_column;
   key_names_ = chosen.value_or(std::vector<std::string>{key_column});
   for (const auto& name : key_names_) {
     const auto column = std::find_if(columns_.begin(), columns_.end(),
                                      [&](const source_column& each) { return each.name == name; });
     if (column == columns_.end()) return refuse(fmt::format("{} has no column {}", name_, name));
     key_types_.push_back(column->type);
+    key_operators_.push_back(column->operators);
   }
-  return checked ? core::result<void>() : check_values(key_column);
+  return {};
 }
 
-// A column without a unique index may still name every row.
-core::result<void> source_table::check_values(const std::string& key_column) {
-  const auto column = "t." + quote_identifier(key_column);
+core::result<void> source_table::prove_key() {
+  if (unproven_.empty()) return {};
+  const auto column = "t." + quote_identifier(unproven_);
   const auto empty =
       db_.run("SELECT EXISTS (SELECT FROM " + qualified() + " t WHERE " + column + " IS NULL)");
-  if (empty.boolean(0, 0)) return refuse(fmt::format("{} is NULL in some rows of {}", key_column, name_));
+  if (empty.boolean(0, 0)) return refuse(fmt::format("{} is NULL in some rows of {}", unproven_, name_));
   const auto twice = db_.run("SELECT " + column + "::text FROM " + qualified() + " t GROUP BY " + column +
                              " HAVING count(*) > 1 LIMIT 1");
   if (twice.size() > 0)
-    return refuse(fmt::format("{} is {} in more than one row of {}", key_column, twice.text(0, 0), name_));
+    return refuse(fmt::format("{} is {} in more than one row of {}", unproven_, twice.text(0, 0), name_));
   return {};
 }
 
@@ -213,20 +244,41 @@ std::string source_table::qualified() const {
   return quote_identifier(schema_) + "." + quote_identifier(name_);
 }
 
+// The rows behind the last key from column `first` on, by the operators that ORDER BY goes by. Of one schema
+// they compare as one row, which an index answers.
+std::string source_table::behind_sql(std::size_t first) const {
+  const auto with = [](char sign, const std::string& schema) {
+    return fmt::format(" OPERATOR({}.{}) ", quote_identifier(schema), sign);
+  };
+  const auto& schema = key_operators_.at(first);
+  std::string columns, values;
+  for (std::size_t index = first; index < key_names_.size(); ++index) {
+    const std::string separator = index == first ? "" : ", ";
+    columns += separator + "t." + quote_identifier(key_names_[index]);
+    values += fmt::format("{}${}::{}", separator, index + 1, key_types_[index]);
+  }
+  const auto is_of_it = [&schema](const std::string& other) { return other == schema; };
+  if (std::all_of(key_operators_.begin() + static_cast<std::ptrdiff_t>(first), key_operators_.end(),
+                  is_of_it))
+    return "ROW(" + columns + ")" + with('>', schema) + "ROW(" + values + ")";
+  const auto column = "t." + quote_identifier(key_names_[first]);
+  const auto value = fmt::format("${}::{}", first + 1, key_types_[first]);
+  return "(" + column + with('>', schema) + value + " OR " + column + with('=', schema) + value + " AND " +
+         behind_sql(first + 1) + ")";
+}
+
 std::string source_table::page_sql(bool first, std::size_t max_rows) const {
-  std::string selected, order, bound;
-  for (std::size_t index = 0; index < key_names_.size(); ++index) {
-    const std::string separator = index == 0 ? "" : ", ";
-    const auto column = "t." + quote_identifier(key_names_[index]);
+  std::string selected, order;
+  for (const auto& name : key_names_) {
+    const std::string separator = order.empty() ? "" : ", ";
+    const auto column = "t." + quote_identifier(name);
     selected += separator + column + "::text";
     order += separator + column;
-    bound += fmt::format("{}${}::{}", separator, index + 1, key_types_[index]);
   }
   for (const auto& column : columns_)
     selected += ", " + cell_sql(column);
-  return "SELECT " + selected + " FROM " + qualified() + " t" +
-         (first ? "" : " WHERE (" + order + ") > (" + bound + ")") + " ORDER BY " + order + " LIMIT " +
-         std::to_string(max_rows);
+  return "SELECT " + selected + " FROM " + qualified() + " t" + (first ? "" : " WHERE " + behind_sql(0)) +
+         " ORDER BY " + order + " LIMIT " + std::to_string(max_rows);
 }
 
 std::vector<source_row> source_table::next_page(std::size_t max_rows) {

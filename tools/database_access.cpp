@@ -6,6 +6,7 @@
 #include "migrations/runner.hpp"
 #include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/service_login.hpp"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <libpq-fe.h>
@@ -17,8 +18,6 @@ namespace synclog::tools {
 namespace pg = eventstore::pg;
 
 namespace {
-
-constexpr const char* service_role = "synclog_app";
 
 struct connection_closer {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -70,11 +69,8 @@ std::string identity_of(PGconn* connection) {
 core::result<void> settle_service(PGconn* connection, database_access& access) {
   access.service_conninfo = access.database_url;
   access.not_serving.clear();
-  const std::string sql = fmt::format(
-      "SELECT CASE WHEN session_user = '{0}' THEN 'itself' WHEN pg_has_role(session_user, r.oid, 'MEMBER') "
-      "THEN 'member' ELSE 'stranger' END FROM pg_roles r WHERE r.rolname = '{0}'",
-      service_role);
-  const auto login = single_value(connection, sql.c_str());
+  const int version = PQserverVersion(connection);
+  const auto login = single_value(connection, service_login_sql(version).c_str());
   const auto user = single_value(connection, "SELECT quote_ident(session_user)");
   if (login == "member") {
     try {
@@ -83,10 +79,7 @@ core::result<void> settle_service(PGconn* connection, database_access& access) {
       return core::make_problem(core::problem_code::database_unavailable, failed.what());
     }
   } else if (login == "stranger") {
-    access.not_serving =
-        fmt::format("login {0} is no member of {1}, the role that serves; fix, as the owner of the log or a "
-                    "superuser: GRANT {1} TO {0}",
-                    user, service_role);
+    access.not_serving = stranger_sentence(user, version);
   } else if (login.empty()) {
     access.not_serving =
         fmt::format("the role {} is missing, and with it its rights; fix: restore the roles of the cluster "
@@ -111,21 +104,6 @@ core::result<database_access> open_named(const database_options& options) {
     return service.error();
   }
   access.description = describe(service->get());
-  if (access.owner_conninfo != access.database_url) {
-    const auto owner = connect(access.owner_conninfo);
-    if (!owner) {
-      return owner.error();
-    }
-    const std::string served = identity_of(service->get());
-    const std::string owned = identity_of(owner->get());
-    // Where one of them may not ask for it, nothing is known.
-    if (!served.empty() && !owned.empty() && served != owned) {
-      return core::make_problem(
-          core::problem_code::precondition_failed,
-          fmt::format("--owner-url is {}, --database-url is {}: they must be one database",
-                      describe(owner->get()), access.description));
-    }
-  }
   if (const auto settled = settle_service(service->get(), access); !settled) {
     return settled.error();
   }
@@ -172,7 +150,42 @@ core::result<database_access> open_database(const database_options& options) {
   return is_private ? open_private(options) : open_named(options);
 }
 
+core::result<void> check_owner(const database_access& access) {
+  if (access.cluster || access.owner_conninfo == access.database_url) {
+    return {};
+  }
+  const auto service = connect(access.database_url);
+  if (!service) {
+    return service.error();
+  }
+  const auto owner = connect(access.owner_conninfo);
+  if (!owner) {
+    return owner.error();
+  }
+  const std::string served = identity_of(service->get());
+  const std::string owned = identity_of(owner->get());
+  // Where one of them may not ask for it, nothing is known.
+  if (!served.empty() && !owned.empty() && served != owned) {
+    return core::make_problem(
+        core::problem_code::precondition_failed,
+        fmt::format("--owner-url is {}, --database-url is {}: they must be one database",
+                    describe(owner->get()), access.description));
+  }
+  return {};
+}
+
+core::result<pg::plain_connection> open_owner(const database_access& access,
+                                              const std::string& application_name) {
+  if (const auto is_one = check_owner(access); !is_one) {
+    return is_one.error();
+  }
+  return pg::plain_connection(access.owner_conninfo, "", application_name);
+}
+
 core::result<std::vector<std::string>> bring_up_to_date(database_access& access) {
+  if (const auto is_one = check_owner(access); !is_one) {
+    return is_one.error();
+  }
   auto done = migrations::up(access.owner_conninfo);
   if (!done) {
     return done.error();
@@ -192,6 +205,11 @@ core::result<std::vector<std::string>> bring_up_to_date(database_access& access)
 core::result<void> check_schema(const database_access& access) {
   // By whoever serves where it can: the login by itself may have no rights (NOINHERIT).
   const bool can_serve = access.not_serving.empty();
+  if (!can_serve) {
+    if (const auto is_one = check_owner(access); !is_one) {
+      return is_one.error();
+    }
+  }
   const auto state = migrations::check(can_serve ? access.service_conninfo : access.owner_conninfo);
   if (!state) {
     const bool is_stranger = state.error().code == core::problem_code::forbidden && !can_serve;
@@ -214,11 +232,6 @@ core::result<void> check_schema(const database_access& access) {
         fmt::format("the database's schema is {}; fix: run `synclog migrate up`",
                     *state == migrations::schema_state::empty ? "missing" : "older than this program"));
   }
-}
-
-std::string owner_at_work(const database_access& access) {
-  const bool is_another = access.cluster || access.owner_conninfo != access.database_url;
-  return is_another ? pg::conninfo_as_role(access.owner_conninfo, service_role) : access.service_conninfo;
 }
 
 core::problem problem_of(const pg::query_failed& failed) {

@@ -5,6 +5,7 @@
 #pragma once
 #include "core/problem.hpp"
 #include "eventstore/pg/embedded.hpp"
+#include "eventstore/pg/plain_connection.hpp"
 #include "eventstore/pg/types.hpp"
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,16 @@ struct database_access {
 // Problems: database_unavailable, or a sentence that says what to do.
 core::result<database_access> open_database(const database_options& options);
 
+// Whether the owner's URL and the service's lead to one database. Before the owner is used: whoever does not
+// need him does not log in as him.
+core::result<void> check_owner(const database_access& access);
+
+// A session of the log's owner for a step that only he may take: of the login that is known best, where no
+// owner was named. Checked as above. Whoever runs a statement in it pins its search_path first. Throws
+// pg::unavailable.
+core::result<eventstore::pg::plain_connection> open_owner(const database_access& access,
+                                                          const std::string& application_name);
+
 // Applies the migrations that are missing, as the owner; their names. The service role may come with them, so
 // the service's login is looked at again.
 core::result<std::vector<std::string>> bring_up_to_date(database_access& access);
@@ -50,10 +61,6 @@ core::result<std::vector<std::string>> bring_up_to_date(database_access& access)
 // Whether the log has the schema that this program works with, and the login may serve it; else a sentence
 // with the fix.
 core::result<void> check_schema(const database_access& access);
-
-// The owner's login with the service role taken on, for work of the service with a step that only the owner
-// may do. The service's own login where no other is known.
-std::string owner_at_work(const database_access& access);
 
 // What the database said no to, as a problem: a right that is missing comes with how to get it.
 core::problem problem_of(const eventstore::pg::query_failed& failed);

@@ -1,5 +1,6 @@
 // synclog import: adopts an ordinary table of this or another database.
 #include "eventstore/pg/plain_connection.hpp"
+#include "migrations/runner.hpp"
 #include "projections/read_table.hpp"
 #include "tools/commands.hpp"
 #include "tools/event_line.hpp"
@@ -7,6 +8,7 @@
 #include "tools/log_access.hpp"
 #include "tools/progress_line.hpp"
 #include "tools/run_context.hpp"
+#include "tools/service_login.hpp"
 #include "tools/stop_signal.hpp"
 #include "tools/table_import.hpp"
 #include <CLI/CLI.hpp>
@@ -60,6 +62,15 @@ std::string refuse_source(pg::plain_connection& db, const projections::source_ta
                      source.name(), definition.name);
 }
 
+// Reading a table runs code of its owner: of its indexes, of casts of its types.
+std::string refuse_owner(const projections::source_table& source) {
+  if (source.owner() != service_role || source.reader() == service_role) return {};
+  return fmt::format(
+      "{0}.{1} belongs to {2}, the role that serves, and what that puts into a table would run with "
+      "the rights of {3}; name a login that is {2} with --source-url",
+      source.schema(), source.name(), service_role, source.reader());
+}
+
 void print_guesses(const std::vector<projections::column_guess>& guesses) {
   std::size_t column = 6, field = 5, type = 4, example = 7;
   for (const auto& each : guesses) {
@@ -107,14 +118,22 @@ class import_run {
       return refuse(fmt::format("--entity: there is no {}", harmless(command_.entity)), exit_usage);
     const auto options = options_of(command_);
     if (!options) return refuse(options.error().detail, exit_usage);
-    const auto& source_conninfo =
-        command_.source_url.empty() ? log_.database.owner_conninfo : command_.source_url;
-    auto source = projections::source_table::open(source_conninfo, command_.table, command_.id_column);
+    const auto& database = log_.database;
+    if (!command_.dry_run)
+      if (const auto safe = migrations::check_durability(database.service_conninfo); !safe)
+        return report_problem(safe.error());
+    const bool is_elsewhere = !command_.source_url.empty();
+    if (!is_elsewhere)
+      if (const auto is_one = check_owner(database); !is_one) return report_problem(is_one.error());
+    auto source = projections::source_table::open(
+        is_elsewhere ? command_.source_url : database.owner_conninfo, command_.table, command_.id_column);
     if (!source) return report_source(source.error());
-    pg::plain_connection db(log_.database.service_conninfo, "", "synclog import");
-    if (command_.source_url.empty())
+    pg::plain_connection db(database.service_conninfo, "", "synclog import");
+    if (!is_elsewhere)
       if (const auto refused = refuse_source(db, *source, *definition); !refused.empty())
         return refuse(refused);
+    if (const auto refused = refuse_owner(*source); !refused.empty()) return refuse(refused);
+    if (const auto proven = source->prove_key(); !proven) return report_problem(proven.error());
     const auto plan = projections::adoption_plan::make(*definition, source->columns(), *options);
     if (!plan) return refuse(plan.error().detail, exit_usage); // --map and --skip
     print_guesses(plan->guesses(source->next_page(sample_rows)));

@@ -1,5 +1,6 @@
 // synclog replay import: an exported log into an empty one, or behind a beginning of the same history.
 #include "eventstore/log_import.hpp"
+#include "migrations/runner.hpp"
 #include "projections/behind_tables.hpp"
 #include "projections/read_table.hpp"
 #include "tools/commands.hpp"
@@ -25,6 +26,12 @@ struct import_command {
   bool accept_future_times = false;
 };
 
+// The chain cannot tell the two apart, and only one of them is lawful.
+void print_without_data(const eventstore::import_report& done) {
+  if (done.without_data > 0)
+    fmt::print("{} events are without their data: erased, or cut out of the file\n", done.without_data);
+}
+
 void print_end(const eventstore::import_report& done) {
   if (done.head.value == 0)
     fmt::print("the log is empty\n");
@@ -38,6 +45,7 @@ int print_refusal(const eventstore::import_report& done, bool dry_run) {
   if (!dry_run && done.saved > 0)
     fmt::print("saved {} events before that; the same command with a whole file goes on behind them\n",
                done.saved);
+  print_without_data(done);
   print_end(done);
   return done.refused->code == core::problem_code::malformed ? exit_difference_found : exit_failure;
 }
@@ -46,6 +54,7 @@ void print_done(const eventstore::import_report& done, bool dry_run) {
   if (done.adopted) fmt::print("this log is {} now\n", core::to_string(done.log_id));
   fmt::print("{} {} events; {} were there already\n", dry_run ? "would save" : "saved", done.saved,
              done.compared);
+  print_without_data(done);
   if (done.outgrown > 0)
     fmt::print("{} of them hold values of an earlier definition: they {} in the log as they are\n",
                done.outgrown, dry_run ? "would stand" : "stand");
@@ -70,10 +79,14 @@ class import_run {
   int run(eventstore::line_source& lines) {
     const auto& database = log_.database;
     projections::import_tables prepared;
-    if (!command_.dry_run)
+    if (!command_.dry_run) {
+      if (const auto safe = migrations::check_durability(database.service_conninfo); !safe)
+        return report_problem(safe.error());
       prepared = projections::prepare_import(database.service_conninfo, "", log_.entities);
+    }
     const projections::read_tables tables(log_.entities);
-    eventstore::import_target target{owner_at_work(database), "", log_.entities, tables};
+    const auto owner = [&database] { return open_owner(database, "synclog replay import"); };
+    eventstore::import_target target{database.service_conninfo, "", log_.entities, tables, owner};
     target.fall_behind = projections::leave_behind;
     target.behind = prepared.behind;
     if (command_.accept_future_times) target.future = eventstore::future_times::accept;

@@ -4,6 +4,7 @@
 #include "eventstore/feed.hpp"
 #include "eventstore/pg/plain_connection.hpp"
 #include "eventstore/undo.hpp"
+#include "migrations/runner.hpp"
 #include "projections/layout.hpp"
 #include "projections/read_table.hpp"
 #include "tools/change_lines.hpp"
@@ -259,6 +260,9 @@ int run_undo(undo_command command) {
       fmt::print(stderr, "synclog: there is no entity '{}'\n", harmless(command.selection.entity));
       return static_cast<int>(exit_usage);
     }
+    if (!command.options.dry_run)
+      if (const auto safe = migrations::check_durability(opened.database.service_conninfo); !safe)
+        return report_problem(safe.error());
     if (const auto name = differing_table(opened); !name.empty()) {
       fmt::print(stderr,
                  "synclog: the read table of {} was made of another definition: start the server with "

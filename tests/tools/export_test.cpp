@@ -188,6 +188,28 @@ TEST_CASE("replay export: what does not verify is not exported, exit 4 with the 
   CHECK(where.empty());
 }
 
+TEST_CASE("replay import: events without their data are counted, in a dry run too") {
+  const auto source = served_log(3);
+  durable_cluster().sql(
+      source, "ALTER TABLE synclog.events DISABLE TRIGGER append_only; "
+              "UPDATE synclog.events e SET data = NULL, salt = NULL, data_hash = synclog.data_hash(e) "
+              "WHERE position IN (2, 3); "
+              "ALTER TABLE synclog.events ENABLE ALWAYS TRIGGER append_only");
+  const temporary_folder where;
+  const auto file = where.file("log");
+  REQUIRE(run_command(on(source, {"replay", "export", file})).code == 0);
+  const std::string counted = "2 events are without their data: erased, or cut out of the file\n";
+  const auto target = migrated_database(durable_cluster());
+  for (const words& mode : {words{"--dry-run"}, words{}, words{}}) {
+    auto command = on(target, {"replay", "import", file});
+    command.insert(command.end(), mode.begin(), mode.end());
+    const auto done = run_command(command);
+    CHECK(done.code == 0);
+    CHECK_MESSAGE(done.output.find(counted) != std::string::npos, done.output);
+  }
+  check_verified(target);
+}
+
 TEST_CASE("replay import: killed at random moments it goes on where it was, to the same log") {
   const std::uint64_t seed = std::random_device{}();
   INFO("seed ", seed);

@@ -10,6 +10,7 @@
 #include "tests/support/server_fixture.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/wait.hpp"
+#include "tidy_site.hpp"
 #include <csignal>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -25,32 +26,6 @@ using words = std::vector<std::string>;
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
-}
-
-// The cluster of a site that gives each his own login: log_owner owns the database and may not make roles,
-// synclog_app serves, and neither is a superuser.
-test_cluster& tidy_cluster() {
-  static test_cluster cluster({.durable = true});
-  static const bool made = [] {
-    cluster.sql("postgres",
-                "CREATE ROLE log_owner LOGIN; CREATE ROLE synclog_app LOGIN; GRANT synclog_app TO log_owner");
-    return true;
-  }();
-  REQUIRE(made);
-  return cluster;
-}
-
-std::string tidy_database() {
-  const std::string name = tidy_cluster().fresh_database();
-  tidy_cluster().sql("postgres", "ALTER DATABASE " + name + " OWNER TO log_owner");
-  return name;
-}
-
-std::string owner_url(const std::string& database) {
-  return tidy_cluster().url(database, "log_owner");
-}
-std::string service_url(const std::string& database) {
-  return tidy_cluster().url(database, "synclog_app");
 }
 
 words operator+(words all, const words& more) {

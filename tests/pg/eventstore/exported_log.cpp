@@ -105,6 +105,13 @@ eventstore::export_report export_to(const std::string& database, const std::stri
   return *std::move(done);
 }
 
+std::function<core::result<eventstore::pg::plain_connection>()> owner_of(const std::string& database) {
+  return [conninfo = test_cluster::shared().conninfo(database)] {
+    return core::result<eventstore::pg::plain_connection>(
+        eventstore::pg::plain_connection(conninfo, "", "test"));
+  };
+}
+
 eventstore::import_report import_from(const std::string& database, const std::string& path,
                                       eventstore::import_mode mode,
                                       const eventstore::progress_callback& progress,
@@ -112,8 +119,9 @@ eventstore::import_report import_from(const std::string& database, const std::st
   auto lines = eventstore::line_source::open(path);
   REQUIRE(lines.has_value());
   const projections::read_tables tables(known);
-  return eventstore::import_log({test_cluster::shared().conninfo(database), "synclog_app", known, tables},
-                                *lines, mode, progress, never);
+  return eventstore::import_log(
+      {test_cluster::shared().conninfo(database), "synclog_app", known, tables, owner_of(database)}, *lines,
+      mode, progress, never);
 }
 
 std::string refusal_of(const eventstore::import_report& done) {

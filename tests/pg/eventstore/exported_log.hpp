@@ -37,6 +37,8 @@ void write_clients(log_server& server, int count, const std::string& prefix = "C
 eventstore::export_report export_to(const std::string& database, const std::string& path,
                                     const eventstore::export_options& options = {},
                                     eventstore::compression packed = eventstore::compression::none);
+// Opens sessions of the log's owner.
+std::function<core::result<eventstore::pg::plain_connection>()> owner_of(const std::string& database);
 eventstore::import_report import_from(const std::string& database, const std::string& path,
                                       eventstore::import_mode mode = eventstore::import_mode::save,
                                       const eventstore::progress_callback& progress = {},

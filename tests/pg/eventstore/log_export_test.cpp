@@ -102,8 +102,13 @@ TEST_CASE("export, import: an erased event travels as its data_hash and leaves n
     read.event.data.clear();
     read.event.salt = {};
   });
+  CHECK(import_from(logs.target, logs.file, import_mode::dry_run).without_data == 0);
   write_file(logs.file, erased);
-  REQUIRE(refusal_of(import_from(logs.target, logs.file)) == "");
+  // Whoever cut it out of the file looks the same, so it is counted.
+  CHECK(import_from(logs.target, logs.file, import_mode::dry_run).without_data == 1);
+  const auto done = import_from(logs.target, logs.file);
+  REQUIRE(refusal_of(done) == "");
+  CHECK(done.without_data == 1);
   CHECK(head_of(logs.target) == before);
   CHECK(logs.cluster.sql(logs.target, "SELECT string_agg(id, ' ' ORDER BY id) FROM clients") == "C-0 C-2");
   check_everything(logs.cluster, logs.target);
@@ -508,7 +513,8 @@ TEST_CASE(
   auto lines = eventstore::line_source::open(logs.file);
   REQUIRE(lines.has_value());
   const projections::read_tables tables(entities());
-  eventstore::import_target target{logs.cluster.conninfo(logs.target), "synclog_app", entities(), tables};
+  eventstore::import_target target{logs.cluster.conninfo(logs.target), "synclog_app", entities(), tables,
+                                   owner_of(logs.target)};
   target.future = eventstore::future_times::accept;
   const std::atomic<bool> never{false};
   CHECK(refusal_of(eventstore::import_log(target, *lines, import_mode::save, {}, never)) == "");

@@ -160,6 +160,33 @@ TEST_CASE("roles: `migrate verify` names each right that lacks or is too many") 
   CHECK(defects() == "");
 }
 
+TEST_CASE("roles: `migrate verify` names each attribute and each membership of the service role") {
+  const std::string database = migrated_database();
+  const auto after = [&database](const std::string& change, const std::string& undo) {
+    cluster().sql(database, change);
+    const auto found = migrations::verify(cluster().conninfo(database));
+    cluster().sql(database, undo);
+    REQUIRE_MESSAGE(found.has_value(), (found ? "" : found.error().detail));
+    return fmt::format("{}", fmt::join(*found, "\n"));
+  };
+  for (const std::string attribute : {"CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"}) {
+    CAPTURE(attribute);
+    CHECK(after("ALTER ROLE synclog_app " + attribute, "ALTER ROLE synclog_app NO" + attribute) ==
+          "the service role synclog_app has the attribute " + attribute + ": ALTER ROLE synclog_app NO" +
+              attribute);
+  }
+  CHECK(has(after("ALTER ROLE synclog_app SUPERUSER", "ALTER ROLE synclog_app NOSUPERUSER"),
+            "ALTER ROLE synclog_app NOSUPERUSER"));
+  cluster().sql("postgres", "DROP ROLE IF EXISTS \"verify friends\"; CREATE ROLE \"verify friends\"");
+  CHECK(after("GRANT \"verify friends\" TO synclog_app", "REVOKE \"verify friends\" FROM synclog_app") ==
+        "the service role synclog_app is a member of \"verify friends\": REVOKE \"verify friends\" FROM "
+        "synclog_app");
+  CHECK(after("GRANT pg_read_server_files TO synclog_app", "REVOKE pg_read_server_files FROM synclog_app") ==
+        "the service role synclog_app is a member of pg_read_server_files: REVOKE pg_read_server_files FROM "
+        "synclog_app");
+  CHECK(after("SELECT", "SELECT") == "");
+}
+
 TEST_CASE("roles: whatever the service role tries on the log, its guards and its own rights is refused") {
   const std::string database = migrated_database();
   const std::string service = as_login(database, "synclog_app");
@@ -275,6 +302,52 @@ TEST_CASE("guard: a login that could alter the log is named with each of its pow
   CHECK(has(after("GRANT guard_owner TO guard_friend", "REVOKE guard_owner FROM guard_friend"),
             "guard_friend may become guard_owner, the log's owner"));
   CHECK(powers_of(friendly) == "");
+}
+
+TEST_CASE(
+    "guard: what a login could do only by SET ROLE to a group, or to a group of a group, is named too") {
+  const std::string database = migrated_database();
+  cluster().sql("postgres", "DROP ROLE IF EXISTS guard_front; DROP ROLE IF EXISTS guard_group; "
+                            "DROP ROLE IF EXISTS guard_between; CREATE ROLE guard_front LOGIN NOINHERIT; "
+                            "CREATE ROLE guard_group; CREATE ROLE guard_between NOINHERIT; "
+                            "GRANT guard_group TO guard_between; GRANT guard_between TO guard_front; "
+                            "GRANT synclog_app TO guard_front");
+  const std::string front = cluster().conninfo(database, "guard_front");
+  const std::string serving = front + " options='-c role=synclog_app'";
+  CHECK(powers_of(front) == "");
+  CHECK(powers_of(serving) == "");
+  CHECK(powers_of(as_login(database, "synclog_app")) == "");
+  // The groups are the whole cluster's.
+  const auto after = [&](const std::string& change, const std::string& undo) {
+    cluster().sql(database, change);
+    const std::string found = powers_of(serving);
+    CHECK(powers_of(front) == found);
+    cluster().sql(database, undo);
+    return found;
+  };
+  const std::string begin = "database login guard_front may become guard_group, which ";
+  const std::string middle = ", so whoever took over this server could alter the log; fix: ";
+  CHECK(after("ALTER ROLE guard_group SUPERUSER", "ALTER ROLE guard_group NOSUPERUSER") ==
+        begin + "is a superuser" + middle +
+            "give the server a login of its own (ALTER ROLE synclog_app LOGIN PASSWORD '…') in DATABASE_URL, "
+            "and "
+            "this one to `synclog migrate` as --owner-url");
+  CHECK(after("ALTER ROLE guard_group CREATEROLE", "ALTER ROLE guard_group NOCREATEROLE") ==
+        begin + "may make itself a member of other roles" + middle + "ALTER ROLE guard_group NOCREATEROLE");
+  CHECK(after("GRANT UPDATE ON synclog.events TO guard_group",
+              "REVOKE UPDATE ON synclog.events FROM guard_group") ==
+        begin + "has the right UPDATE" + middle + "REVOKE UPDATE ON synclog.events FROM guard_group");
+  CHECK(has(after("GRANT UPDATE (hash) ON synclog.events TO guard_group",
+                  "REVOKE UPDATE (hash) ON synclog.events FROM guard_group"),
+            begin + "has the right UPDATE"));
+  // Inherited, it is the login's own, and the fix names where it comes from.
+  CHECK(after("GRANT DELETE ON synclog.events TO guard_group; ALTER ROLE guard_front INHERIT; "
+              "ALTER ROLE guard_between INHERIT",
+              "REVOKE DELETE ON synclog.events FROM guard_group; ALTER ROLE guard_front NOINHERIT; "
+              "ALTER ROLE guard_between NOINHERIT") ==
+        "database login guard_front has the right DELETE" + middle +
+            "REVOKE DELETE ON synclog.events FROM guard_group");
+  CHECK(powers_of(serving) == "");
 }
 
 TEST_CASE("guard: what could lose an acknowledged write is named, wherever it was said") {
