@@ -390,6 +390,102 @@ function conflictTests() {
     assert.deepEqual(page.sync.attention.value[0].fields.filter(({ conflict }) => conflict).map(({ path }) => path), [['phone']]);
     assert.equal(given.backend.rows('clients')[0].city, 'mine');
   });
+
+  // A record with an object that the page has read at version 1, and others have changed since; the page saves it as it was read.
+  const object = { full_name: 'Base', data: { a: 1, b: 2, deep: { x: 1, y: 1 } } };
+  async function wholeSave({ backend, tab }, mine, theirs, save = (clients, row) => clients.save(row)) {
+    const page = await tab();
+    const clients = page.collection('clients');
+    backend.change('clients', 'c', object);
+    const [row] = (await clients.load()).rows;
+    backend.stop();
+    await save(clients, { ...row, data: mine });
+    const shown = clients.known('c').data;
+    backend.change('clients', 'c', { data: theirs });
+    backend.start();
+    return { page, shown, stands: () => backend.rows('clients')[0].data };
+  }
+
+  for (const [how, save] of [['alone', undefined], ['in a list', (clients, row) => clients.saveAll([row, { id: 'd', full_name: 'D' }])]]) {
+    clientTest(`a whole record saved ${how} on top of others' change of the same object: names that only one side changed stand`, async (given) => {
+      const { page, stands } = await wholeSave(given, { a: 1, b: 9, deep: { x: 1, y: 2 } }, { c: 3, deep: { z: 1 } }, save);
+      await idle(page);
+      assert.equal(page.status.attention, 0);
+      assert.deepEqual(stands(), { a: 1, b: 9, deep: { x: 1, y: 2, z: 1 }, c: 3 });
+    });
+  }
+
+  clientTest('a name that was taken out of an object is taken out of what others saved, and shown so at once', async (given) => {
+    const { page, shown, stands } = await wholeSave(given, { b: 2, deep: { x: 1 } }, { c: 3 });
+    assert.deepEqual(shown, { b: 2, deep: { x: 1 } });
+    await idle(page);
+    assert.equal(page.status.attention, 0);
+    assert.deepEqual(stands(), { b: 2, deep: { x: 1 }, c: 3 });
+  });
+
+  clientTest('a name that was taken out here and changed there is a conflict', async (given) => {
+    const { page, stands } = await wholeSave(given, { b: 2, deep: { x: 1, y: 1 } }, { a: 5, c: 3 });
+    await page.until('attention', ({ attention }) => attention === 1);
+    const [item] = page.sync.attention.value;
+    assert.deepEqual(item.fields, [{ path: ['data', 'a'], base: 1, mine: null, theirs: 5, conflict: true }]);
+    assert.equal((await page.sync.resolve(item.key, 'mine')).stored, 'backend');
+    assert.deepEqual(stands(), { b: 2, deep: { x: 1, y: 1 }, c: 3 });
+  });
+
+  for (const [choice, decide, b] of [
+    ['mine', (sync, { key }) => sync.resolve(key, 'mine'), 9],
+    ['single places', (sync, { key }) => sync.resolve(key, { data: { b: 7 } }), 7],
+    ['corrections', (sync, { key }) => sync.retry(key, { phone: '1' }), 9],
+  ]) {
+    clientTest(`deciding on a whole record (${choice}) leaves alone what others changed in its object`, async (given) => {
+      const { page, stands } = await wholeSave(given, { a: 1, b: 9, deep: { x: 1, y: 1 } }, { b: 5, c: 3 });
+      await page.until('attention', ({ attention }) => attention === 1);
+      assert.equal((await decide(page.sync, page.sync.attention.value[0])).stored, 'backend');
+      assert.deepEqual(stands(), { a: 1, b, deep: { x: 1, y: 1 }, c: 3 });
+      assert.equal(page.status.attention, 0);
+    });
+  }
+
+  clientTest('a change of one name in an object of a record that was deleted brings all of the object back', async ({ backend, tab }) => {
+    const page = await tab();
+    backend.change('clients', 'c', object);
+    await page.collection('clients').load();
+    backend.stop();
+    await page.collection('clients').update('c', { data: { a: 9, b: null } });
+    backend.remove('clients', 'c');
+    backend.start();
+    await page.until('attention', ({ attention }) => attention === 1);
+    await page.sync.resolve(page.sync.attention.value[0].key, 'mine');
+    assert.deepEqual(backend.rows('clients')[0].data, { a: 9, deep: { x: 1, y: 1 } });
+  });
+
+  clientTest('a save without a version shows its object as the backend will have it', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    backend.change('clients', 'c', object);
+    await clients.load();
+    backend.stop();
+    await clients.save({ id: 'c', data: { b: 3 } });
+    assert.deepEqual(clients.known('c').data, { b: 3 });
+    backend.start();
+    await idle(page);
+    assert.deepEqual(backend.rows('clients')[0].data, { b: 3 });
+  });
+
+  clientTest('a list saved from rows that are older than the cache is merged with what others changed since', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    for (const id of ['c', 'd']) backend.change('clients', id, { full_name: id, phone: '1', data: { a: 1 } });
+    const { rows } = await clients.load();
+    const list = structuredClone(rows);
+    for (const id of ['c', 'd']) backend.change('clients', id, { phone: 'theirs', data: { b: 2 } });
+    await soon('the cache is newer', () => ['c', 'd'].every((id) => page.core.cache.row('clients', id).version === 2));
+    const saved = await clients.saveAll(list.map((row) => ({ ...row, city: 'mine' })));
+    await idle(page);
+    assert.deepEqual(backend.rows('clients').map(({ phone, city, data }) => [phone, city, data]), Array(2).fill(['theirs', 'mine', { a: 1, b: 2 }]));
+    assert.deepEqual([saved.stored, saved.unsent], ['backend', 0]);
+    assert.equal(page.status.attention, 0);
+  });
 }
 
 function loadingTests() {

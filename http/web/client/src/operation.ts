@@ -1,7 +1,7 @@
 // A change that somebody made here, until the backend has it: what it holds, the request that carries it, and how it looks
 // meanwhile. Pure.
 import type { Row } from './entity.js';
-import { applyToRecord } from './merge.js';
+import { applyToRecord, patchTo } from './merge.js';
 import type { Problem } from './problem.js';
 
 export type Kind = 'save' | 'update' | 'remove' | 'bulk';
@@ -9,7 +9,7 @@ export type Kind = 'save' | 'update' | 'remove' | 'bulk';
 /** What is to become of one record. */
 export interface Item {
   id: string;
-  /** A merge patch. */
+  /** With `update` a merge patch; else each stands for the whole field, an object too: so PATCH and POST take them. */
   fields: Row;
   /** The record as it was shown when the change was made; null: not known, or not there. */
   base: Row | null;
@@ -68,6 +68,18 @@ export function again(from: Operation, item: Item, key: string, changes: Partial
   };
 }
 
+/** What a change means as a merge patch, when it is not known, or not sure, what stands. */
+export const patchFor = ({ kind, items }: Operation, theirs: Row): Row =>
+  kind === 'save' ? patchTo(items[0]!.base ?? theirs, items[0]!.fields) : items[0]!.fields;
+
+/** The change as it is sent on top of `theirs`, which others saved meanwhile: it says what is to change, and nothing else. */
+export function onTopOf(theirs: Row, operation: Operation, fields: Row): Operation {
+  const id = theirs['id'] as string;
+  const item: Item = { id, fields, base: theirs, version: theirs['version'] as number, madeId: false, byKey: false };
+  const kind = operation.kind === 'remove' ? 'remove' : 'update';
+  return { ...operation, kind, generation: operation.generation + 1, lanes: [laneOf(operation.entity, id)], items: [item] };
+}
+
 export interface WriteRequest {
   method: string;
   path: string;
@@ -108,7 +120,8 @@ export function overlaid(entity: string, id: string, stored: Row | null, waiting
       if (operation.kind === 'remove') shown = null;
       else {
         const created_at = new Date(operation.createdMs).toISOString();
-        shown = { id, ...applyToRecord(shown ?? item.base ?? { created_at }, item.fields) };
+        const before = shown ?? item.base ?? { created_at };
+        shown = { id, ...(operation.kind === 'update' ? applyToRecord(before, item.fields) : { ...before, ...item.fields }) };
       }
     }
   }

@@ -190,7 +190,9 @@ export class Sender {
     await this.outbox.settle(claimed, settlement);
     this.handlers.onSettled(settlement);
     const goesOn = settlement.replace.some(({ state, key }) => state === 'waiting' && key === claimed.key);
-    if (!goesOn) this.#tell(claimed.key, verdictOf(settlement.replace, settlement));
+    if (goesOn) return;
+    const rest = settlement.replace.filter(({ state }) => state === 'waiting'); // of a bulk
+    this.#tell(claimed.key, verdictOf(settlement.replace, settlement), rest);
   }
 
   async #settlementOf(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'answer' | 'refused' }>): Promise<Settlement> {
@@ -256,12 +258,19 @@ export class Sender {
     this.kick();
   }
 
-  #tell(key: string, verdict: Verdict): void {
+  // `rest`: what is still to be sent of it, and told with it.
+  #tell(key: string, verdict: Verdict, rest: readonly Operation[] = []): void {
     this.#own.delete(key);
     const waiter = this.#waiters.get(key);
     this.#waiters.delete(key);
-    waiter?.(verdict);
+    if (waiter) void Promise.all(rest.map((one) => this.send(one))).then((verdicts) => waiter(worst([verdict, ...verdicts])));
   }
+}
+
+function worst(verdicts: Verdict[]): Verdict {
+  const problems = verdicts.flatMap((one) => (one.stored === 'attention' ? one.problems : []));
+  if (problems.length > 0) return { stored: 'attention', problems };
+  return verdicts.find(({ stored }) => stored === 'outbox') ?? verdicts[0]!;
 }
 
 const isBulkResult = (body: object): boolean => Array.isArray((body as { results?: unknown }).results);

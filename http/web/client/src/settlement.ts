@@ -3,7 +3,7 @@ import { fromAnswer, gone, type Cache, type RecordChange } from './cache.js';
 import type { Row, StoredRow } from './entity.js';
 import type { Limits } from './limits.js';
 import { threeWay } from './merge.js';
-import { laneOf, type Item, type Operation } from './operation.js';
+import { laneOf, onTopOf, patchFor, type Item, type Operation } from './operation.js';
 import type { Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { positionOf } from './stream.js';
@@ -74,6 +74,8 @@ export function acceptedBulk(operation: Operation, body: unknown, limits: Limits
     const item = operation.items[index]!;
     const alone = child(operation, item, index);
     if (record) return accepted(alone, record, nowMs);
+    // What it started from is not known here: asked for by itself, it is looked up.
+    if (current && item.version !== null && !item.base) return { replace: [alone], records: [], adjust: same };
     const problem: Problem = { status: 422, code, title: `The item was ${status}` };
     if (errors) problem.errors = errors;
     if (current) problem.current = current;
@@ -133,17 +135,15 @@ const attention = (operation: Operation, problem: Problem): Operation => ({
 // Others changed the record meanwhile. Where they changed other fields than I, both stand.
 function rebase(operation: Operation, item: Item, theirs: StoredRow, limits: Limits): Settlement | null {
   if (operation.rebases >= limits.maxRebases || !item.base || operation.kind === 'remove') return null;
-  const { write, conflicts } = threeWay(item.base, item.fields, theirs);
+  const { write, conflicts } = threeWay(item.base, patchFor(operation, theirs), theirs);
   if (conflicts > 0) return null;
   const records: RecordChange[] = [fromAnswer(operation.entity, theirs, Date.now())];
   if (Object.keys(write).length === 0) {
     return { replace: [], records, adjust: same };
   }
-  const merged: Item = { ...item, fields: write, base: theirs, version: theirs.version };
-  const next = { ...operation, generation: operation.generation + 1, rebases: operation.rebases + 1, items: [merged] };
+  const next = { ...onTopOf(theirs, operation, write), rebases: operation.rebases + 1 };
   return { replace: [next], records, adjust: same };
 }
-
 
 /** A removal that finds nothing is done. */
 export function alreadyGone(operation: Operation, cache: Cache, nowMs: number): Settlement {

@@ -85,7 +85,7 @@ export class Sync {
 
   /** Sends a refused change again, with corrections. */
   retry(key: string, corrections: Row = {}): Promise<Verdict> {
-    return this.resolve(key, { ...this.#refused(key).items[0]!.fields, ...corrections });
+    return this.resolve(key, { ...attentionItem(this.#refused(key)).mine, ...corrections });
   }
 
   /** Gives a refused change up. */
