@@ -267,6 +267,51 @@ function savingTests() {
     assert.deepEqual((await clients.load()).rows, backend.rows('clients'));
   });
 
+  clientTest('values of a framework are kept as what JSON makes of them, at once and over a crash', async ({ backend, browser, tab }) => {
+    const page = await tab();
+    backend.stop();
+    const isPlain = (value) => Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]';
+    const reactive = (value) => (isPlain(value) ? new Proxy(value, { get: (target, name) => reactive(target[name]) }) : value);
+    const date = new Date(0);
+    const data = reactive({ inner: { list: [{ a: 1 }], date }, call: () => {} });
+    const { record } = await page.collection('clients').add({ full_name: 'A', data, onClick: () => {} });
+    const plain = { inner: { list: [{ a: 1 }], date: date.toISOString() } };
+    assert.deepEqual([record.data, 'onClick' in record], [plain, false]);
+    assert.equal(page.status.storage, 'durable');
+    page.crash();
+    const next = await browser.tab(backend);
+    assert.deepEqual((await next.collection('clients').load()).rows[0].data, plain);
+    backend.start();
+    await idle(next);
+    assert.deepEqual(backend.rows('clients')[0].data, plain);
+  });
+
+  clientTest('what JSON cannot say is refused at once, by the name of its field, and nothing of the call is kept', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    await clients.add({ id: 'a', full_name: 'A' });
+    const { key } = await clients.add({ phone: '1' });
+    const circle = {};
+    circle.again = circle;
+    backend.stop();
+    for (const wrong of [{ deep: [1n] }, circle]) {
+      for (const call of [
+        () => clients.add({ full_name: 'B', data: wrong }),
+        () => clients.update('a', { data: wrong }),
+        () => clients.saveAll([{ full_name: 'C' }, { full_name: 'D', data: wrong }]),
+        () => page.sync.retry(key, { data: wrong }),
+      ]) {
+        await assert.rejects(call, (error) => error instanceof TypeError && /^data: /.test(error.message));
+      }
+    }
+    assert.equal(page.status.unsent, 0);
+    assert.equal(page.status.attention, 1);
+    backend.start();
+    await page.until('online', ({ connection }) => connection === 'online');
+    assert.equal((await clients.add({ full_name: 'E' })).stored, 'backend');
+    assert.equal(page.status.connection, 'online');
+  });
+
   clientTest('the outbox is bounded and says so instead of forgetting', async ({ backend, tab }) => {
     const page = await tab({ limits: { maxUnsent: 2 } });
     backend.stop();

@@ -19,6 +19,16 @@ const leanIdb = {
     }),
 };
 
+// Members that the parts of the client have for each other get short names in the module. Only names that are nowhere in what
+// pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
+const internal = [
+  'absorb', 'applyList', 'claim', 'clearStored', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isOpen', 'isShut', 'kick',
+  'lowerToStored', 'noteCursor', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'ofLane', 'onCaughtUp', 'onChanges', 'onConnection',
+  'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onReturn', 'onSettled',
+  'onSignedOut', 'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'rehydrate', 'sender', 'settle', 'shares', 'storageLost',
+  'transport', 'writeAgain',
+];
+
 await build({
   ...common,
   entryPoints: ['src/index.ts'],
@@ -26,6 +36,7 @@ await build({
   bundle: true,
   minify: true,
   legalComments: 'none',
+  mangleProps: new RegExp(`^(${internal.join('|')})$`),
   plugins: [leanIdb],
 });
 const folders = ['src', 'src/generated'];

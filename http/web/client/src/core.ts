@@ -86,7 +86,7 @@ export class Core {
       faults: null,
     } as const;
     this.status = new Signal<Status>({ ...start, warnings: warningsOf(start) });
-    this.database.state.subscribe((storage) => this.#set({ storage }));
+    this.database.state.subscribe(() => this.#set({ storage: this.outbox.storage }));
     this.database.onLost = () => this.outbox.storageLost();
     this.database.onOpen = (lost) => void this.#opened(lost);
     this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
@@ -299,6 +299,7 @@ export class Core {
       unsent: waiting.reduce((sum, { items }) => sum + items.length, 0),
       oldestUnsent: waiting.length === 0 ? null : oldest?.getTime() === oldestMs ? oldest : new Date(oldestMs),
       attention: this.outbox.operations.length - waiting.length,
+      storage: this.outbox.storage,
     });
     const changes = [...lanes].map((lane) => {
       const slash = lane.indexOf('/');

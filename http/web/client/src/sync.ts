@@ -2,7 +2,7 @@
 import { attentionItem, resolved, type AttentionItem, type Choice } from './attention.js';
 import { Collection } from './collection.js';
 import { Core } from './core.js';
-import type { EntityInfo, Row } from './entity.js';
+import { canonicalFields, type EntityInfo, type Row } from './entity.js';
 import { noFaults, type Faults } from './faults.js';
 import { entityInfos, type EntityTypes } from './generated/entities.js';
 import { fingerprint } from './ids.js';
@@ -75,7 +75,7 @@ export class Sync {
   /** Decides a refused change and sends what is decided. */
   async resolve(key: string, choice: Choice): Promise<Verdict> {
     const operation = this.#refused(key);
-    const next = resolved(operation, choice);
+    const next = resolved(operation, typeof choice === 'string' ? choice : canonicalFields(this.#core.info(operation.entity), choice));
     await this.#core.outbox.settle(operation, { replace: next ? [next] : [], records: [], adjust: (later) => later });
     this.#core.noteOutbox();
     const kept = this.#core.outbox.find(key);
