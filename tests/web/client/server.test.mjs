@@ -45,7 +45,11 @@ function world(prefix) {
       script.length = 0;
       isUp = true;
     },
-    change: (id, fields) => server.save('clients', { id, ...fields }),
+    change: async (id, fields) => {
+      const answer = await server.request('PATCH', `/api/clients/${id}`, { body: fields });
+      if (answer.status === 404) await server.save('clients', { id, ...fields });
+      else await answer.arrayBuffer();
+    },
     remove: async (id) => (await server.request('DELETE', `/api/clients/${id}`)).arrayBuffer(),
     rows: async () => (await server.request('GET', '/api/clients')).json(),
     log: () => server.log(),

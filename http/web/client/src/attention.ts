@@ -1,8 +1,8 @@
 // What the backend refused, for a person to decide.
 import type { Row } from './entity.js';
 import { bookkeeping } from './entity.js';
-import { applyToRecord, threeWay, type FieldMerge } from './merge.js';
-import { onTopOf, patchFor, type Item, type Operation } from './operation.js';
+import { threeWay, type FieldMerge } from './merge.js';
+import { isPatch, onTopOf, patchFor, written, type Item, type Operation } from './operation.js';
 import type { Problem } from './problem.js';
 
 export interface AttentionItem {
@@ -54,8 +54,7 @@ export function resolved(operation: Operation, choice: Choice): Operation | null
   const generation = operation.generation + 1;
   const isGone = operation.problem?.code === 'not_found' || operation.problem?.code === 'stale_version';
   if (!isGone || operation.kind === 'remove') return { ...next, generation, items: [{ ...item, fields }] };
-  // It was deleted meanwhile: it comes back with all that it had.
+  // It was deleted meanwhile: it comes back with all that it had, unless others have brought it back: then both are merged.
   const whole = Object.fromEntries(Object.entries(item.base ?? {}).filter(([name]) => name !== 'id' && !bookkeeping.has(name)));
-  const all = operation.kind === 'update' ? applyToRecord(whole, fields) : { ...whole, ...fields };
-  return { ...next, generation, kind: 'save', items: [{ ...item, fields: all, base: null, version: null }] };
+  return { ...next, generation, kind: 'save', items: [{ ...item, fields: written(isPatch(operation), whole, fields), version: 0 }] };
 }

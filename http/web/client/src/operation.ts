@@ -9,7 +9,7 @@ export type Kind = 'save' | 'update' | 'remove' | 'bulk';
 /** What is to become of one record. */
 export interface Item {
   id: string;
-  /** With `update` a merge patch; else each stands for the whole field, an object too: so PATCH and POST take them. */
+  /** Of a patch what is to change, also within objects; else each stands for the whole field: as PATCH and POST take them. */
   fields: Row;
   /** The record as it was shown when the change was made; null: not known, or not there. */
   base: Row | null;
@@ -29,6 +29,8 @@ export interface Operation {
   generation: number;
   entity: string;
   kind: Kind;
+  /** A bulk of patches. */
+  patch?: boolean;
   /** The records it touches: operations that share one keep their order. */
   lanes: string[];
   items: Item[];
@@ -68,6 +70,11 @@ export function again(from: Operation, item: Item, key: string, changes: Partial
   };
 }
 
+export const isPatch = ({ kind, patch }: Pick<Operation, 'kind' | 'patch'>): boolean => kind === 'update' || patch === true;
+
+/** The record with the change of one in it. */
+export const written = (asPatch: boolean, before: Row, fields: Row): Row => (asPatch ? applyToRecord(before, fields) : { ...before, ...fields });
+
 /** What a change means as a merge patch, when it is not known, or not sure, what stands. */
 export const patchFor = ({ kind, items }: Operation, theirs: Row): Row =>
   kind === 'save' ? patchTo(items[0]!.base ?? theirs, items[0]!.fields) : items[0]!.fields;
@@ -102,7 +109,7 @@ export function requestOf(operation: Operation): WriteRequest {
       return { method: 'POST', path, body: saveBody(item), headers };
     case 'bulk':
       headers['Prefer'] = 'return=representation';
-      return { method: 'POST', path, body: operation.items.map(saveBody), headers };
+      return { method: operation.patch ? 'PATCH' : 'POST', path, body: operation.items.map(saveBody), headers };
   }
 }
 
@@ -120,8 +127,7 @@ export function overlaid(entity: string, id: string, stored: Row | null, waiting
       if (operation.kind === 'remove') shown = null;
       else {
         const created_at = new Date(operation.createdMs).toISOString();
-        const before = shown ?? item.base ?? { created_at };
-        shown = { id, ...(operation.kind === 'update' ? applyToRecord(before, item.fields) : { ...before, ...item.fields }) };
+        shown = { id, ...written(isPatch(operation), shown ?? item.base ?? { created_at }, item.fields) };
       }
     }
   }

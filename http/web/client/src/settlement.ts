@@ -2,8 +2,8 @@
 import { fromAnswer, gone, type Cache, type RecordChange } from './cache.js';
 import type { Row, StoredRow } from './entity.js';
 import type { Limits } from './limits.js';
-import { threeWay } from './merge.js';
-import { laneOf, onTopOf, patchFor, type Item, type Operation } from './operation.js';
+import { patchTo, threeWay } from './merge.js';
+import { isPatch, laneOf, onTopOf, patchFor, written, type Item, type Operation } from './operation.js';
 import type { Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { positionOf } from './stream.js';
@@ -47,12 +47,15 @@ function afterSave(done: Operation, item: Item, record: StoredRow): (later: Oper
   const alone = asShown && done.rebases === 0;
   const moved = record.id !== item.id;
   if (!alone && !moved) return same;
+  const before = written(isPatch(done), { ...item.base }, item.fields);
   const follow = (later: Operation) => (one: Item): Item => {
     if (one.id !== item.id) return one;
     const here = moved ? { ...one, id: record.id, madeId: false, byKey: false } : one;
     if (!alone || later.kind === 'remove') return here;
     const conditional = later.kind === 'update' || one.version !== null;
-    return { ...here, base: record, version: conditional ? record.version : null };
+    // With what was changed here between the two.
+    const base = { ...written(true, record, patchTo(before, one.base ?? before)), version: record.version };
+    return { ...here, base, version: conditional ? record.version : null };
   };
   return (later) => {
     const items = later.items.map(follow(later));
@@ -96,7 +99,8 @@ function child(operation: Operation, item: Item, index: number): Operation {
     seq: operation.seq + (index + 1) * bulkStep,
     key: `${operation.key}.${index}`,
     generation: 0,
-    kind: 'save',
+    kind: operation.patch ? 'update' : 'save',
+    patch: false,
     items: [item],
     lanes: [laneOf(operation.entity, item.id)],
   };

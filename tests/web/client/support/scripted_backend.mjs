@@ -139,9 +139,9 @@ export class ScriptedBackend {
     if (method === 'GET' && id) return this.#get(entity, id, url.searchParams.get('version'));
     if (method === 'GET') return this.#list(entity, url.searchParams);
     if (method === 'DELETE') return this.#remove(entity, [id]);
-    if (method === 'PATCH') return this.#save(entity, { ...body, id }, { merges: true, exists: true });
-    if (Array.isArray(body)) return this.#bulk(entity, body, headers);
-    return this.#save(entity, body);
+    const how = method === 'PATCH' ? { merges: true, exists: true } : {};
+    if (Array.isArray(body)) return this.#bulk(entity, body, how, headers);
+    return this.#save(entity, id === undefined ? body : { ...body, id }, how);
   }
 
   #get(entity, id, version) {
@@ -211,9 +211,9 @@ export class ScriptedBackend {
     return { status: 200, body: { success: true, count: there.length, cursor: this.head } };
   }
 
-  #bulk(entity, items, headers) {
+  #bulk(entity, items, how, headers) {
     const results = items.map((item, index) => {
-      const { status, body, word } = this.#save(entity, item);
+      const { status, body, word } = this.#save(entity, item, how);
       if (status >= 400) return { index, id: item.id, status: 'rejected', code: body.code, errors: body.errors, current: body.current };
       const record = headers.get('Prefer') === 'return=representation' ? { record: body } : {};
       return { index, id: body.id, status: word, version: body.version, ...record };
