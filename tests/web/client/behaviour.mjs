@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { adapters } from '../../../http/web/client/dist/modules/adapters.js';
 import { OutboxFullError, RefusedError, UnreachableError } from '../../../http/web/client/dist/modules/problem.js';
+import { connect } from '../../../http/web/client/dist/modules/sync.js';
 import { until } from '../support/wait.mjs';
 import { ScriptedBackend } from './support/scripted_backend.mjs';
 import { Browser } from './support/tab.mjs';
@@ -853,6 +854,62 @@ function signInTests() {
     await page.until('sent', ({ unsent, signedOut }) => unsent === 0 && !signedOut);
     assert.equal(backend.rows('clients')[0].phone, '2');
     assert.equal(backend.log.length, 4);
+  });
+
+  const options = (backend, more) => ({ url: 'http://backend.test', platform: { fetch: backend.fetch, locks: undefined, BroadcastChannel: undefined }, ...more });
+  const noToken = { none: () => null, 'one that fails': () => Promise.reject(new Error('no network')), 'one that throws': () => { throw new Error('no network'); } };
+  for (const [what, token] of Object.entries(noToken)) {
+    clientTest(`a token without a user, and ${what}: refused, so that nothing is kept where nobody finds it again`, async ({ backend }) => {
+      await assert.rejects(connect(options(backend, { token })), /`user`/);
+      const sync = await connect(options(backend, { token, user: `eva ${what}` }));
+      backend.stop();
+      await sync.collection('clients').add({ full_name: 'A' });
+      await sync.close();
+      const again = await connect(options(backend, { token: () => 'secret', user: `eva ${what}` }));
+      assert.equal(again.unsent.value.length, 1);
+      await again.close();
+    });
+  }
+
+  clientTest('whoever the server says it is has an outbox of their own, also where nobody says `user`', async ({ backend }) => {
+    const eva = await connect(options(backend, { actor: 'eva' }));
+    backend.stop();
+    await eva.collection('clients').add({ full_name: 'Eva’s' });
+    await eva.close();
+    const ben = await connect(options(backend, { actor: 'ben' }));
+    assert.equal(ben.unsent.value.length, 0);
+    await ben.close();
+    const again = await connect(options(backend, { actor: 'eva' }));
+    assert.equal(again.unsent.value.length, 1);
+    await again.close();
+  });
+
+  clientTest('a token that never comes is waited for as long as an answer: other changes and tries go on', async ({ backend, tab }) => {
+    let hangs = true;
+    const token = () => (hangs ? new Promise(() => {}) : 'secret');
+    const limits = { requestMs: 60, requestWhileOfflineMs: 60, lanesAtOnce: 2 };
+    const alive = setInterval(() => {}, 1_000); // Node.js ends when only a signal's time is waited for
+    await assert.rejects(connect(options(backend, { token, limits })), /`user`/).finally(() => clearInterval(alive));
+    const page = await tab({ token, limits });
+    const clients = page.collection('clients');
+    const saved = await Promise.all([1, 2, 3].map((n) => clients.add({ id: `c${n}`, full_name: `C${n}` })));
+    assert.deepEqual(saved.map(({ stored }) => stored), Array(3).fill('outbox'));
+    await assert.rejects(page.sync.fetch('/version'));
+    hangs = false;
+    await page.until('sent', ({ unsent }) => unsent === 0);
+    assert.equal(backend.rows('clients').length, 3);
+  });
+
+  clientTest('signing out while the token fails is no error that nobody catches', async ({ tab }) => {
+    const page = await tab({ token: () => { throw new Error('no token'); } });
+    const uncaught = [];
+    const note = (error) => uncaught.push(error);
+    process.on('unhandledRejection', note);
+    await page.sync.signedOut();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    assert.deepEqual(uncaught, []);
+    assert.equal(page.status.signedOut, true);
   });
 
   clientTest('writes say whose they are: a server that has admitted somebody else gets none of them', async ({ backend, tab }) => {

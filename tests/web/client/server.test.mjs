@@ -45,10 +45,16 @@ function world(prefix) {
       script.length = 0;
       isUp = true;
     },
+    // Merged into what is there; nothing is replaced when a page makes the record at the same moment.
     change: async (id, fields) => {
-      const answer = await server.request('PATCH', `/api/clients/${id}`, { body: fields });
-      if (answer.status === 404) await server.save('clients', { id, ...fields });
-      else await answer.arrayBuffer();
+      for (let status = 404; status === 404 || status === 409; ) {
+        for (const [method, target, body] of [['PATCH', `/${id}`, fields], ['POST', '', { id, ...fields, expected_version: 0 }]]) {
+          const answer = await server.request(method, `/api/clients${target}`, { body });
+          await answer.arrayBuffer();
+          status = answer.status;
+          if (status < 300) break;
+        }
+      }
     },
     remove: async (id) => (await server.request('DELETE', `/api/clients/${id}`)).arrayBuffer(),
     rows: async () => (await server.request('GET', '/api/clients')).json(),

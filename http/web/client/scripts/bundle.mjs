@@ -22,11 +22,11 @@ const leanIdb = {
 // Members that the parts of the client have for each other get short names in the module. Only names that are nowhere in what
 // pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
 const internal = [
-  'absorb', 'applyList', 'claim', 'clearStored', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isOpen', 'isShut', 'kick',
+  'absorb', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isCaughtUp', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks',
   'lowerToStored', 'noteCursor', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'ofLane', 'onCaughtUp', 'onChanges', 'onConnection',
   'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onReturn', 'onSettled',
-  'onSignedOut', 'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'rehydrate', 'sender', 'settle', 'shares', 'storageLost',
-  'transport', 'writeAgain',
+  'onSignedOut', 'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'refresh', 'rehydrate', 'sender', 'settle', 'shares', 'shown', 'storageLost',
+  'tabs', 'transport', 'writeAgain',
 ];
 
 await build({

@@ -189,7 +189,7 @@ export class Core {
   /** The user has signed out here: nothing is sent before resume(), and nothing but what is unsent is kept. */
   async signedOut(keepRecords: boolean, tellOthers = true): Promise<void> {
     this.sender.hold(null); // at once
-    void this.transport.token().then((token) => this.sender.held && this.sender.hold(token));
+    void this.transport.token().then((token) => this.sender.held && this.sender.hold(token), () => {});
     this.#set({ signedOut: true });
     if (keepRecords) return;
     this.cache.isShut = true;
