@@ -123,6 +123,36 @@ describe('real server', () => {
     }
   });
 
+  test('a whole record saved on top of others’ change of the same object is merged into it, alone and in a list', { timeout: 120_000 }, async () => {
+    const browser = new Browser();
+    const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
+    const other = world('');
+    try {
+      const clients = tab.collection('clients');
+      const ids = ['whole-1', 'whole-2', 'whole-3'];
+      const data = { a: 1, b: 2, deep: { x: 1, y: 1 } };
+      await clients.saveAll(ids.map((id) => ({ id, full_name: id, data })));
+      const { rows } = await clients.load({ 'full_name[gte]': 'whole-', 'full_name[lt]': 'whole.' });
+      const read = structuredClone(rows);
+      assert.equal(read.length, 3);
+      for (const id of ids) await other.change(id, { data: { c: 3, deep: { z: 1 } } });
+      for (const id of ids) await clients.get(id);
+      const mine = { b: 9, deep: { x: 1, y: 2 } }; // without `a`
+      const [one, ...list] = read.map((row) => ({ ...row, data: mine }));
+      assert.equal((await clients.save(one)).stored, 'backend');
+      assert.equal((await clients.saveAll(list)).stored, 'backend');
+      for (const id of ids) {
+        const { record } = await clients.get(id);
+        assert.deepEqual(record.data, { b: 9, deep: { x: 1, y: 2, z: 1 }, c: 3 });
+      }
+      assert.equal(tab.status.attention, 0);
+      await clients.save({ id: ids[0], data: mine });
+      assert.deepEqual((await clients.get(ids[0])).record.data, mine, 'without a version it says all of the object');
+    } finally {
+      await browser.close();
+    }
+  });
+
   test('what clients read, the server answers: filters, order, refusals, bulk, natural keys', { timeout: 120_000 }, async () => {
     const browser = new Browser();
     const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
