@@ -86,6 +86,21 @@ function savingTests() {
     assert.deepEqual([...backend.applied.values()], [1], 'under one key');
   });
 
+  clientTest('an answer that was lost and is repeated after others removed the record does not bring it back', async ({ backend, tab }) => {
+    const page = await tab({ limits: { retryBaseMs: 400, retryCapMs: 800 } });
+    const clients = page.collection('clients');
+    backend.next(/^POST/, 'lose');
+    assert.equal((await clients.add({ id: 'c', full_name: 'A' })).stored, 'outbox');
+    backend.remove('clients', 'c');
+    await clients.load();
+    page.sync.sendNow();
+    await idle(page);
+    await following(backend, page);
+    await soon('caught up', () => page.core.cache.cursor('clients') === backend.head);
+    assert.equal(clients.known('c'), null);
+    assert.deepEqual([...backend.applied.values()], [1]);
+  });
+
   clientTest('a crash between the answer and the cache: the repetition changes nothing', async ({ backend, browser, tab }) => {
     const page = await tab();
     backend.next(/^POST/, () => void setImmediate(() => page.crash()));

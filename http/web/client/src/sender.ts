@@ -1,6 +1,6 @@
 // Sends what waits: the oldest operation of each record, a few records at once. A save is tried at once in the tab where it
 // was made; what could not be sent then is the leading tab's, with back-off. Refused sign-ins hold everything.
-import type { Cache } from './cache.js';
+import type { Cache, RecordChange } from './cache.js';
 import type { StoredRow } from './entity.js';
 import type { Limits } from './limits.js';
 import { requestOf, type Item, type Operation } from './operation.js';
@@ -8,6 +8,7 @@ import type { Outbox, Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { fullJitter } from './retry.js';
 import { accepted, acceptedBulk, alreadyGone, refused } from './settlement.js';
+import { positionOf } from './stream.js';
 import type { Outcome, Transport } from './transport.js';
 
 export type Verdict =
@@ -198,9 +199,12 @@ export class Sender {
   async #settlementOf(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'answer' | 'refused' }>): Promise<Settlement> {
     const now = this.handlers.nowMs();
     if (outcome.kind === 'answer') {
-      return operation.kind === 'bulk'
-        ? acceptedBulk(operation, outcome.body, this.limits, now)
-        : accepted(operation, outcome.body, now);
+      const made = operation.kind === 'bulk' ? acceptedBulk(operation, outcome.body, this.limits, now) : accepted(operation, outcome.body, now);
+      if (!outcome.headers.has('Idempotency-Replayed')) return made;
+      // As old as the first one: what a later list did not have is gone since.
+      const isNews = ({ entity, id, position }: RecordChange) =>
+        position > positionOf(this.cache.cursor(entity) ?? '') || this.cache.rows(entity).has(id);
+      return { ...made, records: made.records.filter(isNews) };
     }
     if (operation.kind === 'bulk' && isBulkResult(outcome.problem)) {
       return acceptedBulk(operation, outcome.problem, this.limits, now);
