@@ -284,6 +284,25 @@ describe('console parts', () => {
     assert.deepEqual(asked, ['5', '9-a', '2-b']);
   });
 
+  test('console: a name that is taken out of an object’s text is taken out of the object, and no others are touched', () => {
+    const data = { a: 1, b: { c: 1, d: 2 }, e: 3 };
+    const draft = new drafts.RecordDraft(definition, { id: '1', full_name: 'A', data });
+    const text = definition.fields.find(({ name }) => name === 'data');
+    const write = (value) => draft.set(text, JSON.stringify(value));
+    write({ a: 1, b: { c: 1 }, e: 4 });
+    assert.deepEqual(draft.fields(false), { data: { b: { d: null }, e: 4 } });
+    assert.deepEqual(draft.fields(true), { full_name: 'A', data: { a: 1, b: { c: 1 }, e: 4 } });
+    write({});
+    assert.deepEqual(draft.fields(false), { data: { a: null, b: null, e: null } });
+    write(data);
+    assert.deepEqual(draft.fields(false), {}, 'only written otherwise');
+    draft.set(text, '');
+    assert.deepEqual(draft.fields(false), { data: null });
+    const none = new drafts.RecordDraft(definition, { id: '1', full_name: 'A', data: null });
+    none.set(text, '{"a":1}');
+    assert.deepEqual(none.fields(false), { data: { a: 1 } });
+  });
+
   test('console: a form takes over what others change, and shows what they change under somebody’s fingers', () => {
     const draft = new drafts.RecordDraft(definition, { id: '1', full_name: 'A', age: 3, branch: 'north' });
     const [, name, age] = definition.fields;

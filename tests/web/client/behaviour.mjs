@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { adapters } from '../../../http/web/client/dist/modules/adapters.js';
 import { OutboxFullError, RefusedError, UnreachableError } from '../../../http/web/client/dist/modules/problem.js';
+import { connect } from '../../../http/web/client/dist/modules/sync.js';
 import { until } from '../support/wait.mjs';
 import { ScriptedBackend } from './support/scripted_backend.mjs';
 import { Browser } from './support/tab.mjs';
@@ -83,6 +84,21 @@ function savingTests() {
     assert.equal(backend.log.length, 1);
     assert.equal(backend.requests.filter(({ method }) => method === 'POST').length, 2);
     assert.deepEqual([...backend.applied.values()], [1], 'under one key');
+  });
+
+  clientTest('an answer that was lost and is repeated after others removed the record does not bring it back', async ({ backend, tab }) => {
+    const page = await tab({ limits: { retryBaseMs: 400, retryCapMs: 800 } });
+    const clients = page.collection('clients');
+    backend.next(/^POST/, 'lose');
+    assert.equal((await clients.add({ id: 'c', full_name: 'A' })).stored, 'outbox');
+    backend.remove('clients', 'c');
+    await clients.load();
+    page.sync.sendNow();
+    await idle(page);
+    await following(backend, page);
+    await soon('caught up', () => page.core.cache.cursor('clients') === backend.head);
+    assert.equal(clients.known('c'), null);
+    assert.deepEqual([...backend.applied.values()], [1]);
   });
 
   clientTest('a crash between the answer and the cache: the repetition changes nothing', async ({ backend, browser, tab }) => {
@@ -267,6 +283,51 @@ function savingTests() {
     assert.deepEqual((await clients.load()).rows, backend.rows('clients'));
   });
 
+  clientTest('values of a framework are kept as what JSON makes of them, at once and over a crash', async ({ backend, browser, tab }) => {
+    const page = await tab();
+    backend.stop();
+    const isPlain = (value) => Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]';
+    const reactive = (value) => (isPlain(value) ? new Proxy(value, { get: (target, name) => reactive(target[name]) }) : value);
+    const date = new Date(0);
+    const data = reactive({ inner: { list: [{ a: 1 }], date }, call: () => {} });
+    const { record } = await page.collection('clients').add({ full_name: 'A', data, onClick: () => {} });
+    const plain = { inner: { list: [{ a: 1 }], date: date.toISOString() } };
+    assert.deepEqual([record.data, 'onClick' in record], [plain, false]);
+    assert.equal(page.status.storage, 'durable');
+    page.crash();
+    const next = await browser.tab(backend);
+    assert.deepEqual((await next.collection('clients').load()).rows[0].data, plain);
+    backend.start();
+    await idle(next);
+    assert.deepEqual(backend.rows('clients')[0].data, plain);
+  });
+
+  clientTest('what JSON cannot say is refused at once, by the name of its field, and nothing of the call is kept', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    await clients.add({ id: 'a', full_name: 'A' });
+    const { key } = await clients.add({ phone: '1' });
+    const circle = {};
+    circle.again = circle;
+    backend.stop();
+    for (const wrong of [{ deep: [1n] }, circle]) {
+      for (const call of [
+        () => clients.add({ full_name: 'B', data: wrong }),
+        () => clients.update('a', { data: wrong }),
+        () => clients.saveAll([{ full_name: 'C' }, { full_name: 'D', data: wrong }]),
+        () => page.sync.retry(key, { data: wrong }),
+      ]) {
+        await assert.rejects(call, (error) => error instanceof TypeError && /^data: /.test(error.message));
+      }
+    }
+    assert.equal(page.status.unsent, 0);
+    assert.equal(page.status.attention, 1);
+    backend.start();
+    await page.until('online', ({ connection }) => connection === 'online');
+    assert.equal((await clients.add({ full_name: 'E' })).stored, 'backend');
+    assert.equal(page.status.connection, 'online');
+  });
+
   clientTest('the outbox is bounded and says so instead of forgetting', async ({ backend, tab }) => {
     const page = await tab({ limits: { maxUnsent: 2 } });
     backend.stop();
@@ -389,6 +450,102 @@ function conflictTests() {
     await page.until('attention', ({ attention }) => attention === 1);
     assert.deepEqual(page.sync.attention.value[0].fields.filter(({ conflict }) => conflict).map(({ path }) => path), [['phone']]);
     assert.equal(given.backend.rows('clients')[0].city, 'mine');
+  });
+
+  // A record with an object that the page has read at version 1, and others have changed since; the page saves it as it was read.
+  const object = { full_name: 'Base', data: { a: 1, b: 2, deep: { x: 1, y: 1 } } };
+  async function wholeSave({ backend, tab }, mine, theirs, save = (clients, row) => clients.save(row)) {
+    const page = await tab();
+    const clients = page.collection('clients');
+    backend.change('clients', 'c', object);
+    const [row] = (await clients.load()).rows;
+    backend.stop();
+    await save(clients, { ...row, data: mine });
+    const shown = clients.known('c').data;
+    backend.change('clients', 'c', { data: theirs });
+    backend.start();
+    return { page, shown, stands: () => backend.rows('clients')[0].data };
+  }
+
+  for (const [how, save] of [['alone', undefined], ['in a list', (clients, row) => clients.saveAll([row, { id: 'd', full_name: 'D' }])]]) {
+    clientTest(`a whole record saved ${how} on top of others' change of the same object: names that only one side changed stand`, async (given) => {
+      const { page, stands } = await wholeSave(given, { a: 1, b: 9, deep: { x: 1, y: 2 } }, { c: 3, deep: { z: 1 } }, save);
+      await idle(page);
+      assert.equal(page.status.attention, 0);
+      assert.deepEqual(stands(), { a: 1, b: 9, deep: { x: 1, y: 2, z: 1 }, c: 3 });
+    });
+  }
+
+  clientTest('a name that was taken out of an object is taken out of what others saved, and shown so at once', async (given) => {
+    const { page, shown, stands } = await wholeSave(given, { b: 2, deep: { x: 1 } }, { c: 3 });
+    assert.deepEqual(shown, { b: 2, deep: { x: 1 } });
+    await idle(page);
+    assert.equal(page.status.attention, 0);
+    assert.deepEqual(stands(), { b: 2, deep: { x: 1 }, c: 3 });
+  });
+
+  clientTest('a name that was taken out here and changed there is a conflict', async (given) => {
+    const { page, stands } = await wholeSave(given, { b: 2, deep: { x: 1, y: 1 } }, { a: 5, c: 3 });
+    await page.until('attention', ({ attention }) => attention === 1);
+    const [item] = page.sync.attention.value;
+    assert.deepEqual(item.fields, [{ path: ['data', 'a'], base: 1, mine: null, theirs: 5, conflict: true }]);
+    assert.equal((await page.sync.resolve(item.key, 'mine')).stored, 'backend');
+    assert.deepEqual(stands(), { b: 2, deep: { x: 1, y: 1 }, c: 3 });
+  });
+
+  for (const [choice, decide, b] of [
+    ['mine', (sync, { key }) => sync.resolve(key, 'mine'), 9],
+    ['single places', (sync, { key }) => sync.resolve(key, { data: { b: 7 } }), 7],
+    ['corrections', (sync, { key }) => sync.retry(key, { phone: '1' }), 9],
+  ]) {
+    clientTest(`deciding on a whole record (${choice}) leaves alone what others changed in its object`, async (given) => {
+      const { page, stands } = await wholeSave(given, { a: 1, b: 9, deep: { x: 1, y: 1 } }, { b: 5, c: 3 });
+      await page.until('attention', ({ attention }) => attention === 1);
+      assert.equal((await decide(page.sync, page.sync.attention.value[0])).stored, 'backend');
+      assert.deepEqual(stands(), { a: 1, b, deep: { x: 1, y: 1 }, c: 3 });
+      assert.equal(page.status.attention, 0);
+    });
+  }
+
+  clientTest('a change of one name in an object of a record that was deleted brings all of the object back', async ({ backend, tab }) => {
+    const page = await tab();
+    backend.change('clients', 'c', object);
+    await page.collection('clients').load();
+    backend.stop();
+    await page.collection('clients').update('c', { data: { a: 9, b: null } });
+    backend.remove('clients', 'c');
+    backend.start();
+    await page.until('attention', ({ attention }) => attention === 1);
+    await page.sync.resolve(page.sync.attention.value[0].key, 'mine');
+    assert.deepEqual(backend.rows('clients')[0].data, { a: 9, deep: { x: 1, y: 1 } });
+  });
+
+  clientTest('a save without a version shows its object as the backend will have it', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    backend.change('clients', 'c', object);
+    await clients.load();
+    backend.stop();
+    await clients.save({ id: 'c', data: { b: 3 } });
+    assert.deepEqual(clients.known('c').data, { b: 3 });
+    backend.start();
+    await idle(page);
+    assert.deepEqual(backend.rows('clients')[0].data, { b: 3 });
+  });
+
+  clientTest('a list saved from rows that are older than the cache is merged with what others changed since', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    for (const id of ['c', 'd']) backend.change('clients', id, { full_name: id, phone: '1', data: { a: 1 } });
+    const { rows } = await clients.load();
+    const list = structuredClone(rows);
+    for (const id of ['c', 'd']) backend.change('clients', id, { phone: 'theirs', data: { b: 2 } });
+    await soon('the cache is newer', () => ['c', 'd'].every((id) => page.core.cache.row('clients', id).version === 2));
+    const saved = await clients.saveAll(list.map((row) => ({ ...row, city: 'mine' })));
+    await idle(page);
+    assert.deepEqual(backend.rows('clients').map(({ phone, city, data }) => [phone, city, data]), Array(2).fill(['theirs', 'mine', { a: 1, b: 2 }]));
+    assert.deepEqual([saved.stored, saved.unsent], ['backend', 0]);
+    assert.equal(page.status.attention, 0);
   });
 }
 
@@ -712,6 +869,62 @@ function signInTests() {
     await page.until('sent', ({ unsent, signedOut }) => unsent === 0 && !signedOut);
     assert.equal(backend.rows('clients')[0].phone, '2');
     assert.equal(backend.log.length, 4);
+  });
+
+  const options = (backend, more) => ({ url: 'http://backend.test', platform: { fetch: backend.fetch, locks: undefined, BroadcastChannel: undefined }, ...more });
+  const noToken = { none: () => null, 'one that fails': () => Promise.reject(new Error('no network')), 'one that throws': () => { throw new Error('no network'); } };
+  for (const [what, token] of Object.entries(noToken)) {
+    clientTest(`a token without a user, and ${what}: refused, so that nothing is kept where nobody finds it again`, async ({ backend }) => {
+      await assert.rejects(connect(options(backend, { token })), /`user`/);
+      const sync = await connect(options(backend, { token, user: `eva ${what}` }));
+      backend.stop();
+      await sync.collection('clients').add({ full_name: 'A' });
+      await sync.close();
+      const again = await connect(options(backend, { token: () => 'secret', user: `eva ${what}` }));
+      assert.equal(again.unsent.value.length, 1);
+      await again.close();
+    });
+  }
+
+  clientTest('whoever the server says it is has an outbox of their own, also where nobody says `user`', async ({ backend }) => {
+    const eva = await connect(options(backend, { actor: 'eva' }));
+    backend.stop();
+    await eva.collection('clients').add({ full_name: 'Eva’s' });
+    await eva.close();
+    const ben = await connect(options(backend, { actor: 'ben' }));
+    assert.equal(ben.unsent.value.length, 0);
+    await ben.close();
+    const again = await connect(options(backend, { actor: 'eva' }));
+    assert.equal(again.unsent.value.length, 1);
+    await again.close();
+  });
+
+  clientTest('a token that never comes is waited for as long as an answer: other changes and tries go on', async ({ backend, tab }) => {
+    let hangs = true;
+    const token = () => (hangs ? new Promise(() => {}) : 'secret');
+    const limits = { requestMs: 60, requestWhileOfflineMs: 60, lanesAtOnce: 2 };
+    const alive = setInterval(() => {}, 1_000); // Node.js ends when only a signal's time is waited for
+    await assert.rejects(connect(options(backend, { token, limits })), /`user`/).finally(() => clearInterval(alive));
+    const page = await tab({ token, limits });
+    const clients = page.collection('clients');
+    const saved = await Promise.all([1, 2, 3].map((n) => clients.add({ id: `c${n}`, full_name: `C${n}` })));
+    assert.deepEqual(saved.map(({ stored }) => stored), Array(3).fill('outbox'));
+    await assert.rejects(page.sync.fetch('/version'));
+    hangs = false;
+    await page.until('sent', ({ unsent }) => unsent === 0);
+    assert.equal(backend.rows('clients').length, 3);
+  });
+
+  clientTest('signing out while the token fails is no error that nobody catches', async ({ tab }) => {
+    const page = await tab({ token: () => { throw new Error('no token'); } });
+    const uncaught = [];
+    const note = (error) => uncaught.push(error);
+    process.on('unhandledRejection', note);
+    await page.sync.signedOut();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    assert.deepEqual(uncaught, []);
+    assert.equal(page.status.signedOut, true);
   });
 
   clientTest('writes say whose they are: a server that has admitted somebody else gets none of them', async ({ backend, tab }) => {

@@ -194,6 +194,33 @@ describe('storage', () => {
     assert.equal(backend.log.length, 3);
   });
 
+  clientTest('one of several writes of a save fails: none is stored, it is said that they live in memory, and they are sent once', async ({ backend, browser, tab }) => {
+    const page = await tab({ limits: { bulkItems: 1 } });
+    backend.stop();
+    const { add } = IDBObjectStore.prototype;
+    let count = 0;
+    IDBObjectStore.prototype.add = function (...given) {
+      if (++count === 2) throw new DOMException('cannot be cloned', 'DataCloneError');
+      return add.apply(this, given);
+    };
+    try {
+      await page.collection('clients').saveAll([{ full_name: 'A' }, { full_name: 'B' }, { full_name: 'C' }]);
+    } finally {
+      IDBObjectStore.prototype.add = add;
+    }
+    assert.equal(page.status.unsent, 3);
+    assert.equal(page.status.storage, 'memory');
+    assert.match(page.status.warnings.join(), /lost when the page is closed/);
+    assert.equal(await page.core.database.run((handle) => handle.count('operations')), 0);
+    await page.until('stored by the next try', ({ storage }) => storage === 'durable');
+    assert.equal(await page.core.database.run((handle) => handle.count('operations')), 3);
+    page.crash();
+    const next = await browser.tab(backend);
+    backend.start();
+    await idle(next);
+    assert.deepEqual([...backend.applied.values()], [1, 1, 1]);
+  });
+
   for (const why of ['AbortError', 'QuotaExceededError']) {
     clientTest(`one write fails (${why}): what the next page finds is the backend's all the same`, async ({ backend, tab }) => {
       backend.change('clients', 'a', { full_name: 'A' });

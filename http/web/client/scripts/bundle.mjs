@@ -7,17 +7,34 @@ import { build } from 'esbuild';
 const maxGzippedBytes = 20 * 1024;
 const common = { format: 'esm', target: 'es2022', platform: 'browser', logLevel: 'warning' };
 
-// idb adds its shortcuts of a database and its iteration of cursors by a call each when it is loaded. Nobody here uses them:
-// as calls without an effect they are left out, with all that is only theirs.
+// idb adds its shortcuts of a database and its iteration of cursors by a call each when it is loaded. Nobody here uses them, nor
+// cursors at all, nor sets a property of what it gives: that is left out.
+const changed = 'idb is made of other parts than it was: see scripts/bundle.mjs';
 const leanIdb = {
   name: 'lean-idb',
   setup: (made) =>
     made.onLoad({ filter: /[\\/]idb[\\/]build[\\/]index\.js$/ }, async ({ path }) => {
       const parts = (await readFile(path, 'utf8')).split('\nreplaceTraps(');
-      if (parts.length !== 3) throw new Error('idb is made of other parts than it was: see scripts/bundle.mjs');
-      return { contents: parts.join('\n/* @__PURE__ */ replaceTraps('), loader: 'js' };
+      if (parts.length !== 3) throw new Error(changed);
+      let contents = parts.join('\n/* @__PURE__ */ replaceTraps(');
+      for (const unused of [/\n    if \(getCursorAdvanceMethods\(\)[^]*?\n    }\n/, /\n    set\(target, prop.*\) {[^]*?\n    },/, /\n    has\(target, prop.*\) {[^]*?\n    },/]) {
+        const before = contents;
+        contents = before.replace(unused, '\n');
+        if (contents === before) throw new Error(changed);
+      }
+      return { contents, loader: 'js' };
     }),
 };
+
+// Members that the parts of the client have for each other get short names in the module. Only names that are nowhere in what
+// pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
+const internal = [
+  'absorb', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isCaughtUp', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks',
+  'lowerToStored', 'noteCursor', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'ofLane', 'onCaughtUp', 'onChanges', 'onConnection',
+  'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onReturn', 'onSettled',
+  'onSignedOut', 'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'refresh', 'rehydrate', 'sender', 'settle', 'shares', 'shown', 'storageLost',
+  'tabs', 'transport', 'writeAgain',
+];
 
 await build({
   ...common,
@@ -26,6 +43,7 @@ await build({
   bundle: true,
   minify: true,
   legalComments: 'none',
+  mangleProps: new RegExp(`^(${internal.join('|')})$`),
   plugins: [leanIdb],
 });
 const folders = ['src', 'src/generated'];

@@ -4,8 +4,8 @@ import type { Change, Core } from './core.js';
 import { canonicalFields, type Row, type StoredRow } from './entity.js';
 import { uuid7 } from './ids.js';
 import { LiveView } from './live_view.js';
-import { changesOf } from './merge.js';
-import { draft, laneOf, type Draft, type Item } from './operation.js';
+import { changesOf, patchTo } from './merge.js';
+import { draft, laneOf, written, type Draft, type Item } from './operation.js';
 import { RefusedError, UnreachableError, type Problem } from './problem.js';
 import { comparator, isWhole, matcher, queryKey, type Query } from './query.js';
 import type { Verdict } from './sender.js';
@@ -128,7 +128,7 @@ export class Collection<R extends Row = Row> {
     const item = this.#itemOf(record, this.#idsByKey());
     const stands = this.#unsaid(item);
     if (stands) return { record: stands as R, stored: 'backend', key: '' };
-    return this.#submit('save', item, options);
+    return this.#submit(isChange(item) ? 'update' : 'save', item, options);
   }
 
   /** Merges the fields into a record; null clears one. Says so when others changed the same fields meanwhile. */
@@ -157,16 +157,21 @@ export class Collection<R extends Row = Row> {
   async saveAll(records: readonly (Partial<R> | Row)[]): Promise<SavedAll> {
     await this.core.cache.hydrate(this.name);
     const items = new Map<string, Item>();
+    const given = new Map<string, Row>();
     const byKey = this.#idsByKey();
     let unchanged = 0;
     for (const record of records) {
       const item = this.#itemOf(record, byKey);
-      const twin = items.get(item.id);
-      if (twin) items.set(item.id, { ...twin, fields: { ...twin.fields, ...item.fields } });
-      else if (this.#saysNothing(item)) ++unchanged;
-      else items.set(item.id, item);
+      const twin = given.get(item.id);
+      const row = { ...twin, ...record };
+      if (!twin && this.#saysNothing(item)) ++unchanged;
+      else {
+        given.set(item.id, row);
+        items.set(item.id, twin ? this.#itemOf({ ...row, id: item.id }, byKey) : item);
+      }
     }
-    const drafts = this.#bulks([...items.values()]);
+    const all = [...items.values()];
+    const drafts = [...this.#bulks(all.filter(isChange), true), ...this.#bulks(all.filter((item) => !isChange(item)), false)];
     const operations = await this.core.outbox.add(drafts);
     this.core.noteOutbox();
     const verdicts = await Promise.all(operations.map((operation) => this.core.sender.send(operation)));
@@ -279,7 +284,7 @@ export class Collection<R extends Row = Row> {
     const version = typeof given['version'] === 'number' ? given['version'] : null;
     if (version === null) return { ...item, base: shown };
     const base = shown && shown['version'] === version ? shown : null;
-    return { ...item, base, version, fields: base ? changesOf(base, fields) : fields };
+    return { ...item, base, version, fields: base ? patchTo(base, fields) : fields };
   }
 
   // Natural key → id, of what is known here. Looks at the rows when the first key is asked for.
@@ -307,12 +312,13 @@ export class Collection<R extends Row = Row> {
     return item.version !== null && this.#saysNothing(item) && !this.isUnsent(item.id) ? item.base : null;
   }
 
-  #bulks(items: Item[]): Draft[] {
+  #bulks(items: Item[], patch: boolean): Draft[] {
     const drafts: Draft[] = [];
     const size = this.core.limits.bulkItems;
     for (let begin = 0; begin < items.length; begin += size) {
       const part = items.slice(begin, begin + size);
-      drafts.push(draft(uuid7(), this.name, part.length === 1 ? 'save' : 'bulk', part, Date.now()));
+      const made = draft(uuid7(), this.name, part.length > 1 ? 'bulk' : patch ? 'update' : 'save', part, Date.now());
+      drafts.push(made.kind === 'bulk' && patch ? { ...made, patch } : made);
     }
     return drafts;
   }
@@ -321,7 +327,8 @@ export class Collection<R extends Row = Row> {
     const [operation] = await this.core.outbox.add([draft(uuid7(), this.name, kind, [item], Date.now())]);
     this.core.noteOutbox();
     const verdict = await this.core.sender.send(operation!);
-    const shown = () => (this.core.shown(this.name, item.id) ?? { ...item.base, id: item.id, ...item.fields }) as R;
+    const meant = { id: item.id, ...written(kind === 'update', { ...item.base }, item.fields) } as Row as R;
+    const shown = () => (this.core.shown(this.name, item.id) ?? meant) as R;
     const own = operation!.key;
     if (verdict.stored === 'backend') return { record: (verdict.records[0] as Row | undefined as R) ?? shown(), stored: 'backend', key: own };
     if (verdict.stored === 'outbox') return { record: shown(), stored: 'outbox', warning: warningFor(this.core.status.value.signedOut ? 'sign in' : verdict.reason), key: own };
@@ -331,7 +338,7 @@ export class Collection<R extends Row = Row> {
       if (refused) await this.core.outbox.settle(refused, { replace: [], records: [], adjust: (later) => later });
       throw new RefusedError(problem);
     }
-    return { record: { ...item.base, id: item.id, ...item.fields } as Row as R, stored: 'attention', problem, key };
+    return { record: meant, stored: 'attention', problem, key };
   }
 
   #cached(query: Query): R[] {
@@ -356,6 +363,9 @@ export class Collection<R extends Row = Row> {
     return (added.length > 0 ? all.sort(comparator(info, query)) : all) as R[];
   }
 }
+
+// What a page changed in a record whose state it read is known here. So it cannot undo what it did not see, whatever waits before it.
+const isChange = ({ base, version }: Item): boolean => base !== null && version !== null;
 
 function summary(count: number, unchanged: number, sizes: number[], verdicts: Verdict[]): SavedAll {
   const problems = verdicts.flatMap((verdict) => (verdict.stored === 'attention' ? verdict.problems : []));

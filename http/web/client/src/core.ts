@@ -86,7 +86,7 @@ export class Core {
       faults: null,
     } as const;
     this.status = new Signal<Status>({ ...start, warnings: warningsOf(start) });
-    this.database.state.subscribe((storage) => this.#set({ storage }));
+    this.database.state.subscribe(() => this.#set({ storage: this.outbox.storage }));
     this.database.onLost = () => this.outbox.storageLost();
     this.database.onOpen = (lost) => void this.#opened(lost);
     this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
@@ -189,7 +189,7 @@ export class Core {
   /** The user has signed out here: nothing is sent before resume(), and nothing but what is unsent is kept. */
   async signedOut(keepRecords: boolean, tellOthers = true): Promise<void> {
     this.sender.hold(null); // at once
-    void this.transport.token().then((token) => this.sender.held && this.sender.hold(token));
+    void this.transport.token().then((token) => this.sender.held && this.sender.hold(token), () => {});
     this.#set({ signedOut: true });
     if (keepRecords) return;
     this.cache.isShut = true;
@@ -299,6 +299,7 @@ export class Core {
       unsent: waiting.reduce((sum, { items }) => sum + items.length, 0),
       oldestUnsent: waiting.length === 0 ? null : oldest?.getTime() === oldestMs ? oldest : new Date(oldestMs),
       attention: this.outbox.operations.length - waiting.length,
+      storage: this.outbox.storage,
     });
     const changes = [...lanes].map((lane) => {
       const slash = lane.indexOf('/');

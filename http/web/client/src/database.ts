@@ -35,7 +35,7 @@ export type Handle = IDBPDatabase<Schema>;
 
 /**
  * durable: kept over a reload. opening: not yet. The others keep what is unsent only while this page lives: memory (no
- * storage here, as in a private window), full, blocked (an old tab keeps the storage in its old form: close it), outdated
+ * storage here, as in a private window, or it has failed), full, blocked (an old tab keeps the storage in its old form: close it), outdated
  * (this tab is the old one: reload it).
  */
 export type StorageState = 'opening' | 'durable' | 'memory' | 'full' | 'blocked' | 'outdated';

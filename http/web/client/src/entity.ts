@@ -23,16 +23,30 @@ export const camelCased = (fields: string): Record<string, string> =>
 
 export const bookkeeping: ReadonlySet<string> = new Set(['version', 'position', 'created_at', 'updated_at']);
 
-/** The fields of a page's record under the definition's names, without bookkeeping; objects parsed. */
+/**
+ * The fields of a page's record under the definition's names, without bookkeeping; objects parsed, and all of it as JSON says
+ * it, so that what is kept, shown and sent is the same. Throws a TypeError that names the field which JSON cannot say.
+ */
 export function canonicalFields(info: EntityInfo, given: Row): Row {
   const fields: Row = {};
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name === 'id' || bookkeeping.has(name)) continue;
     const field = Object.hasOwn(info.aliases ?? {}, name) ? info.aliases![name]! : name;
     if (field !== name && given[field] !== undefined) continue; // the field's own name wins
-    fields[field] = typeof value === 'string' && info.objects?.includes(field) ? parsedObject(value) : value;
+    const said = asJson(field, value);
+    if (said === undefined) continue; // a function
+    fields[field] = typeof said === 'string' && info.objects?.includes(field) ? parsedObject(said) : said;
   }
   return fields;
+}
+
+function asJson(field: string, value: unknown): unknown {
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    return text && JSON.parse(text);
+  } catch (error) {
+    throw new TypeError(`${field}: ${(error as Error).message}`);
+  }
 }
 
 // Text that is no JSON goes to the server as it is, which says what is wrong with it.

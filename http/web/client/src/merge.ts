@@ -105,6 +105,22 @@ function withoutNulls(value: Row): Row {
   );
 }
 
+/**
+ * The merge patch that makes `from` what `to` says: a field that `to` does not have stays; an object that it has becomes that
+ * object, and the names that it lacks go.
+ */
+export function patchTo(from: Row, to: Row, isWhole = false): Row {
+  const patch: Row = {};
+  for (const name of Object.keys(isWhole ? { ...from, ...to } : to)) {
+    const [was, wanted = null] = [from[name], to[name]];
+    if (isObject(was) && isObject(wanted)) {
+      const inner = patchTo(was, wanted, true);
+      if (Object.keys(inner).length > 0) patch[name] = inner;
+    } else if (!sameValue(was, wanted)) patch[name] = wanted;
+  }
+  return patch;
+}
+
 /** What a page changed in a record: the fields of `mine` that differ from `base`. */
 export function changesOf(base: Row, mine: Row): Row {
   return Object.fromEntries(Object.entries(mine).filter(([name, value]) => !sameValue(base[name], value)));

@@ -1,7 +1,7 @@
 // A change that somebody made here, until the backend has it: what it holds, the request that carries it, and how it looks
 // meanwhile. Pure.
 import type { Row } from './entity.js';
-import { applyToRecord } from './merge.js';
+import { applyToRecord, patchTo } from './merge.js';
 import type { Problem } from './problem.js';
 
 export type Kind = 'save' | 'update' | 'remove' | 'bulk';
@@ -9,7 +9,7 @@ export type Kind = 'save' | 'update' | 'remove' | 'bulk';
 /** What is to become of one record. */
 export interface Item {
   id: string;
-  /** A merge patch. */
+  /** Of a patch what is to change, also within objects; else each stands for the whole field: as PATCH and POST take them. */
   fields: Row;
   /** The record as it was shown when the change was made; null: not known, or not there. */
   base: Row | null;
@@ -29,6 +29,8 @@ export interface Operation {
   generation: number;
   entity: string;
   kind: Kind;
+  /** A bulk of patches. */
+  patch?: boolean;
   /** The records it touches: operations that share one keep their order. */
   lanes: string[];
   items: Item[];
@@ -68,6 +70,23 @@ export function again(from: Operation, item: Item, key: string, changes: Partial
   };
 }
 
+export const isPatch = ({ kind, patch }: Pick<Operation, 'kind' | 'patch'>): boolean => kind === 'update' || patch === true;
+
+/** The record with the change of one in it. */
+export const written = (asPatch: boolean, before: Row, fields: Row): Row => (asPatch ? applyToRecord(before, fields) : { ...before, ...fields });
+
+/** What a change means as a merge patch, when it is not known, or not sure, what stands. */
+export const patchFor = ({ kind, items }: Operation, theirs: Row): Row =>
+  kind === 'save' ? patchTo(items[0]!.base ?? theirs, items[0]!.fields) : items[0]!.fields;
+
+/** The change as it is sent on top of `theirs`, which others saved meanwhile: it says what is to change, and nothing else. */
+export function onTopOf(theirs: Row, operation: Operation, fields: Row): Operation {
+  const id = theirs['id'] as string;
+  const item: Item = { id, fields, base: theirs, version: theirs['version'] as number, madeId: false, byKey: false };
+  const kind = operation.kind === 'remove' ? 'remove' : 'update';
+  return { ...operation, kind, generation: operation.generation + 1, lanes: [laneOf(operation.entity, id)], items: [item] };
+}
+
 export interface WriteRequest {
   method: string;
   path: string;
@@ -90,7 +109,7 @@ export function requestOf(operation: Operation): WriteRequest {
       return { method: 'POST', path, body: saveBody(item), headers };
     case 'bulk':
       headers['Prefer'] = 'return=representation';
-      return { method: 'POST', path, body: operation.items.map(saveBody), headers };
+      return { method: operation.patch ? 'PATCH' : 'POST', path, body: operation.items.map(saveBody), headers };
   }
 }
 
@@ -108,7 +127,7 @@ export function overlaid(entity: string, id: string, stored: Row | null, waiting
       if (operation.kind === 'remove') shown = null;
       else {
         const created_at = new Date(operation.createdMs).toISOString();
-        shown = { id, ...applyToRecord(shown ?? item.base ?? { created_at }, item.fields) };
+        shown = { id, ...written(isPatch(operation), shown ?? item.base ?? { created_at }, item.fields) };
       }
     }
   }

@@ -3,7 +3,7 @@
 // every step that counts looks there.
 import type { IDBPObjectStore } from 'idb';
 import { putRecords, type Cache, type RecordChange } from './cache.js';
-import type { Database, Schema } from './database.js';
+import type { Database, Schema, StorageState } from './database.js';
 import type { Limits } from './limits.js';
 import { requestOf, type Draft, type Operation } from './operation.js';
 import { OutboxFullError } from './problem.js';
@@ -40,6 +40,13 @@ export class Outbox {
     private readonly limits: Limits,
     private readonly tab: string,
   ) {}
+
+  /** Whether what waits outlives this page. */
+  get storage(): StorageState {
+    const state = this.database.state.value;
+    const isLoose = this.#memory.length > 0 || (this.#lost && this.operations.length > 0);
+    return isLoose && state === 'durable' ? 'memory' : state;
+  }
 
   // One step after the other: a list that was read before a step must not replace what the step made of it.
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
@@ -205,22 +212,23 @@ export class Outbox {
       const work = handle.transaction(['operations', 'records'], 'readwrite', { durability: 'strict' });
       const changed = new Map<number, Operation[]>();
       const operations = work.objectStore('operations');
-      const now = await operations.get(operation.seq);
-      if (now?.key === operation.key && now.generation === operation.generation && now.state === operation.state) {
-        for (const lane of operation.lanes) {
-          for (const later of await operations.index('lanes').getAll(lane)) {
-            const adjusted = later.seq > operation.seq ? adjust(later) : later;
-            if (adjusted === later) continue;
-            await operations.put(adjusted);
-            changed.set(later.seq, [adjusted]);
+      return whole(work, async () => {
+        const now = await operations.get(operation.seq);
+        if (now?.key === operation.key && now.generation === operation.generation && now.state === operation.state) {
+          for (const lane of operation.lanes) {
+            for (const later of await operations.index('lanes').getAll(lane)) {
+              const adjusted = later.seq > operation.seq ? adjust(later) : later;
+              if (adjusted === later) continue;
+              await operations.put(adjusted);
+              changed.set(later.seq, [adjusted]);
+            }
           }
+          await operations.delete(operation.seq);
+          for (const one of replace) await operations.put(one);
         }
-        await operations.delete(operation.seq);
-        for (const one of replace) await operations.put(one);
-      }
-      if (!this.cache.isShut) await putRecords(work.objectStore('records'), records);
-      await work.done;
-      return changed;
+        if (!this.cache.isShut) await putRecords(work.objectStore('records'), records);
+        return changed;
+      });
     });
   }
 
@@ -274,9 +282,7 @@ export class Outbox {
   #change<T>(use: (store: OperationStore) => Promise<T>, effect?: 'grows'): Promise<T | undefined> {
     return this.database.run(async (handle) => {
       const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
-      const answer = await use(work.store);
-      await work.done;
-      return answer;
+      return whole(work, () => use(work.store));
     }, effect);
   }
 
@@ -317,5 +323,22 @@ export class Outbox {
   /** Everything that is not acknowledged, for a file: with the request that would have been sent. */
   export(): { operations: (Operation & { request: ReturnType<typeof requestOf> })[] } {
     return { operations: this.operations.map((operation) => ({ ...operation, request: requestOf(operation) })) };
+  }
+}
+
+// All that `use` writes, or nothing of it.
+async function whole<T>(work: { done: Promise<void>; abort(): void }, use: () => Promise<T>): Promise<T> {
+  try {
+    const answer = await use();
+    await work.done;
+    return answer;
+  } catch (error) {
+    work.done.catch(() => {}); // `error` says why
+    try {
+      work.abort();
+    } catch {
+      // It is over already.
+    }
+    throw error;
   }
 }

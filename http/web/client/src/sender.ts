@@ -1,6 +1,6 @@
 // Sends what waits: the oldest operation of each record, a few records at once. A save is tried at once in the tab where it
 // was made; what could not be sent then is the leading tab's, with back-off. Refused sign-ins hold everything.
-import type { Cache } from './cache.js';
+import type { Cache, RecordChange } from './cache.js';
 import type { StoredRow } from './entity.js';
 import type { Limits } from './limits.js';
 import { requestOf, type Item, type Operation } from './operation.js';
@@ -8,6 +8,7 @@ import type { Outbox, Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { fullJitter } from './retry.js';
 import { accepted, acceptedBulk, alreadyGone, refused } from './settlement.js';
+import { positionOf } from './stream.js';
 import type { Outcome, Transport } from './transport.js';
 
 export type Verdict =
@@ -190,15 +191,20 @@ export class Sender {
     await this.outbox.settle(claimed, settlement);
     this.handlers.onSettled(settlement);
     const goesOn = settlement.replace.some(({ state, key }) => state === 'waiting' && key === claimed.key);
-    if (!goesOn) this.#tell(claimed.key, verdictOf(settlement.replace, settlement));
+    if (goesOn) return;
+    const rest = settlement.replace.filter(({ state }) => state === 'waiting'); // of a bulk
+    this.#tell(claimed.key, verdictOf(settlement.replace, settlement), rest);
   }
 
   async #settlementOf(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'answer' | 'refused' }>): Promise<Settlement> {
     const now = this.handlers.nowMs();
     if (outcome.kind === 'answer') {
-      return operation.kind === 'bulk'
-        ? acceptedBulk(operation, outcome.body, this.limits, now)
-        : accepted(operation, outcome.body, now);
+      const made = operation.kind === 'bulk' ? acceptedBulk(operation, outcome.body, this.limits, now) : accepted(operation, outcome.body, now);
+      if (!outcome.headers.has('Idempotency-Replayed')) return made;
+      // As old as the first one: what a later list did not have is gone since.
+      const isNews = ({ entity, id, position }: RecordChange) =>
+        position > positionOf(this.cache.cursor(entity) ?? '') || this.cache.rows(entity).has(id);
+      return { ...made, records: made.records.filter(isNews) };
     }
     if (operation.kind === 'bulk' && isBulkResult(outcome.problem)) {
       return acceptedBulk(operation, outcome.problem, this.limits, now);
@@ -256,12 +262,19 @@ export class Sender {
     this.kick();
   }
 
-  #tell(key: string, verdict: Verdict): void {
+  // `rest`: what is still to be sent of it, and told with it.
+  #tell(key: string, verdict: Verdict, rest: readonly Operation[] = []): void {
     this.#own.delete(key);
     const waiter = this.#waiters.get(key);
     this.#waiters.delete(key);
-    waiter?.(verdict);
+    if (waiter) void Promise.all(rest.map((one) => this.send(one))).then((verdicts) => waiter(worst([verdict, ...verdicts])));
   }
+}
+
+function worst(verdicts: Verdict[]): Verdict {
+  const problems = verdicts.flatMap((one) => (one.stored === 'attention' ? one.problems : []));
+  if (problems.length > 0) return { stored: 'attention', problems };
+  return verdicts.find(({ stored }) => stored === 'outbox') ?? verdicts[0]!;
 }
 
 const isBulkResult = (body: object): boolean => Array.isArray((body as { results?: unknown }).results);

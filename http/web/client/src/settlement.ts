@@ -2,8 +2,8 @@
 import { fromAnswer, gone, type Cache, type RecordChange } from './cache.js';
 import type { Row, StoredRow } from './entity.js';
 import type { Limits } from './limits.js';
-import { threeWay } from './merge.js';
-import { laneOf, type Item, type Operation } from './operation.js';
+import { patchTo, threeWay } from './merge.js';
+import { isPatch, laneOf, onTopOf, patchFor, written, type Item, type Operation } from './operation.js';
 import type { Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { positionOf } from './stream.js';
@@ -47,12 +47,15 @@ function afterSave(done: Operation, item: Item, record: StoredRow): (later: Oper
   const alone = asShown && done.rebases === 0;
   const moved = record.id !== item.id;
   if (!alone && !moved) return same;
+  const before = written(isPatch(done), { ...item.base }, item.fields);
   const follow = (later: Operation) => (one: Item): Item => {
     if (one.id !== item.id) return one;
     const here = moved ? { ...one, id: record.id, madeId: false, byKey: false } : one;
     if (!alone || later.kind === 'remove') return here;
     const conditional = later.kind === 'update' || one.version !== null;
-    return { ...here, base: record, version: conditional ? record.version : null };
+    // With what was changed here between the two.
+    const base = { ...written(true, record, patchTo(before, one.base ?? before)), version: record.version };
+    return { ...here, base, version: conditional ? record.version : null };
   };
   return (later) => {
     const items = later.items.map(follow(later));
@@ -74,6 +77,8 @@ export function acceptedBulk(operation: Operation, body: unknown, limits: Limits
     const item = operation.items[index]!;
     const alone = child(operation, item, index);
     if (record) return accepted(alone, record, nowMs);
+    // What it started from is not known here: asked for by itself, it is looked up.
+    if (current && item.version !== null && !item.base) return { replace: [alone], records: [], adjust: same };
     const problem: Problem = { status: 422, code, title: `The item was ${status}` };
     if (errors) problem.errors = errors;
     if (current) problem.current = current;
@@ -94,7 +99,8 @@ function child(operation: Operation, item: Item, index: number): Operation {
     seq: operation.seq + (index + 1) * bulkStep,
     key: `${operation.key}.${index}`,
     generation: 0,
-    kind: 'save',
+    kind: operation.patch ? 'update' : 'save',
+    patch: false,
     items: [item],
     lanes: [laneOf(operation.entity, item.id)],
   };
@@ -133,17 +139,15 @@ const attention = (operation: Operation, problem: Problem): Operation => ({
 // Others changed the record meanwhile. Where they changed other fields than I, both stand.
 function rebase(operation: Operation, item: Item, theirs: StoredRow, limits: Limits): Settlement | null {
   if (operation.rebases >= limits.maxRebases || !item.base || operation.kind === 'remove') return null;
-  const { write, conflicts } = threeWay(item.base, item.fields, theirs);
+  const { write, conflicts } = threeWay(item.base, patchFor(operation, theirs), theirs);
   if (conflicts > 0) return null;
   const records: RecordChange[] = [fromAnswer(operation.entity, theirs, Date.now())];
   if (Object.keys(write).length === 0) {
     return { replace: [], records, adjust: same };
   }
-  const merged: Item = { ...item, fields: write, base: theirs, version: theirs.version };
-  const next = { ...operation, generation: operation.generation + 1, rebases: operation.rebases + 1, items: [merged] };
+  const next = { ...onTopOf(theirs, operation, write), rebases: operation.rebases + 1 };
   return { replace: [next], records, adjust: same };
 }
-
 
 /** A removal that finds nothing is done. */
 export function alreadyGone(operation: Operation, cache: Cache, nowMs: number): Settlement {

@@ -29,7 +29,7 @@ export interface Status {
 const storageWarnings: Record<StorageState, string | null> = {
   opening: null,
   durable: null,
-  memory: 'This browser stores nothing here (a private window?): changes that are not sent are lost when the page is closed.',
+  memory: 'This browser stores nothing here, or not all of it (a private window?): changes that are not sent are lost when the page is closed.',
   full: 'The browser’s storage is full: changes that are not sent are lost when the page is closed.',
   blocked: 'An old tab of this page holds the storage: close it. Until then, changes that are not sent are lost when the page is closed.',
   outdated: 'A newer version of this page is open in another tab: reload this one. Until then, what it cannot send is lost when it is closed.',

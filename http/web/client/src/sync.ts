@@ -2,7 +2,7 @@
 import { attentionItem, resolved, type AttentionItem, type Choice } from './attention.js';
 import { Collection } from './collection.js';
 import { Core } from './core.js';
-import type { EntityInfo, Row } from './entity.js';
+import { canonicalFields, type EntityInfo, type Row } from './entity.js';
 import { noFaults, type Faults } from './faults.js';
 import { entityInfos, type EntityTypes } from './generated/entities.js';
 import { fingerprint } from './ids.js';
@@ -20,7 +20,10 @@ export interface ConnectOptions {
   url?: string;
   /** Asked before each request; none: no sign-in. */
   token?: Token;
-  /** Whose changes and cache these are. Needed when the same person's token changes; unless told, the token tells. */
+  /**
+   * Whose changes and cache these are. Unless told `actor` tells, else the token, and connect() rejects where there is none.
+   * Needed when the same person's token changes, or when the page begins without one: offline, or not signed in yet.
+   */
   user?: string;
   /**
    * The name that the server itself has for whoever is signed in here (`actor` of `GET /api/session`). Said with every
@@ -75,7 +78,7 @@ export class Sync {
   /** Decides a refused change and sends what is decided. */
   async resolve(key: string, choice: Choice): Promise<Verdict> {
     const operation = this.#refused(key);
-    const next = resolved(operation, choice);
+    const next = resolved(operation, typeof choice === 'string' ? choice : canonicalFields(this.#core.info(operation.entity), choice));
     await this.#core.outbox.settle(operation, { replace: next ? [next] : [], records: [], adjust: (later) => later });
     this.#core.noteOutbox();
     const kept = this.#core.outbox.find(key);
@@ -85,7 +88,7 @@ export class Sync {
 
   /** Sends a refused change again, with corrections. */
   retry(key: string, corrections: Row = {}): Promise<Verdict> {
-    return this.resolve(key, { ...this.#refused(key).items[0]!.fields, ...corrections });
+    return this.resolve(key, { ...attentionItem(this.#refused(key)).mine, ...corrections });
   }
 
   /** Gives a refused change up. */
@@ -161,7 +164,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Sync> {
   const { fetch = globalThis.fetch.bind(globalThis), ...platform } = options.platform ?? {};
   const limits = { ...defaultLimits, ...options.limits };
   const transport = new Transport(base, options.token, fetch, limits, options.actor);
-  const user = options.user ?? (await namelessUser(transport));
+  const user = options.user ?? options.actor ?? (options.token ? `token ${await tokenName(transport)}` : 'anonymous');
   const core = new Core(`synclog ${base} ${user}`, transport, limits, { ...entityInfos, ...options.entities }, {
     locks: 'locks' in platform ? platform.locks : globalThis.navigator?.locks,
     BroadcastChannel: 'BroadcastChannel' in platform ? platform.BroadcastChannel : globalThis.BroadcastChannel,
@@ -172,7 +175,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Sync> {
   return sync;
 }
 
-async function namelessUser(transport: Transport): Promise<string> {
+// Without either nobody could say later whose the changes are that were made meanwhile.
+async function tokenName(transport: Transport): Promise<string> {
   const token = await transport.token().catch(() => null);
-  return token ? `token ${fingerprint(token)}` : 'anonymous';
+  if (!token) throw new Error('connect(): `token` gives none, so that `user` must say whose changes these are');
+  return fingerprint(token);
 }

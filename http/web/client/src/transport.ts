@@ -52,8 +52,14 @@ export class Transport {
     return this.#base + path;
   }
 
-  async token(): Promise<string | null> {
-    return (await this.#token?.()) ?? null;
+  /** Rejects when the page has not given it before the signal: a callback may hang. */
+  async token(signal: AbortSignal = AbortSignal.timeout(this.limits.requestMs)): Promise<string | null> {
+    if (!this.#token) return null;
+    const late = new Promise<never>((_, reject) => {
+      signal.throwIfAborted();
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+    return (await Promise.race([late, this.#token()])) ?? null;
   }
 
   /** Never throws: whatever happens is one of the outcomes. */
@@ -64,7 +70,7 @@ export class Transport {
     if (this.#closed) deadline.abort();
     this.#underWay.add(deadline);
     try {
-      const token = await this.token();
+      const token = await this.token(deadline.signal);
       const sent: Record<string, string> = { Accept: 'application/json', ...headers };
       if (token) sent['Authorization'] = `Bearer ${token}`;
       if (this.actor !== undefined && isWrite(method)) sent[actorHeader] = headerText(this.actor);
@@ -94,7 +100,7 @@ export class Transport {
 
   /** The answer's head; the body is the caller's. Throws when there is none. */
   async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<{ answer: Response; token: string | null }> {
-    const token = await this.token();
+    const token = await this.token(signal);
     if (token) headers = { ...headers, Authorization: `Bearer ${token}` };
     return { answer: await this.#fetch(this.url(path), { headers, signal, cache: 'no-store' }), token };
   }

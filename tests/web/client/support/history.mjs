@@ -25,9 +25,14 @@ class History {
   browser = new Browser();
   told = []; // what happened, for the message of a failure
   #tabs = [];
+  #logText;
   #marks = 0;
   #promised = new Map(); // mark → the key of its operation, for saves that were answered
   #discarded = new Set(); // keys
+  #sweeping = new Set(); // marks of saves without a version: they mean that nothing but what they say is in the object
+  #removes = new Map(); // mark → the names that are taken out of the object with it
+  #unseen = new Map(); // mark → the page's own that were not known to be saved when its row was read
+  #unsaved = new Set();
   #saving = new Set();
   #others = 0;
 
@@ -55,7 +60,7 @@ class History {
       await this.#heal();
       await this.#check();
     } catch (error) {
-      throw new Error(`seed ${this.seed}: ${error.message}\n${this.told.join('\n')}`, { cause: error });
+      throw new Error(`seed ${this.seed}: ${error.message}\n${this.told.join('\n')}\n${this.#logText ?? ''}`, { cause: error });
     }
   }
 
@@ -76,11 +81,13 @@ class History {
     const clients = tab.collection('clients');
     switch (kind) {
       case 'add':
-        return this.#save(tab, kind, (change) => clients.add({ id: `${this.prefix}c${++this.#others}`, full_name: 'New', ...change }));
+        return this.#save(tab, kind, (change) => clients.add({ id: `${this.prefix}c${++this.#others}`, full_name: 'New', ...change }), { isWhole: true });
       case 'update':
-        return id && this.#save(tab, `update ${id}`, (change) => clients.update(id, change));
-      case 'save':
-        return id && this.#save(tab, `save ${id}`, (change) => clients.save({ ...tab.core.shown('clients', id), ...change }));
+        return id && this.#save(tab, `update ${id}`, (change) => clients.update(id, change), { row: tab.core.shown('clients', id) });
+      case 'save': {
+        const row = tab.core.shown('clients', id);
+        return id && this.#save(tab, `save ${id}`, (change) => clients.save({ ...row, ...change }), { row, stored: tab.core.cache.row('clients', id), isWhole: true });
+      }
       case 'saveAll':
         return this.#saveAll(clients, ids.slice(0, 4), tab);
       case 'remove':
@@ -88,7 +95,9 @@ class History {
         return id && this.#track(tab, clients.remove(id));
       case 'other':
         this.#note(`others change ${id ?? 'one'}`);
-        return this.world.change(id ?? `${this.prefix}o${++this.#others}`, { full_name: 'Other', [this.#pick(fields)]: `o${this.#others++}` });
+        return this.world.change(id ?? `${this.prefix}o${++this.#others}`, {
+          full_name: 'Other', [this.#pick(fields)]: `o${this.#others++}`, data: { [`o${this.#others}`]: 1 },
+        });
       case 'otherRemoves':
         this.#note(`others remove ${id}`);
         return id && this.world.remove(id);
@@ -113,18 +122,30 @@ class History {
     }
   }
 
-  // A change with a mark that no other has, so that it can be found in the log, and a field that others may change too.
-  #change() {
+  // A change with a mark that no other has, so that it can be found in the log, and a field that others may change too. `row`: what
+  // it is a change of; `stored`: of it what the backend had said; `isWhole`: the object is given as it shall be, else as a patch. Now and then a name is taken out of it.
+  #change({ row = null, stored = null, isWhole = false } = {}) {
     const mark = `m${++this.#marks}`;
-    return { mark, change: { [this.#pick(fields)]: `v${this.#marks}`, data: { [mark]: 1 } } };
+    const there = row?.data ?? {};
+    this.#unseen.set(mark, new Set([...this.#unsaved].filter((one) => !(one in there))));
+    this.#unsaved.add(mark);
+    // Of a whole row only what the backend had in this version of it: nobody can tell later that the page saw the rest.
+    const names = Object.keys((isWhole ? stored?.data : there) ?? {}).filter((name) => name in there);
+    const out = this.random() < 0.3 ? this.#pick(names) : undefined;
+    if (out !== undefined) this.#removes.set(mark, out);
+    const data = isWhole && row?.version !== undefined ? { ...there, [mark]: 1 } : { [mark]: 1 };
+    if (isWhole && row?.version === undefined) this.#sweeping.add(mark);
+    else if (out !== undefined) isWhole ? delete data[out] : (data[out] = null);
+    return { mark, change: { [this.#pick(fields)]: `v${this.#marks}`, data } };
   }
 
-  async #save(tab, what, save) {
-    const { mark, change } = this.#change();
+  async #save(tab, what, save, of) {
+    const { mark, change } = this.#change(of);
     this.#note(`${what} ${mark} ${JSON.stringify(change)}`);
     const saved = this.#track(tab, save(change).then(({ key, stored }) => {
       if (tab.isDead) return; // nobody is there to be promised anything
       this.#promised.set(mark, key);
+      if (stored === 'backend') this.#unsaved.delete(mark);
       this.#note(`  ${mark}: ${stored}`);
     }));
     if (this.random() < 0.6) await saved;
@@ -133,9 +154,9 @@ class History {
   async #saveAll(clients, ids, tab) {
     const marks = [];
     const list = ids.map((id) => {
-      const { mark, change } = this.#change();
-      marks.push(mark);
       const row = tab.core.shown('clients', id);
+      const { mark, change } = this.#change({ row, stored: tab.core.cache.row('clients', id), isWhole: true });
+      marks.push(mark);
       return { ...row, ...change };
     });
     this.#note(`saveAll ${ids} ${marks}`);
@@ -205,6 +226,7 @@ class History {
   }
 
   #checkOnce(log) {
+    this.#logText = log.map(({ id, version, action, data }) => `${id} ${version} ${action} ${JSON.stringify(data.data)}`).join('\n');
     const gained = new Map();
     const states = new Map();
     const ever = new Set();
@@ -217,14 +239,27 @@ class History {
         gained.set(mark, (gained.get(mark) ?? 0) + 1);
         ever.add(mark);
       }
+      if (action === 'updated') this.#checkObject(id, before, marks);
       states.set(id, marks);
     }
-    for (const [mark, count] of gained) assert.equal(count, 1, `${mark} was applied once`);
+    const takenOut = new Set(this.#removes.values()); // a row that was read before that brings them back
+    for (const [mark, count] of gained) assert.ok(count === 1 || takenOut.has(mark), `${mark} was applied once, not ${count} times`);
     for (const [mark, key] of this.#promised) {
       if (!this.#discarded.has(key)) assert.ok(gained.has(mark), `${mark}, which was promised, is in the log`);
     }
     for (const [key, count] of this.world.applied ?? []) assert.equal(count, 1, `${key} was carried out once`);
     this.#checkGenerations();
+  }
+
+  // What is in an object stays until somebody takes it out, and goes then.
+  #checkObject(id, before, after) {
+    const came = Object.keys(after).filter((mark) => !(mark in before));
+    const out = came.map((mark) => this.#removes.get(mark)).filter((mark) => mark !== undefined);
+    for (const mark of out) assert.ok(!(mark in after), `${mark} was taken out of ${id} with ${came}`);
+    if (came.some((mark) => this.#sweeping.has(mark))) return;
+    // A row that was read before the page's own last change, and is saved after it, has the last word.
+    const mayGo = (mark) => out.includes(mark) || came.some((one) => this.#unseen.get(one)?.has(mark));
+    for (const mark of Object.keys(before)) assert.ok(mark in after || mayGo(mark), `${mark} stays in ${id} when ${came} comes`);
   }
 
   // A change that was sent again under a new key must not have been carried out under the old one.

@@ -72,9 +72,9 @@ export class ScriptedBackend {
       .sort((left, right) => (left.id < right.id ? -1 : 1));
   }
 
-  /** Somebody else's change. */
+  /** Somebody else's change: as PATCH, of a record that need not be there. */
   change(entity, id, fields) {
-    return this.#save(entity, { id, ...fields }, 'merge').body;
+    return this.#save(entity, { id, ...fields }, { merges: true }).body;
   }
   remove(entity, id) {
     return this.#remove(entity, [id]);
@@ -139,9 +139,9 @@ export class ScriptedBackend {
     if (method === 'GET' && id) return this.#get(entity, id, url.searchParams.get('version'));
     if (method === 'GET') return this.#list(entity, url.searchParams);
     if (method === 'DELETE') return this.#remove(entity, [id]);
-    if (method === 'PATCH') return this.#save(entity, { ...body, id }, 'existing');
-    if (Array.isArray(body)) return this.#bulk(entity, body, headers);
-    return this.#save(entity, body, 'merge');
+    const how = method === 'PATCH' ? { merges: true, exists: true } : {};
+    if (Array.isArray(body)) return this.#bulk(entity, body, how, headers);
+    return this.#save(entity, id === undefined ? body : { ...body, id }, how);
   }
 
   #get(entity, id, version) {
@@ -167,7 +167,8 @@ export class ScriptedBackend {
     return { status: 200, body: rows.slice(0, Number(parameters.get('limit') ?? Infinity)) };
   }
 
-  #save(entity, given, mode) {
+  // A field that holds an object is merged into by PATCH, and replaced by POST.
+  #save(entity, given, { merges = false, exists = false } = {}) {
     const keyField = keyFields[entity];
     const held = keyField && given[keyField] && this.rows(entity).find((row) => row[keyField] === given[keyField]);
     const id = given.id ?? held?.id ?? `SRV-${this.log.length + 1}`;
@@ -177,12 +178,12 @@ export class ScriptedBackend {
     if (given.expected_version !== undefined && given.expected_version !== (stands?.version ?? 0)) {
       return refusal(409, 'stale_version', stands ? { current: stands } : {});
     }
-    if (!stands && mode === 'existing') return refusal(404, 'not_found');
+    if (!stands && exists) return refusal(404, 'not_found');
     const fields = Object.fromEntries(Object.entries(given).filter(([name]) => !head.includes(name)));
     const needed = required[entity];
     const merged = { ...(stands ?? {}) };
     for (const [name, value] of Object.entries(fields)) {
-      merged[name] = value !== null && typeof value === 'object' && !Array.isArray(value) ? merge(merged[name], value) : value;
+      merged[name] = merges && value !== null && typeof value === 'object' && !Array.isArray(value) ? merge(merged[name], value) : value;
     }
     if (needed && !merged[needed]) {
       return refusal(422, 'invalid', { errors: [{ pointer: `/${needed}`, detail: 'is required' }] });
@@ -210,9 +211,9 @@ export class ScriptedBackend {
     return { status: 200, body: { success: true, count: there.length, cursor: this.head } };
   }
 
-  #bulk(entity, items, headers) {
+  #bulk(entity, items, how, headers) {
     const results = items.map((item, index) => {
-      const { status, body, word } = this.#save(entity, item, 'merge');
+      const { status, body, word } = this.#save(entity, item, how);
       if (status >= 400) return { index, id: item.id, status: 'rejected', code: body.code, errors: body.errors, current: body.current };
       const record = headers.get('Prefer') === 'return=representation' ? { record: body } : {};
       return { index, id: body.id, status: word, version: body.version, ...record };

@@ -37,7 +37,7 @@ export async function startSync(known: Person | null = null): Promise<void> {
       url: baseUrl,
       token: () => token.value,
       entities: entityInfos(),
-      ...(actor === undefined ? {} : { user: actor, actor }),
+      ...(actor !== undefined ? { user: actor, actor } : token.value ? {} : { user: 'anonymous' }),
       hold: !isCertain,
       ...connectOptions,
     });

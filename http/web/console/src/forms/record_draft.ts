@@ -2,7 +2,7 @@
 // overwritten unseen: what was changed under the form is either taken over, or shown beside the field that somebody wrote in.
 import { signal } from '@preact/signals';
 import type { Row } from '../../../client/src/entity.ts';
-import { sameValue } from '../../../client/src/merge.ts';
+import { patchTo, sameValue } from '../../../client/src/merge.ts';
 import type { FieldError } from '../../../client/src/problem.ts';
 import type { EntityDefinition, FieldDefinition } from '../data/definitions.ts';
 import { controlText, fieldValue } from './convert.ts';
@@ -74,7 +74,10 @@ export class RecordDraft {
     return Object.keys(this.theirs.value).length > 0;
   }
 
-  /** The fields to send: those that were changed, or null when something in them is wrong, which is then said. */
+  /**
+   * The fields to send, or null when something in them is wrong, which is then said: of a record that is there a merge patch, so
+   * that a name which is taken out of an object's text goes, and what others put into it stays.
+   */
   fields(isNew: boolean): Row | null {
     const fields: Row = {};
     const errors: Record<string, string> = {};
@@ -88,7 +91,8 @@ export class RecordDraft {
     }
     this.errors.value = errors;
     this.general.value = [];
-    return Object.keys(errors).length > 0 ? null : fields;
+    if (Object.keys(errors).length > 0) return null;
+    return isNew ? fields : patchTo(this.#base, fields);
   }
 
   /** What the backend said, beside the fields that it is about. */

@@ -9,7 +9,7 @@ import { sizeText } from '../../ui/text_size.ts';
 const meaning: Record<State, string> = {
   opening: 'The storage is being opened.',
   durable: 'Unsent changes outlive this page, a crash and a restart of the device.',
-  memory: 'This browser stores nothing here (a private window?). Unsent changes are lost when the page is closed.',
+  memory: 'This browser stores nothing here, or not all of it (a private window?). Unsent changes are lost when the page is closed.',
   full: 'The storage is full. Unsent changes made from now on are lost when the page is closed: make room on this device.',
   blocked: 'An old tab of this page holds the storage. Close it: until then unsent changes are lost when the page is closed.',
   outdated: 'A newer version of this page is open in another tab. Reload this one: until then what it cannot send is lost when it is closed.',
