@@ -19,6 +19,18 @@ const leanIdb = {
     }),
 };
 
+// Members that the parts of the client have for each other get short names in the module. Only names that are nowhere in what
+// pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
+const internal = [
+  'absorb', 'applyList', 'claim', 'clearStored', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isOpen', 'isShut', 'kick',
+  'lowerToStored', 'noteCursor', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'ofLane', 'onCaughtUp', 'onConnection',
+  'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled',
+  'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'rehydrate', 'sender', 'settle', 'shares', 'storageLost',
+  'transport', 'writeAgain',
+  'adjust', 'core', 'forget', 'isCaughtUp', 'isFollowed', 'isRunning', 'leads', 'nowMs', 'onAdmitted', 'onNews', 'ready', 'refresh', 'release',
+  'reload', 'resources', 'retryAfterMs', 'settled', 'shown', 'tabs', 'timeoutMs',
+];
+
 await build({
   ...common,
   entryPoints: ['src/index.ts'],
@@ -26,6 +38,7 @@ await build({
   bundle: true,
   minify: true,
   legalComments: 'none',
+  mangleProps: new RegExp(`^(${internal.join('|')})$`),
   plugins: [leanIdb],
 });
 const folders = ['src', 'src/generated'];
