@@ -41,6 +41,7 @@ export function completenessTests() {
   describe('the stream', { concurrency: 4 }, streamTests);
   describe('begun anew', { concurrency: 4 }, anewTests);
   describe('late answers', { concurrency: 4 }, lateTests);
+  describe('filters', { concurrency: 4 }, filterTests);
   describe('views begun signed out', { concurrency: 4 }, signedOutTests);
 }
 
@@ -196,6 +197,52 @@ function lateTests() {
     await removing;
     await idle(page);
     await soon('there', () => seen.ids() === 'a');
+  });
+}
+
+function filterTests() {
+  const at = '2026-11-26T10:00:00.';
+  const cases = [
+    ['a moment with an offset', { 'created_at[lte]': '2026-11-26T17:00:00.000001+07:00' }, ['r1'], { 'created_at[lte]': '2026-11-26T10:00:00+07:00' }],
+    ['a moment to the second', { 'created_at[gte]': '2026-11-26T10:00:00Z' }, ['r1', 'r2'], { 'created_at[lt]': '2026-11-26T10:00:00Z' }],
+    ['a day as a moment', { 'date[lte]': '2026-03-02T00:30:00+07:00' }, ['r1', 'r2'], { 'date[ne]': '2026-03-01T09:00:00Z', date: '2026-03-01' }],
+    ['a time without seconds', { 'time[lte]': '10:00' }, ['r1'], { 'time[lt]': '10:00' }],
+    ['a number in another spelling', { days: '5.0' }, ['r1'], { 'days[ne]': '5.0', days: '5' }],
+    ['another spelling of a field', { 'fullName[gte]': 'b' }, ['r2'], { 'fullName[ne]': 'a', full_name: 'a' }],
+  ];
+  for (const [what, query, found, missing] of cases) {
+    clientTest(`${what}: views show what the backend finds, and nothing that exists is taken to be gone`, async ({ backend, tab }) => {
+      const page = await tab();
+      page.core.entities = { ...page.core.entities, bookings: { aliases: { fullName: 'full_name' } } };
+      backend.change('bookings', 'r1', { full_name: 'a', date: '2026-03-01', time: '10:00:00', days: 5 });
+      backend.change('bookings', 'r2', { full_name: 'b', date: '2026-03-02', time: '10:00:01', days: 6 });
+      assert.deepEqual(backend.rows('bookings').map(({ created_at }) => created_at), [`${at}000001Z`, `${at}000002Z`]);
+      const bookings = page.collection('bookings');
+      await bookings.load();
+      const rows = backend.rows('bookings').filter(({ id }) => found.includes(id));
+      backend.next(/^GET \/api\/bookings/, () => json(backend, rows));
+      let seen = [];
+      bookings.live(query, (now, { source }) => source === 'backend' && (seen = now));
+      await soon('shown', () => seen.length > 0);
+      assert.deepEqual(seen.map(({ id }) => id).sort(), found);
+      backend.next(/^GET \/api\/bookings/, () => json(backend, [])); // as the server finds them
+      await bookings.load(missing);
+      assert.deepEqual(['r1', 'r2'].filter((id) => !bookings.known(id)), []);
+    });
+  }
+
+  clientTest('what a filter surely finds and the backend does not is gone', async ({ backend, tab }) => {
+    const page = await tab();
+    const bookings = page.collection('bookings');
+    backend.change('bookings', 'r1', { full_name: 'a', date: '2026-03-01' });
+    await bookings.load();
+    for (const query of [{ full_name: 'a' }, { 'date[lte]': '2026-03-01' }, { 'created_at[gte]': '2026-11-25T00:00:00+07:00' }]) {
+      backend.log.push(backend.log[0], backend.log[0]);
+      page.core.cache.absorb([{ entity: 'bookings', id: 'r1', row: backend.rows('bookings')[0], position: backend.log.length - 1, atMs: 0 }]);
+      backend.next(/^GET \/api\/bookings/, () => json(backend, []));
+      await bookings.load(query);
+      assert.equal(bookings.known('r1'), null, JSON.stringify(query));
+    }
   });
 }
 

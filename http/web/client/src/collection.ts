@@ -89,7 +89,7 @@ export class Collection<R extends Row = Row> {
     }
     const now = Date.now();
     const cursor = outcome.headers.get('Sync-Position') ?? '0';
-    const matches = isWhole(query) && query['search'] === undefined ? matcher(this.core.info(this.name), query) : null;
+    const matches = isWhole(query) ? matcher(this.core.info(this.name), query, true) : null;
     const isFollowed = this.core.isFollowed(this.name);
     const isAnew = await this.core.cache.applyList(this.name, key, outcome.body, cursor, matches, now, isFollowed);
     this.core.follow(this.name, cursor);
