@@ -24,7 +24,7 @@ const leanIdb = {
 const internal = [
   'absorb', 'applyList', 'claim', 'clearStored', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isOpen', 'isShut', 'kick',
   'lowerToStored', 'noteCursor', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'ofLane', 'onCaughtUp', 'onConnection',
-  'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled',
+  'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled', 'onStored',
   'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'rehydrate', 'sender', 'settle', 'shares', 'storageLost',
   'transport', 'writeAgain',
   'adjust', 'core', 'forget', 'isCaughtUp', 'isFollowed', 'isRunning', 'leads', 'nowMs', 'onAdmitted', 'onNews', 'ready', 'refresh', 'release',

@@ -47,10 +47,16 @@ export class Cache {
   #hydrated = new Map<string, Promise<void>>();
   #cursors = new Map<string, string>();
   #asOf = new Map<string, number>(); // query → when the backend answered it
+  #history = 0; // how often all of it was void
   #lags = false; // the storage lacks changes that memory has
 
-  /** Told in the same step that takes them in: nothing can come between. With the cursor of the entities named. */
-  onNews: (news: RecordChange[], entities: readonly string[], cursor: string) => void = () => {};
+  /** Told in the same step that takes them in: nothing can come between. */
+  onNews: (news: RecordChange[]) => void = () => {};
+  /**
+   * The same when the storage has had its turn, with the cursor of the entities named: a tab that opens meanwhile finds them
+   * there, or hears of them. Not of what is void by then.
+   */
+  onStored: (news: RecordChange[], entities: readonly string[], cursor: string) => void = () => {};
 
   /** Takes nothing in: its person has signed out, and what is still on its way must not be kept. */
   isShut = false;
@@ -118,10 +124,12 @@ export class Cache {
     const news = this.absorb(changes);
     const moved = entities.filter((entity) => positionOf(cursor) > positionOf(this.#cursors.get(entity) ?? ''));
     for (const entity of moved) this.#cursors.set(entity, cursor);
-    this.onNews(news, entities, cursor);
+    this.onNews(news);
+    const history = this.#history;
     // With a cursor all of them: what is no news here may be news to the storage.
     const kept = entities.length > 0 ? changes : news;
     if (kept.length > 0 || moved.length > 0) await this.store(kept, moved.map((entity) => ({ entity, cursor })));
+    if (history === this.#history) this.onStored(news, entities, cursor);
   }
 
   /** Into the storage only. */
@@ -195,6 +203,7 @@ export class Cache {
 
   /** Everything that was known is void: the backend has another history. */
   async clear(): Promise<void> {
+    ++this.#history;
     this.#entities.clear();
     this.#cursors.clear();
     this.#asOf.clear();
@@ -236,13 +245,13 @@ export class Cache {
   // The first answer of an entity. Since the storage was read another tab may have written to it, and died: what it left is
   // as old as the cursor beside it, and the answer's own cursor would say that it is as new as the answer.
   async #begin(entity: string, cursor: string, said: () => RecordChange[]): Promise<void> {
-    let isTaken = false;
+    const history = this.#history;
+    let news: RecordChange[] | undefined;
     const take = (left: readonly RecordChange[], held: string | undefined) => {
       const found = this.absorb(left);
       const changes = this.absorb(said());
       this.#lowerCursor(entity, held ?? cursor);
-      isTaken = true;
-      this.onNews([...found, ...changes], [], '');
+      this.onNews((news = [...found, ...changes]));
       return changes;
     };
     await this.database.run(async (handle) => {
@@ -253,7 +262,8 @@ export class Cache {
       const changes = take(left, held?.cursor);
       await Promise.all([putRecords(records, changes), held ?? cursors.put({ entity, cursor }), work.done]);
     }, 'grows');
-    if (!isTaken && !this.isShut) take([], undefined);
+    if (!news && !this.isShut) take([], undefined);
+    if (news && history === this.#history) this.onStored(news, [], '');
   }
 
   // Of what two hold the older cursor counts: what happened between the two comes again.

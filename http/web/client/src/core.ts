@@ -48,7 +48,8 @@ export class Core {
     const tab = name + Math.random().toString(36).slice(2);
     this.database = new Database(name, storageVersion);
     this.cache = new Cache(this.database, limits);
-    this.cache.onNews = (news, entities, cursor) => this.publish(news, entities, cursor);
+    this.cache.onNews = (news) => this.#tell(news, 'backend');
+    this.cache.onStored = (news, entities, cursor) => this.#tellTabs(news, entities, cursor);
     this.outbox = new Outbox(this.database, this.cache, limits, tab);
     this.sender = new Sender(this.outbox, this.cache, transport, limits, {
       nowMs: () => Date.now(),
@@ -153,12 +154,9 @@ export class Core {
   }
 
   /** Tells this page and the other tabs what is new. */
-  publish(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): void {
-    if (this.#closed) return;
+  publish(changes: readonly RecordChange[]): void {
     this.#tell(changes, 'backend');
-    if (changes.length > 0 || entities.length > 0) {
-      this.tabs.send({ kind: 'records', changes, entities, cursor });
-    }
+    this.#tellTabs(changes);
   }
 
   noteOutcome(outcome: Outcome<unknown>): void {
@@ -285,7 +283,12 @@ export class Core {
     }, afterMs);
   }
 
+  #tellTabs(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): void {
+    if (changes.length > 0 || entities.length > 0) this.tabs.send({ kind: 'records', changes, entities, cursor });
+  }
+
   #tell(changes: readonly RecordChange[], source: Change['source']): void {
+    if (this.#closed) return;
     const byEntity = new Map<string, string[]>();
     for (const { entity, id } of changes) {
       const ids = byEntity.get(entity);
