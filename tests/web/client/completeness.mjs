@@ -156,6 +156,23 @@ function anewTests() {
 }
 
 function lateTests() {
+  clientTest('a list begins it anew, late: what was heard meanwhile stays', async ({ backend, tab }) => {
+    const older = await tab();
+    backend.change('clients', 'a', { full_name: 'A', branch: 'north' });
+    await older.collection('clients').load();
+    await older.close();
+    for (let n = 0; n < 20; ++n) backend.change('clients', 'd', { full_name: `D ${n}`, branch: 'south' });
+    const page = await tab({ limits: { maxCatchUpEvents: 10 } });
+    const answer = delayed(backend, /^GET \/api\/clients/, () => json(backend, backend.rows('clients')));
+    const loading = page.collection('clients').load();
+    await soon('asked', answer.asked);
+    const row = backend.change('clients', 'b', { full_name: 'B' });
+    page.core.cache.absorb([{ entity: 'clients', id: 'b', row, position: row.position, atMs: 0 }]); // as another tab tells it
+    answer.arrive();
+    await loading;
+    assert.deepEqual(['a', 'b', 'd'].filter((id) => !page.collection('clients').known(id)), []);
+  });
+
   clientTest('not found, said late: a record that was created meanwhile stays', async ({ backend, tab }) => {
     const page = await tab();
     const seen = watch(page);

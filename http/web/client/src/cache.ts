@@ -175,7 +175,7 @@ export class Cache {
     if (this.isShut) return false;
     const position = positionOf(cursor);
     const isAnew = !isFollowed && this.#isFarBehind(entity, position);
-    if (isAnew) await this.#beginAnew(entity);
+    if (isAnew) await this.#beginAnew(entity, position);
     const listed = new Set(rows.map(({ id }) => id));
     const said = () => {
       const changes = rows.map((row) => fromAnswer(entity, row, nowMs));
@@ -224,9 +224,11 @@ export class Cache {
     return this.store(...this.#all());
   }
 
-  // Nobody followed the entity for long: its rows are dropped, and come again with the next answers.
-  async #beginAnew(entity: string): Promise<void> {
-    this.#entities.delete(entity);
+  // Nobody followed the entity for long: its rows are dropped, and come again with the next answers. Not those that are newer
+  // than the answer that tells so: nobody tells them again.
+  async #beginAnew(entity: string, position: number): Promise<void> {
+    const rows = this.rows(entity);
+    for (const [id, held] of rows) if (held.position <= position) rows.delete(id);
     this.#cursors.delete(entity);
     for (const key of this.#asOf.keys()) if (key.startsWith(`${entity}?`)) this.#asOf.delete(key);
     await this.database.run(async (handle) => {
@@ -235,6 +237,7 @@ export class Cache {
       const keys = await records.index('entity').getAllKeys(entity);
       await Promise.all([
         ...keys.map((key) => records.delete(key)),
+        putRecords(records, [...rows.values()]),
         work.objectStore('cursors').delete(entity),
         work.objectStore('queries').delete(queriesOf(entity)),
         work.done,
