@@ -6,7 +6,7 @@ import { runHistory } from './support/history.mjs';
 import { ScriptedBackend } from './support/scripted_backend.mjs';
 
 const atOnce = 6;
-const histories = process.env.SYNCLOG_TEST_LONG ? 3_000 : 240;
+const histories = process.env.SYNCLOG_TEST_LONG ? 3_000 : 200;
 const fixed = process.env.SYNCLOG_TEST_SEED;
 const first = fixed ? Number(fixed) : Math.floor(Math.random() * 2 ** 30);
 

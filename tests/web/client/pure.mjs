@@ -78,6 +78,15 @@ export function pureTests() {
       }
     });
 
+    test('live view: a record that is named twice at once, with what waits for it, is in it once', () => {
+      const view = new LiveView({}, {});
+      const shown = (id) => ({ id, full_name: 'made anew each time' });
+      for (let time = 0; time < 2; ++time) {
+        view.update(['a', 'b', 'a'], shown);
+        assert.deepEqual(view.rows.map(({ id }) => id).sort(), ['a', 'b']);
+      }
+    });
+
     test('records: aliases get the field’s name, objects are parsed, bookkeeping is left out', () => {
       const info = { aliases: { fullName: 'full_name' }, objects: ['data'] };
       const given = { id: 'x', fullName: 'A', version: 3, data: '{"a":1}', created_at: 'now', phone: undefined };

@@ -153,6 +153,32 @@ describe('real server', () => {
     }
   });
 
+  test('bounds in any spelling: views find what the server finds, and no record is lost by it', { timeout: 120_000 }, async () => {
+    const browser = new Browser();
+    const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });
+    try {
+      const appointments = tab.collection('appointments');
+      const list = Array.from({ length: 12 }, (_, n) => ({ id: `a${n}`, full_name: `N${n}`, date: `2026-03-0${1 + (n % 3)}`, time: `10:0${n % 2}` }));
+      await appointments.saveAll(list);
+      const { rows: all } = await appointments.load();
+      const moment = (row) => `${new Date(Date.parse(row.created_at) + 7 * 3_600_000).toISOString().slice(0, 19)}.${row.created_at.slice(20, 26)}+07:00`;
+      const middle = moment(all[6]);
+      const bounds = { date: ['2026-03-02', '2026-03-02T00:30:00+07:00'], time: ['10:00', '10:00:00'], created_at: [middle, middle.replace(/[.]\d+/, ''), '2026-01-01T00:00:00Z'], fullName: ['N3'] };
+      for (const [field, values] of Object.entries(bounds)) {
+        for (const query of values.flatMap((value) => ['gte', 'gt', 'lte', 'lt', 'ne'].map((operator) => ({ [`${field}[${operator}]`]: value })))) {
+          const { rows } = await appointments.load(query);
+          const live = await new Promise((resolve) => {
+            const stop = appointments.live(query, (got, { source }) => source === 'backend' && setTimeout(() => (stop(), resolve(got))));
+          });
+          assert.deepEqual(live.map(({ id }) => id), rows.map(({ id }) => id), JSON.stringify(query));
+          assert.ok(list.every(({ id }) => appointments.known(id)), JSON.stringify(query));
+        }
+      }
+    } finally {
+      await browser.close();
+    }
+  });
+
   test('what clients read, the server answers: filters, order, refusals, bulk, natural keys', { timeout: 120_000 }, async () => {
     const browser = new Browser();
     const tab = await browser.tab({ fetch: globalThis.fetch }, { url: server.origin });

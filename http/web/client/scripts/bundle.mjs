@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const maxGzippedBytes = 20 * 1024;
+const maxGzippedBytes = 21 * 1024;
 const common = { format: 'esm', target: 'es2022', platform: 'browser', logLevel: 'warning' };
 
 // idb adds its shortcuts of a database and its iteration of cursors by a call each when it is loaded. Nobody here uses them, nor
@@ -29,11 +29,12 @@ const leanIdb = {
 // Members that the parts of the client have for each other get short names in the module. Only names that are nowhere in what
 // pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
 const internal = [
-  'absorb', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'goneSince', 'handlers', 'hurry', 'hydrate', 'isCaughtUp', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks',
-  'lowerToStored', 'noteCursor', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'ofLane', 'onCaughtUp', 'onChanges', 'onConnection',
-  'onEvents', 'onLead', 'onLost', 'onMessage', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onReturn', 'onSettled',
-  'onSignedOut', 'onSkew', 'onState', 'onVoid', 'outbox', 'promote', 'publish', 'refresh', 'rehydrate', 'sender', 'settle', 'shares', 'shown', 'storageLost',
-  'tabs', 'transport', 'writeAgain',
+  'absorb', 'adjust', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'forget', 'goneSince', 'handlers', 'hurry', 'hydrate',
+  'isCaughtUp', 'isFollowed', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks', 'leads', 'lowerToStored', 'noteCursor', 'noteElsewhere',
+  'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onChanges', 'onConnection', 'onEvents', 'onLead', 'onLost',
+  'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onReturn', 'onSettled', 'onSignedOut', 'onSkew', 'onState',
+  'onStored', 'onVoid', 'outbox', 'promote', 'publish', 'ready', 'refresh', 'rehydrate', 'release', 'reload', 'resources', 'retryAfterMs', 'sender',
+  'settle', 'settled', 'shares', 'shown', 'storageLost', 'tabs', 'timeoutMs', 'transport', 'writeAgain',
 ];
 
 await build({

@@ -8,10 +8,12 @@ import { positionOf, type SyncEvent } from './stream.js';
 
 export type RecordChange = StoredRecord;
 
+const stores = ['records', 'cursors', 'queries'] as const;
 const tombstoneMs = 600_000; // longer than any list is under way
 
 // After this position and before the next one.
 const behind = (position: number) => Math.floor(position) + 0.5;
+const queriesOf = (entity: string) => IDBKeyRange.bound([entity, ''], [entity, '\uffff']);
 const isNewer = (one: RecordChange, than: RecordChange | undefined) => !than || one.position > than.position;
 
 /** A record as an answer or a list brought it. */
@@ -45,7 +47,16 @@ export class Cache {
   #hydrated = new Map<string, Promise<void>>();
   #cursors = new Map<string, string>();
   #asOf = new Map<string, number>(); // query → when the backend answered it
+  #history = 0; // how often all of it was void
   #lags = false; // the storage lacks changes that memory has
+
+  /** Told in the same step that takes them in: nothing can come between. */
+  onNews: (news: RecordChange[]) => void = () => {};
+  /**
+   * The same when the storage has had its turn, with the cursor of the entities named: a tab that opens meanwhile finds them
+   * there, or hears of them. Not of what is void by then.
+   */
+  onStored: (news: RecordChange[], entities: readonly string[], cursor: string) => void = () => {};
 
   /** Takes nothing in: its person has signed out, and what is still on its way must not be kept. */
   isShut = false;
@@ -107,16 +118,18 @@ export class Cache {
     if (!this.isShut) this.#cursors.set(entity, cursor);
   }
 
-  /** Into memory and the storage, with the cursor of the entities named. Answers the news. */
-  async apply(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): Promise<RecordChange[]> {
-    if (this.isShut) return [];
+  /** Into memory and the storage, with the cursor of the entities named. */
+  async apply(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): Promise<void> {
+    if (this.isShut) return;
     const news = this.absorb(changes);
     const moved = entities.filter((entity) => positionOf(cursor) > positionOf(this.#cursors.get(entity) ?? ''));
     for (const entity of moved) this.#cursors.set(entity, cursor);
+    this.onNews(news);
+    const history = this.#history;
     // With a cursor all of them: what is no news here may be news to the storage.
     const kept = entities.length > 0 ? changes : news;
     if (kept.length > 0 || moved.length > 0) await this.store(kept, moved.map((entity) => ({ entity, cursor })));
-    return news;
+    if (history === this.#history) this.onStored(news, entities, cursor);
   }
 
   /** Into the storage only. */
@@ -127,9 +140,9 @@ export class Cache {
     const anew = this.#lags;
     if (anew && this.database.state.value !== 'full') [changes, cursors] = this.#all();
     const done = await this.database.run(async (handle) => {
-      const work = handle.transaction(['records', 'cursors', 'queries'], 'readwrite');
+      const work = handle.transaction(stores, 'readwrite');
       const store = work.objectStore('cursors');
-      if (anew) await Promise.all([store.clear(), work.objectStore('records').clear(), work.objectStore('queries').clear()]);
+      if (anew) await Promise.all(stores.map((name) => work.objectStore(name).clear()));
       await Promise.all([
         putRecords(work.objectStore('records'), changes),
         ...cursors.map(async (one) => store.put(one)),
@@ -147,8 +160,8 @@ export class Cache {
 
   /**
    * The answer to a query at `cursor`. With `matches` it is the whole answer: rows that matched here and are not in it have
-   * moved away or are gone, at a position that is not known but behind the one they have. An entity that is far behind is
-   * begun anew from it. Answers the news.
+   * moved away or are gone, at a position that is not known but behind the one they have. An entity that is far behind, with
+   * no stream that brings the rest, is begun anew from it. Answers whether it was: then other queries lack rows.
    */
   async applyList(
     entity: string,
@@ -157,10 +170,12 @@ export class Cache {
     cursor: string,
     matches: ((row: StoredRow) => boolean) | null,
     nowMs: number,
-  ): Promise<RecordChange[]> {
-    if (this.isShut) return [];
+    isFollowed: boolean,
+  ): Promise<boolean> {
+    if (this.isShut) return false;
     const position = positionOf(cursor);
-    const dropped = this.#isFarBehind(entity, position) ? await this.#beginAnew(entity) : [];
+    const isAnew = !isFollowed && this.#isFarBehind(entity, position);
+    if (isAnew) await this.#beginAnew(entity, position);
     const listed = new Set(rows.map(({ id }) => id));
     const said = () => {
       const changes = rows.map((row) => fromAnswer(entity, row, nowMs));
@@ -170,19 +185,25 @@ export class Cache {
       }
       return changes;
     };
-    const news = this.#cursors.has(entity) ? await this.apply(said()) : await this.#begin(entity, cursor, said);
+    await (this.#cursors.has(entity) ? this.apply(said()) : this.#begin(entity, cursor, said));
     this.#asOf.set(`${entity}?${query}`, nowMs);
     await this.database.run((handle) => this.#noteQuery(handle, entity, query, nowMs));
-    return [...dropped, ...news];
+    return isAnew;
   }
 
-  /** A record of which only this is known: it is not what it was. */
-  goneSince(entity: string, id: string, nowMs: number): RecordChange {
-    return gone(entity, id, behind(this.rows(entity).get(id)?.position ?? 0), nowMs);
+  /** 0: nothing is known of it. */
+  position(entity: string, id: string): number {
+    return this.rows(entity).get(id)?.position ?? 0;
+  }
+
+  /** Asked when it was held at `position`, the backend has no such record: it is gone, unless it is another one by now. */
+  goneSince(entity: string, id: string, position: number, nowMs: number): RecordChange[] {
+    return this.position(entity, id) === position ? [gone(entity, id, behind(position), nowMs)] : [];
   }
 
   /** Everything that was known is void: the backend has another history. */
   async clear(): Promise<void> {
+    ++this.#history;
     this.#entities.clear();
     this.#cursors.clear();
     this.#asOf.clear();
@@ -193,13 +214,8 @@ export class Cache {
   /** Makes room; memory keeps what it has. */
   async clearStored(): Promise<void> {
     await this.database.run(async (handle) => {
-      const work = handle.transaction(['records', 'cursors', 'queries'], 'readwrite');
-      await Promise.all([
-        work.objectStore('records').clear(),
-        work.objectStore('cursors').clear(),
-        work.objectStore('queries').clear(),
-        work.done,
-      ]);
+      const work = handle.transaction(stores, 'readwrite');
+      await Promise.all([...stores.map((name) => work.objectStore(name).clear()), work.done]);
     });
   }
 
@@ -208,30 +224,37 @@ export class Cache {
     return this.store(...this.#all());
   }
 
-  // Nobody followed the entity for long: its rows are dropped, and come again with the next answers.
-  async #beginAnew(entity: string): Promise<RecordChange[]> {
-    const dropped = [...this.rows(entity).values()];
-    this.#entities.delete(entity);
+  // Nobody followed the entity for long: its rows are dropped, and come again with the next answers. Not those that are newer
+  // than the answer that tells so: nobody tells them again.
+  async #beginAnew(entity: string, position: number): Promise<void> {
+    const rows = this.rows(entity);
+    for (const [id, held] of rows) if (held.position <= position) rows.delete(id);
     this.#cursors.delete(entity);
     for (const key of this.#asOf.keys()) if (key.startsWith(`${entity}?`)) this.#asOf.delete(key);
     await this.database.run(async (handle) => {
-      const work = handle.transaction(['records', 'cursors'], 'readwrite');
+      const work = handle.transaction(stores, 'readwrite');
       const records = work.objectStore('records');
       const keys = await records.index('entity').getAllKeys(entity);
-      await Promise.all([...keys.map((key) => records.delete(key)), work.objectStore('cursors').delete(entity), work.done]);
+      await Promise.all([
+        ...keys.map((key) => records.delete(key)),
+        putRecords(records, [...rows.values()]),
+        work.objectStore('cursors').delete(entity),
+        work.objectStore('queries').delete(queriesOf(entity)),
+        work.done,
+      ]);
     });
-    return dropped.map((change) => ({ ...change, row: null }));
   }
 
   // The first answer of an entity. Since the storage was read another tab may have written to it, and died: what it left is
   // as old as the cursor beside it, and the answer's own cursor would say that it is as new as the answer.
-  async #begin(entity: string, cursor: string, said: () => RecordChange[]): Promise<RecordChange[]> {
+  async #begin(entity: string, cursor: string, said: () => RecordChange[]): Promise<void> {
+    const history = this.#history;
     let news: RecordChange[] | undefined;
     const take = (left: readonly RecordChange[], held: string | undefined) => {
       const found = this.absorb(left);
       const changes = this.absorb(said());
       this.#lowerCursor(entity, held ?? cursor);
-      news = [...found, ...changes];
+      this.onNews((news = [...found, ...changes]));
       return changes;
     };
     await this.database.run(async (handle) => {
@@ -243,7 +266,7 @@ export class Cache {
       await Promise.all([putRecords(records, changes), held ?? cursors.put({ entity, cursor }), work.done]);
     }, 'grows');
     if (!news && !this.isShut) take([], undefined);
-    return news ?? [];
+    if (news && history === this.#history) this.onStored(news, [], '');
   }
 
   // Of what two hold the older cursor counts: what happened between the two comes again.
@@ -260,11 +283,11 @@ export class Cache {
   async #read(entity: string): Promise<void> {
     const old = Date.now() - tombstoneMs;
     await this.database.run(async (handle) => {
-      const work = handle.transaction(['records', 'cursors', 'queries']);
+      const work = handle.transaction(stores);
       const [records, cursor, queries] = await Promise.all([
         work.objectStore('records').index('entity').getAll(entity),
         work.objectStore('cursors').get(entity),
-        work.objectStore('queries').getAll(IDBKeyRange.bound([entity, ''], [entity, '\uffff'])),
+        work.objectStore('queries').getAll(queriesOf(entity)),
       ]);
       this.absorb(records);
       if (cursor) this.#lowerCursor(entity, cursor.cursor);

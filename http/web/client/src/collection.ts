@@ -64,7 +64,7 @@ export interface Version {
 export interface Watcher {
   /** Something new is known of these records, whatever query they belong to. Heard from the first load of the collection on. */
   onChange(ids: readonly string[], source: Change['source']): void;
-  /** void: all that was loaded is of another history. return: the backend can be reached again. */
+  /** void: all that was loaded is of another history, or too old. return: the backend can be reached again, or has admitted somebody. */
   onReload(why: 'void' | 'return'): void;
 }
 
@@ -89,27 +89,29 @@ export class Collection<R extends Row = Row> {
     }
     const now = Date.now();
     const cursor = outcome.headers.get('Sync-Position') ?? '0';
-    const matches = isWhole(query) && query['search'] === undefined ? matcher(this.core.info(this.name), query) : null;
-    const news = await this.core.cache.applyList(this.name, key, outcome.body, cursor, matches, now);
-    this.core.publish(news, 'backend');
+    const matches = isWhole(query) ? matcher(this.core.info(this.name), query, true) : null;
+    const isFollowed = this.core.isFollowed(this.name);
+    const isAnew = await this.core.cache.applyList(this.name, key, outcome.body, cursor, matches, now, isFollowed);
     this.core.follow(this.name, cursor);
+    if (isAnew) this.core.reload('void', this.name);
     return { rows: this.#answered(query, outcome.body), source: 'backend', asOf: new Date(now) };
   }
 
   /** One record; null when there is none. Throws UnreachableError when nobody can tell. */
   async get(id: string): Promise<Got<R>> {
     await this.core.cache.hydrate(this.name);
+    const { cache } = this.core;
+    const held = cache.position(this.name, id);
     const outcome = await this.#ask<StoredRow>(`/api/${this.name}/${encodeURIComponent(id)}`, this.core.limits.requestMs, [404]);
     if (outcome.kind === 'later') {
       const record = this.core.shown(this.name, id);
-      const isKnown = !this.core.status.value.signedOut && this.core.cache.rows(this.name).has(id);
+      const isKnown = !this.core.status.value.signedOut && cache.rows(this.name).has(id);
       if (!record && !isKnown) throw new UnreachableError(outcome.reason);
       return { record: record as R | null, source: 'cache' };
     }
     const now = Date.now();
-    const change =
-      outcome.kind === 'answer' ? fromAnswer(this.name, outcome.body, now) : this.core.cache.goneSince(this.name, id, now);
-    this.core.publish(await this.core.cache.apply([change]), 'backend');
+    const isThere = outcome.kind === 'answer';
+    await cache.apply(isThere ? [fromAnswer(this.name, outcome.body, now)] : cache.goneSince(this.name, id, held, now));
     return { record: this.core.shown(this.name, id) as R | null, source: 'backend' };
   }
 
@@ -233,16 +235,7 @@ export class Collection<R extends Row = Row> {
 
   /** Tells of every record of this collection that changes, from here or from anywhere. Returns the function that ends it. */
   watch(watcher: Watcher): () => void {
-    const unlisten = this.core.listen(this.name, (ids, source) => watcher.onChange(ids, source));
-    const onReturn = () => watcher.onReload('return');
-    const onVoid = () => watcher.onReload('void');
-    this.core.onReturn.add(onReturn);
-    this.core.onVoid.add(onVoid);
-    return () => {
-      unlisten();
-      this.core.onReturn.delete(onReturn);
-      this.core.onVoid.delete(onVoid);
-    };
+    return this.core.watch(this.name, watcher);
   }
 
   /** A record as far as it is known here, with what waits for it; null: not known, or gone. */

@@ -1,5 +1,6 @@
 // The parts of a client put together: who hears of what. One for each page and user.
 import { Cache, type RecordChange } from './cache.js';
+import type { Watcher } from './collection.js';
 import { Database } from './database.js';
 import type { EntityInfo, Row } from './entity.js';
 import { areOn, type Faults } from './faults.js';
@@ -8,7 +9,7 @@ import { laneOf, overlaid } from './operation.js';
 import { Outbox } from './outbox.js';
 import { fullJitter } from './retry.js';
 import { Sender } from './sender.js';
-import { Signal } from './signal.js';
+import { callSafely, Signal } from './signal.js';
 import { warningsOf, type Status } from './status.js';
 import { Followed } from './followed.js';
 import { positionOf } from './stream.js';
@@ -21,7 +22,6 @@ export interface Change {
   /** Where the newest of it comes from: a change made on this page, the backend, or what was kept here. */
   source: 'local' | 'backend' | 'cache';
 }
-export type RecordListener = (ids: readonly string[], source: Change['source']) => void;
 
 export class Core {
   readonly database: Database;
@@ -30,12 +30,8 @@ export class Core {
   readonly sender: Sender;
   readonly tabs: Tabs;
   readonly status: Signal<Status>;
-  /** Called when the backend can be reached again. */
-  readonly onReturn = new Set<() => void>();
-  /** Called when everything in the cache was void. */
-  readonly onVoid = new Set<() => void>();
   #followed: Followed;
-  #listeners = new Map<string, Set<RecordListener>>();
+  #watchers = new Set<readonly [entity: string, Watcher]>();
   #probes = 0;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -52,12 +48,14 @@ export class Core {
     const tab = name + Math.random().toString(36).slice(2);
     this.database = new Database(name, storageVersion);
     this.cache = new Cache(this.database, limits);
+    this.cache.onNews = (news) => this.#tell(news, 'backend');
+    this.cache.onStored = (news, entities, cursor) => this.#tellTabs(news, entities, cursor);
     this.outbox = new Outbox(this.database, this.cache, limits, tab);
     this.sender = new Sender(this.outbox, this.cache, transport, limits, {
       nowMs: () => Date.now(),
       onOutcome: (outcome) => this.noteOutcome(outcome),
       onSettled: ({ records }) => {
-        this.publish(records, 'backend');
+        this.publish(records);
         this.tabs.send({ kind: 'outbox' });
       },
       onReleased: () => this.tabs.send({ kind: 'outbox' }),
@@ -68,9 +66,8 @@ export class Core {
       onLead: (leads) => this.#lead(leads),
     });
     this.#followed = new Followed(this, {
-      onChanges: (changes, entities, cursor) => this.publish(changes, 'backend', entities, cursor),
       onConnection: (connection) => this.#setConnection(connection),
-      onSignedOut: () => this.#set({ signedOut: true }),
+      onAdmitted: (isAdmitted) => this.#noteAdmitted(isAdmitted),
       onVoid: () => this.#forget(),
     });
     const start = {
@@ -135,11 +132,19 @@ export class Core {
     return ids;
   }
 
-  listen(entity: string, listener: RecordListener): () => void {
-    let listeners = this.#listeners.get(entity);
-    if (!listeners) this.#listeners.set(entity, (listeners = new Set()));
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+  watch(entity: string, watcher: Watcher): () => void {
+    const own = [entity, watcher] as const; // the same watcher may come twice
+    this.#watchers.add(own);
+    return () => void this.#watchers.delete(own);
+  }
+
+  /** Tells the watchers of an entity, or of all. */
+  reload(why: 'void' | 'return', entity?: string): void {
+    this.#call((watcher) => watcher.onReload(why), entity);
+  }
+
+  isFollowed(entity: string): boolean {
+    return entity in this.#followed.wanted();
   }
 
   /** From here on the stream keeps an entity's records; `cursor`: of the list that was loaded. */
@@ -149,12 +154,9 @@ export class Core {
   }
 
   /** Tells this page and the other tabs what is new. */
-  publish(changes: readonly RecordChange[], source: Change['source'], entities: string[] = [], cursor = ''): void {
-    if (this.#closed) return;
-    this.#tell(changes, source);
-    if (changes.length > 0 || entities.length > 0) {
-      this.tabs.send({ kind: 'records', changes: [...changes], entities, cursor });
-    }
+  publish(changes: readonly RecordChange[]): void {
+    this.#tell(changes, 'backend');
+    this.#tellTabs(changes);
   }
 
   noteOutcome(outcome: Outcome<unknown>): void {
@@ -162,7 +164,7 @@ export class Core {
       if (outcome.offline) this.#setConnection('offline');
       return;
     }
-    this.#set({ signedOut: outcome.kind === 'unauthorized' ? true : this.sender.held && this.status.value.signedOut });
+    this.#noteAdmitted(outcome.kind !== 'unauthorized');
     if (this.status.value.connection !== 'online') this.#reached();
     if (outcome.kind === 'answer' && outcome.status === 201 && !outcome.headers.has('Idempotency-Replayed')) {
       const savedMs = Date.parse((outcome.body as { updated_at?: string } | null)?.updated_at ?? '');
@@ -175,7 +177,7 @@ export class Core {
     const wasShut = this.cache.isShut;
     this.cache.isShut = false;
     this.#set({ signedOut: false });
-    if (wasShut) for (const call of [...this.onVoid]) call();
+    if (wasShut) this.reload('void');
     this.sender.resume();
     this.#followed.hurry();
     if (tellOthers) this.tabs.send({ kind: 'signed in' });
@@ -236,6 +238,10 @@ export class Core {
     else if (wasOff) this.sendNow(false);
   }
 
+  #noteAdmitted(isAdmitted: boolean): void {
+    this.#set({ signedOut: !isAdmitted || (this.sender.held && this.status.value.signedOut) });
+  }
+
   #reached(): void {
     if (this.#followed.isRunning && !this.#followed.isCaughtUp) this.#followed.hurry();
     else if (this.tabs.leads || this.status.value.connection === 'offline') this.#setConnection('online');
@@ -249,7 +255,7 @@ export class Core {
     if (connection === 'offline') this.#probeSoon();
     if (connection === 'online' && before !== 'online') {
       this.sender.hurry();
-      for (const call of [...this.onReturn]) call();
+      this.reload('return');
     }
     if (this.tabs.leads) this.#tellConnection();
   }
@@ -277,7 +283,12 @@ export class Core {
     }, afterMs);
   }
 
+  #tellTabs(changes: readonly RecordChange[], entities: readonly string[] = [], cursor = ''): void {
+    if (changes.length > 0 || entities.length > 0) this.tabs.send({ kind: 'records', changes, entities, cursor });
+  }
+
   #tell(changes: readonly RecordChange[], source: Change['source']): void {
+    if (this.#closed) return;
     const byEntity = new Map<string, string[]>();
     for (const { entity, id } of changes) {
       const ids = byEntity.get(entity);
@@ -288,7 +299,14 @@ export class Core {
   }
 
   #tellListeners(entity: string, ids: readonly string[], source: Change['source']): void {
-    for (const listener of [...(this.#listeners.get(entity) ?? [])]) listener(ids, source);
+    this.#call((watcher) => watcher.onChange(ids, source), entity);
+  }
+
+  // What the page's own code throws must not keep anything from the others.
+  #call(tell: (watcher: Watcher) => void, entity?: string): void {
+    for (const [name, watcher] of [...this.#watchers]) {
+      if (entity === undefined || name === entity) callSafely(() => tell(watcher));
+    }
   }
 
   #outboxChanged(lanes: ReadonlySet<string>): void {
@@ -375,7 +393,7 @@ export class Core {
   async #forgetHere(): Promise<void> {
     await this.cache.clear();
     this.#followed.forget();
-    for (const call of [...this.onVoid]) call();
+    this.reload('void');
     this.#probeSoon(0);
   }
 
@@ -408,12 +426,14 @@ export class Core {
     if (names.every((name) => Object.is(now[name], this.status.value[name]))) return;
     const isShownAnew = now.signedOut !== this.status.value.signedOut;
     this.status.set({ ...now, warnings: warningsOf(now) });
-    if (isShownAnew) this.#showAnew();
+    if (!isShownAnew) return;
+    this.#showAnew();
+    if (!now.signedOut) this.reload('return'); // what was refused meanwhile
   }
 
   // Signed out, nothing of the cache is shown, and signed in all of it.
   #showAnew(): void {
-    for (const entity of [...this.#listeners.keys()]) {
+    for (const entity of new Set([...this.#watchers].map(([name]) => name))) {
       this.#tellListeners(entity, [...new Set([...this.cache.rows(entity).keys(), ...this.ids(entity)])], 'cache');
     }
   }

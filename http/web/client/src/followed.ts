@@ -1,15 +1,14 @@
 // The entities whose records the stream keeps, and how far back it must reach for each. Only the leading tab has a stream;
 // every tab knows what it needs, to take over.
-import { fromEvent, type RecordChange } from './cache.js';
+import { fromEvent } from './cache.js';
 import type { Core } from './core.js';
 import { fullJitter } from './retry.js';
 import type { Status } from './status.js';
 import { EventStream, positionOf, type SyncEvent } from './stream.js';
 
 export interface FollowedHandlers {
-  onChanges(changes: readonly RecordChange[], entities: string[], cursor: string): void;
   onConnection(connection: Status['connection']): void;
-  onSignedOut(): void;
+  onAdmitted(isAdmitted: boolean): void;
   onVoid(): Promise<void>;
 }
 
@@ -119,10 +118,8 @@ export class Followed {
   async #take(stream: EventStream, entities: string[], events: SyncEvent[], cursor: string): Promise<void> {
     if (this.#stream !== stream) return;
     const now = Date.now();
-    const news = await this.core.cache.apply(events.map((event) => fromEvent(event, now)), entities, cursor);
-    if (this.#stream !== stream) return;
     for (const entity of entities) this.#wanted.set(entity, cursor);
-    this.handlers.onChanges(news, entities, cursor);
+    await this.core.cache.apply(events.map((event) => fromEvent(event, now)), entities, cursor);
   }
 
   async #void(stream: EventStream): Promise<void> {
@@ -144,9 +141,12 @@ export class Followed {
 
   #noteState(state: 'connecting' | 'catching up' | 'away' | 'signed out'): void {
     this.#caughtUpNow = false;
-    if (state === 'catching up') this.#opened = true;
-    if (state === 'signed out') this.handlers.onSignedOut();
-    if (state === 'catching up') this.handlers.onConnection('catching up');
+    if (state === 'signed out') this.handlers.onAdmitted(false);
+    if (state === 'catching up') {
+      this.#opened = true;
+      this.handlers.onAdmitted(true);
+      this.handlers.onConnection('catching up');
+    }
     if (state !== 'away') return;
     this.handlers.onConnection(this.#opened ? 'catching up' : 'offline');
     this.#opened = false;

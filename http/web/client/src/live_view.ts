@@ -41,7 +41,7 @@ export class LiveView {
     const changed: string[] = [];
     const out = new Set<Row>();
     const added: Row[] = [];
-    for (const id of ids) {
+    for (const id of new Set(ids)) { // what is shown may be another object each time
       const row = shown(id);
       const now = row && this.#matches(row) ? row : undefined;
       const before = this.#members.get(id);

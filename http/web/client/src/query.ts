@@ -30,30 +30,68 @@ export const fold = (value: string) => value.normalize('NFKD').replace(/\p{M}+/g
 /** Whether rows in memory can tell which belong to the answer: not where it is cut. */
 export const isWhole = (query: Query) => query['limit'] === undefined && query['cursor'] === undefined;
 
-export function matcher(info: EntityInfo, query: Query): (row: Row) => boolean {
+/**
+ * Whether a record belongs to the answer. `surely`: only what cannot be otherwise, whatever the types of the columns are, which
+ * are not known here.
+ */
+export function matcher(info: EntityInfo, query: Query, surely = false): (row: Row) => boolean {
   const tests: ((row: Row) => boolean)[] = [];
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined || name === 'sort' || name === 'limit' || name === 'cursor') continue;
     const values = (Array.isArray(value) ? value : [value]).map(text);
     if (name === 'search') {
       const term = fold(values[0] ?? '');
-      tests.push((row) => (info.search ?? []).some((field) => fold(text(row[field])).includes(term)));
-    } else tests.push(fieldTest(info, name, values));
+      tests.push((row) => !surely && (info.search ?? []).some((field) => fold(text(row[field])).includes(term)));
+    } else tests.push(fieldTest(info, name, values, surely));
   }
   return (row) => tests.every((test) => test(row));
 }
 
-function fieldTest(info: EntityInfo, name: string, values: string[]): (row: Row) => boolean {
+// A filter, a field, or another spelling of one.
+const columnOf = (info: EntityInfo, name: string): string => info.filters?.[name] ?? info.aliases?.[name] ?? name;
+
+function fieldTest(info: EntityInfo, name: string, values: string[], surely: boolean): (row: Row) => boolean {
   const [, parameter, operator] = /^(.*?)(?:\[(gte|gt|lte|lt|ne)\])?$/s.exec(name)!;
-  const field = info.filters?.[parameter!] ?? parameter!;
-  if (!operator) return (row) => values.includes(text(row[field]));
-  const bound = values[0] ?? '';
-  if (operator === 'ne') return (row) => text(row[field]) !== bound;
-  return (row) => {
-    const value = row[field];
-    if (value === null || value === undefined) return false;
+  const field = columnOf(info, parameter!);
+  const holds = (value: unknown, bound: string) => {
+    if (!operator) return text(value) === bound;
+    if (operator === 'ne') return text(value) !== bound;
+    if (isNothing(value)) return false;
     const order = typeof value === 'number' ? value - Number(bound) : compareText(text(value), bound);
     return operator === 'gte' ? order >= 0 : operator === 'gt' ? order > 0 : operator === 'lte' ? order <= 0 : order < 0;
+  };
+  const bounds = values.map((bound) => ({ ...readings(bound), bound }));
+  return (row) => {
+    const value = row[field];
+    const kind = kindOf(value);
+    // Text may look like a moment: then the server takes the bound as it is.
+    const isSure = (bound: string) => field in row && holds(value, bound);
+    return bounds.some((one) => holds(value, one[kind] || one.bound) && (!surely || isSure(one.bound)));
+  };
+}
+
+const moment = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
+
+type Kind = 'number' | 'boolean' | 'day' | 'time' | 'moment' | 'bound';
+
+// What a column holds, as a value of it tells.
+function kindOf(value: unknown): Kind {
+  if (typeof value === 'number' || typeof value === 'boolean') return typeof value as Kind;
+  const shown = text(value);
+  return /^\d{4}-\d\d-\d\d$/.test(shown) ? 'day' : /^\d\d:\d\d:\d\d$/.test(shown) ? 'time' : moment.test(shown) ? 'moment' : 'bound';
+}
+
+// A bound in the one form that the server gives values of each kind; a moment's is UTC, to the microsecond.
+function readings(bound: string): Partial<Record<Kind, string>> {
+  const given = bound.trim();
+  const [, day, time, fraction = '', zone = ''] = moment.exec(given) ?? [];
+  const ms = Date.parse(`${day}T${time}${zone.toUpperCase()}`);
+  return {
+    number: given && `${Number(given)}`,
+    boolean: { 1: 'true', 0: 'false' }[given] ?? given,
+    day: day ?? given,
+    time: given.length === 5 ? `${given}:00` : given,
+    moment: ms === ms ? `${new Date(ms).toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z` : given,
   };
 }
 
@@ -70,7 +108,7 @@ function compareValues(left: unknown, right: unknown): number {
 /** The server's order: the keys, then id in the direction of the last. */
 export function comparator(info: EntityInfo, query: Query): Comparator {
   const asked = query['sort'] === undefined ? (info.order ?? ['-created_at']) : text(query['sort']).split(',');
-  const keys = asked.map((key) => ({ field: key.replace(/^-/, ''), down: key.startsWith('-') }));
+  const keys = asked.map((key) => ({ field: columnOf(info, key.replace(/^-/, '')), down: key.startsWith('-') }));
   if (!keys.some(({ field }) => field === 'id')) keys.push({ field: 'id', down: keys.at(-1)?.down ?? false });
   return (left, right) => {
     for (const { field, down } of keys) {

@@ -175,6 +175,7 @@ export class Sender {
       return;
     }
     const { method, path, body, headers } = requestOf(claimed);
+    const held = this.cache.position(claimed.entity, claimed.items[0]!.id);
     const timeoutMs = this.offline ? this.limits.requestWhileOfflineMs : this.limits.requestMs;
     const outcome = await this.transport.request<unknown>(path, { method, body, headers, timeoutMs });
     this.handlers.onOutcome(outcome);
@@ -187,7 +188,7 @@ export class Sender {
       return this.#wait(tokenLookMs);
     }
     this.#attempts = 0;
-    const settlement = await this.#settlementOf(claimed, outcome);
+    const settlement = await this.#settlementOf(claimed, outcome, held);
     await this.outbox.settle(claimed, settlement);
     this.handlers.onSettled(settlement);
     const goesOn = settlement.replace.some(({ state, key }) => state === 'waiting' && key === claimed.key);
@@ -196,7 +197,8 @@ export class Sender {
     this.#tell(claimed.key, verdictOf(settlement.replace, settlement), rest);
   }
 
-  async #settlementOf(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'answer' | 'refused' }>): Promise<Settlement> {
+  // `held`: the position that the record had when the backend was asked.
+  async #settlementOf(operation: Operation, outcome: Extract<Outcome<unknown>, { kind: 'answer' | 'refused' }>, held: number): Promise<Settlement> {
     const now = this.handlers.nowMs();
     if (outcome.kind === 'answer') {
       const made = operation.kind === 'bulk' ? acceptedBulk(operation, outcome.body, this.limits, now) : accepted(operation, outcome.body, now);
@@ -209,7 +211,7 @@ export class Sender {
     if (operation.kind === 'bulk' && isBulkResult(outcome.problem)) {
       return acceptedBulk(operation, outcome.problem, this.limits, now);
     }
-    if (operation.kind === 'remove' && outcome.status === 404) return alreadyGone(operation, this.cache, now);
+    if (operation.kind === 'remove' && outcome.status === 404) return alreadyGone(operation, this.cache, held, now);
     return refused(await this.#withBase(operation, outcome.problem), outcome.problem, this.limits);
   }
 

@@ -150,8 +150,8 @@ function rebase(operation: Operation, item: Item, theirs: StoredRow, limits: Lim
 }
 
 /** A removal that finds nothing is done. */
-export function alreadyGone(operation: Operation, cache: Cache, nowMs: number): Settlement {
+export function alreadyGone(operation: Operation, cache: Cache, position: number, nowMs: number): Settlement {
   const [item] = operation.items as [Item];
-  return { replace: [], records: [cache.goneSince(operation.entity, item.id, nowMs)], adjust: afterRemoval(item.id) };
+  return { replace: [], records: cache.goneSince(operation.entity, item.id, position, nowMs), adjust: afterRemoval(item.id) };
 }
 

@@ -95,7 +95,7 @@ export class EventStream {
   async #follow(): Promise<void> {
     const connection = new AbortController();
     const end = () => connection.abort();
-    this.#stopped.signal.addEventListener('abort', end);
+    this.#stopped.signal.addEventListener('abort', end, { signal: connection.signal }); // until it has ended
     let silence = setTimeout(end, this.limits.requestMs);
     const heard = () => {
       clearTimeout(silence);
@@ -120,7 +120,6 @@ export class EventStream {
     } finally {
       clearTimeout(silence);
       connection.abort();
-      this.#stopped.signal.removeEventListener('abort', end);
       if (!this.#stopped.signal.aborted) this.handlers.onState('away');
     }
   }

@@ -6,7 +6,7 @@ import type { Faults } from './faults.js';
 import type { Limits } from './limits.js';
 
 export type TabMessage =
-  | { kind: 'records'; changes: RecordChange[]; entities: string[]; cursor: string }
+  | { kind: 'records'; changes: readonly RecordChange[]; entities: readonly string[]; cursor: string }
   | { kind: 'reread' }
   | { kind: 'cleared' }
   | { kind: 'outbox' }

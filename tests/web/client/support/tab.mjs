@@ -26,6 +26,7 @@ export class Browser {
       await tab.thawed;
       if (tab.isDead) return never(request[1]?.signal);
       const answer = await fetch(...request);
+      await tab.onItsWay(...request);
       await tab.thawed;
       return tab.isDead ? never(request[1]?.signal) : answer;
     };
@@ -66,6 +67,8 @@ class Tab {
   isDead = false;
   died = new Promise((resolve) => (this.die = resolve));
   thawed = Promise.resolve();
+  /** How long what has been answered takes to arrive. */
+  onItsWay = () => {};
   #thaw = () => {};
 
   collection(name) {

@@ -76,7 +76,7 @@ export class TableSource {
       ? () => {}
       : collection.watch({
           onChange: (ids, source) => this.#changed(ids, source === 'local'),
-          onReload: (why) => (why === 'void' || this.state.value.source === 'cache') && void this.reload(),
+          onReload: (why) => (why === 'void' || this.state.value.source === 'cache' || this.state.value.problem !== null) && void this.reload(),
         });
     void this.reload();
   }
