@@ -211,7 +211,8 @@ describe('storage', () => {
     assert.equal(page.status.unsent, 3);
     assert.equal(page.status.storage, 'memory');
     assert.match(page.status.warnings.join(), /lost when the page is closed/);
-    assert.equal(await page.core.database.run((handle) => handle.count('operations')), 0);
+    const stored = await page.core.database.run((handle) => handle.count('operations'));
+    assert.ok(stored === 0 || stored === 3, `${stored} of three are stored`); // three when the next try was quick
     await page.until('stored by the next try', ({ storage }) => storage === 'durable');
     assert.equal(await page.core.database.run((handle) => handle.count('operations')), 3);
     page.crash();
