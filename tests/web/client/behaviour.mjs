@@ -101,6 +101,20 @@ function savingTests() {
     assert.deepEqual([...backend.applied.values()], [1]);
   });
 
+  clientTest('a removal that found nothing, whose answer was lost and is repeated, hides nothing that others made since', async ({ backend, tab }) => {
+    const page = await tab({ limits: { retryBaseMs: 400, retryCapMs: 800 } });
+    const clients = page.collection('clients');
+    await clients.load();
+    await following(backend, page);
+    backend.next(/^DELETE/, 'lose');
+    assert.equal((await clients.remove('c')).stored, 'outbox');
+    backend.change('clients', 'c', { full_name: 'New' });
+    await soon('heard of', () => page.core.cache.row('clients', 'c'));
+    page.sync.sendNow();
+    await idle(page);
+    assert.equal(clients.known('c')?.full_name, 'New');
+  });
+
   clientTest('a crash between the answer and the cache: the repetition changes nothing', async ({ backend, browser, tab }) => {
     const page = await tab();
     backend.next(/^POST/, () => void setImmediate(() => page.crash()));

@@ -189,6 +189,7 @@ export class Collection<R extends Row = Row> {
     let ended = false;
     let loading = false;
     let isLoaded = false; // by the backend: else the cache may lack rows of this query
+    let again: 'void' | 'return' | undefined; // what came while it was loading: rows that it has taken in may be dropped since
     const emit = (ids: readonly string[], source: Change['source']) => {
       if (!ended) callSafely(() => callback(view.rows as R[], { ids, source }));
     };
@@ -210,11 +211,17 @@ export class Collection<R extends Row = Row> {
         else callSafely(() => { throw error; });
       } finally {
         loading = false;
+        const isDue = again === 'void' || (again === 'return' && !isLoaded);
+        again = undefined;
+        if (isDue) void load();
       }
     };
     const stop = this.watch({
       onChange: (ids, source) => !ended && take(ids, source),
-      onReload: (why) => void ((why === 'void' || !isLoaded) && load()),
+      onReload: (why) => {
+        if (loading) again = again === 'void' ? again : why;
+        else if (why === 'void' || !isLoaded) void load();
+      },
     });
     void this.core.cache.hydrate(this.name).then(() => {
       take(all(), 'cache');

@@ -166,7 +166,7 @@ export class Core {
     }
     this.#noteAdmitted(outcome.kind !== 'unauthorized');
     if (this.status.value.connection !== 'online') this.#reached();
-    if (outcome.kind === 'answer' && outcome.status === 201 && !outcome.headers.has('Idempotency-Replayed')) {
+    if (outcome.kind === 'answer' && outcome.status === 201 && !outcome.isReplayed) {
       const savedMs = Date.parse((outcome.body as { updated_at?: string } | null)?.updated_at ?? '');
       if (!Number.isNaN(savedMs)) this.#noteSkew(savedMs - Date.now());
     }

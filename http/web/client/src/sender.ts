@@ -202,7 +202,7 @@ export class Sender {
     const now = this.handlers.nowMs();
     if (outcome.kind === 'answer') {
       const made = operation.kind === 'bulk' ? acceptedBulk(operation, outcome.body, this.limits, now) : accepted(operation, outcome.body, now);
-      if (!outcome.headers.has('Idempotency-Replayed')) return made;
+      if (!outcome.isReplayed) return made;
       // As old as the first one: what a later list did not have is gone since.
       const isNews = ({ entity, id, position }: RecordChange) =>
         position > positionOf(this.cache.cursor(entity) ?? '') || this.cache.rows(entity).has(id);
@@ -211,7 +211,8 @@ export class Sender {
     if (operation.kind === 'bulk' && isBulkResult(outcome.problem)) {
       return acceptedBulk(operation, outcome.problem, this.limits, now);
     }
-    if (operation.kind === 'remove' && outcome.status === 404) return alreadyGone(operation, this.cache, held, now);
+    // A repeated answer says only what was so at first: it may have been made meanwhile.
+    if (operation.kind === 'remove' && outcome.status === 404) return alreadyGone(operation, this.cache, outcome.isReplayed ? 0 : held, now);
     return refused(await this.#withBase(operation, outcome.problem), outcome.problem, this.limits);
   }
 

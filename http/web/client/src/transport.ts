@@ -8,8 +8,9 @@ export type Token = () => string | null | undefined | Promise<string | null | un
 export type Fetch = typeof globalThis.fetch;
 
 export type Outcome<T> =
-  | { kind: 'answer'; status: number; body: T; headers: Headers }
-  | { kind: 'refused'; status: number; problem: Problem }
+  /** isReplayed: what was said the first time to this Idempotency-Key, and may have changed since. */
+  | { kind: 'answer'; status: number; body: T; headers: Headers; isReplayed: boolean }
+  | { kind: 'refused'; status: number; problem: Problem; isReplayed: boolean }
   | { kind: 'unauthorized'; problem: Problem; token: string | null }
   /** No answer of the backend, so that what became of a write is not known; or it said to come again. */
   | { kind: 'later'; reason: string; offline: boolean; retryAfterMs: number };
@@ -126,8 +127,9 @@ export class Transport {
 function outcomeOf<T>(status: number, headers: Headers, text: string, token: string | null): Outcome<T> {
   const type = headers.get('Content-Type') ?? '';
   const parsed = /\bjson\b/.test(type) ? parse(text) : undefined;
+  const isReplayed = headers.has('Idempotency-Replayed');
   if (status >= 200 && status < 300 && parsed !== undefined) {
-    return { kind: 'answer', status, body: parsed as T, headers };
+    return { kind: 'answer', status, body: parsed as T, headers, isReplayed };
   }
   const retryAfterMs = Math.min(maxRetryAfterMs, (Number(headers.get('Retry-After')) || 0) * 1000);
   if (status >= 500 || retryStatuses.has(status)) {
@@ -139,7 +141,7 @@ function outcomeOf<T>(status: number, headers: Headers, text: string, token: str
     return { kind: 'later', reason: `status ${status} from something that is not the backend`, offline: true, retryAfterMs };
   }
   const problem = { code: 'unknown', title: 'Refused', ...(parsed as object), status };
-  return status === 401 ? { kind: 'unauthorized', problem, token } : { kind: 'refused', status, problem };
+  return status === 401 ? { kind: 'unauthorized', problem, token } : { kind: 'refused', status, problem, isReplayed };
 }
 
 function parse(text: string): unknown {
