@@ -270,10 +270,11 @@ class History {
     }
   }
 
-  // What no tab has sent, whether this one has heard of it or not.
+  // What no tab has sent, and what is to be decided in one that this one has not heard of yet.
   async #unsent(tab) {
     const stored = await tab.core.database.run((handle) => handle.getAll('operations'));
-    return tab.status.unsent + stored.filter(({ state }) => state === 'waiting').length;
+    const isKnown = ({ key }) => tab.sync.attention.value.some((item) => item.key === key);
+    return tab.status.unsent + stored.filter((operation) => operation.state === 'waiting' || !isKnown(operation)).length;
   }
 
   async #check() {
