@@ -73,10 +73,10 @@ std::string url_of(const server_fixture& server) {
   return "http://127.0.0.1:" + std::to_string(server.port());
 }
 
-// Short, with the report on stdout.
 // Long enough for one thing to be done on a machine that stalls for a second.
 constexpr const char* past_a_stall_s = "2";
 
+// Short, with the report on stdout.
 words quick(const std::string& mode, const std::string& url, const words& more = {},
             const std::string& duration_s = "0.5") {
   words made{mode, "--url", url, "--duration", duration_s, "--warmup", "0.1", "--json"};
