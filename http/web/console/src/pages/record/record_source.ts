@@ -42,6 +42,7 @@ export class RecordSource {
   #isClosed = false;
   #isUnknown = false;
   #underWay = 0; // loads
+  #getting = 0; // the record, before its history
   #isBack = false; // the backend can be reached again since the last load began
 
   constructor(private readonly entity: string, private readonly id: string) {
@@ -79,11 +80,14 @@ export class RecordSource {
   }
 
   async #load(): Promise<void> {
+    ++this.#getting;
     try {
       const { record, source } = await this.#collection.get(this.id);
       this.#set({ record, isLoading: false, fromCache: source === 'cache', problem: null });
     } catch (error) {
       this.#set({ isLoading: false, problem: error });
+    } finally {
+      --this.#getting;
     }
     await this.#loadHistory();
     // The stream keeps the collections of which a list was loaded.
@@ -110,6 +114,7 @@ export class RecordSource {
   #changed(): void {
     this.#set({ record: this.#collection.known(this.id) });
     clearTimeout(this.#timer);
+    if (this.#getting > 0) return; // its history is asked for next
     this.#timer = setTimeout(() => void this.#loadHistory(), historyMs);
   }
 
