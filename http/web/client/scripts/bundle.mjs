@@ -31,11 +31,18 @@ const leanIdb = {
 const internal = [
   'absorb', 'adjust', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'forget', 'goneSince', 'handlers', 'hurry', 'hydrate',
   'isCaughtUp', 'isFollowed', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks', 'leads', 'lowerToStored', 'noteCursor', 'noteElsewhere',
-  'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onChanges', 'onConnection', 'onEvents', 'onLead', 'onLost',
-  'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onReturn', 'onSettled', 'onSignedOut', 'onSkew', 'onState',
+  'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onConnection', 'onEvents', 'onLead', 'onLost',
+  'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled', 'onSkew', 'onState',
   'onStored', 'onVoid', 'outbox', 'promote', 'publish', 'ready', 'refresh', 'rehydrate', 'release', 'reload', 'resources', 'retryAfterMs', 'sender',
   'settle', 'settled', 'shares', 'shown', 'storageLost', 'tabs', 'timeoutMs', 'transport', 'writeAgain',
 ];
+
+const folders = ['src', 'src/generated'];
+const files = await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)));
+const sources = files.flat().filter((file) => file.endsWith('.ts'));
+const code = (await Promise.all(sources.map((file) => readFile(file, 'utf8')))).join('');
+const forgotten = internal.filter((name) => !new RegExp(`\\b${name}\\b`).test(code));
+if (forgotten.length > 0) throw new Error(`no member is called ${forgotten.join(', ')} any more: see scripts/bundle.mjs`);
 
 await build({
   ...common,
@@ -47,9 +54,6 @@ await build({
   mangleProps: new RegExp(`^(${internal.join('|')})$`),
   plugins: [leanIdb],
 });
-const folders = ['src', 'src/generated'];
-const files = await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)));
-const sources = files.flat().filter((file) => file.endsWith('.ts'));
 await build({ ...common, entryPoints: sources, outdir: 'dist/modules', outbase: 'src' });
 
 const bytes = gzipSync(await readFile('dist/client.js'), { level: 9 }).length;

@@ -93,7 +93,7 @@ export class Collection<R extends Row = Row> {
     const isFollowed = this.core.isFollowed(this.name);
     const isAnew = await this.core.cache.applyList(this.name, key, outcome.body, cursor, matches, now, isFollowed);
     this.core.follow(this.name, cursor);
-    if (isAnew) this.core.reload('void', this.name);
+    if (isAnew) this.core.watchers.reload('void', this.name);
     return { rows: this.#answered(query, outcome.body), source: 'backend', asOf: new Date(now) };
   }
 
@@ -242,7 +242,7 @@ export class Collection<R extends Row = Row> {
 
   /** Tells of every record of this collection that changes, from here or from anywhere. Returns the function that ends it. */
   watch(watcher: Watcher): () => void {
-    return this.core.watch(this.name, watcher);
+    return this.core.watchers.add(this.name, watcher);
   }
 
   /** A record as far as it is known here, with what waits for it; null: not known, or gone. */

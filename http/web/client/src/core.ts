@@ -1,6 +1,5 @@
 // The parts of a client put together: who hears of what. One for each page and user.
 import { Cache, type RecordChange } from './cache.js';
-import type { Watcher } from './collection.js';
 import { Database } from './database.js';
 import type { EntityInfo, Row } from './entity.js';
 import { areOn, type Faults } from './faults.js';
@@ -9,12 +8,13 @@ import { laneOf, overlaid } from './operation.js';
 import { Outbox } from './outbox.js';
 import { fullJitter } from './retry.js';
 import { Sender } from './sender.js';
-import { callSafely, Signal } from './signal.js';
+import { Signal } from './signal.js';
 import { warningsOf, type Status } from './status.js';
 import { Followed } from './followed.js';
 import { positionOf } from './stream.js';
 import { Tabs, type TabMessage, type TabPlatform } from './tabs.js';
 import { offlineStatuses, type Outcome, type Transport } from './transport.js';
+import { Watchers } from './watchers.js';
 
 export interface Change {
   /** Records that are in the result, or were, and differ. */
@@ -30,8 +30,8 @@ export class Core {
   readonly sender: Sender;
   readonly tabs: Tabs;
   readonly status: Signal<Status>;
+  readonly watchers = new Watchers();
   #followed: Followed;
-  #watchers = new Set<readonly [entity: string, Watcher]>();
   #probes = 0;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -132,17 +132,6 @@ export class Core {
     return ids;
   }
 
-  watch(entity: string, watcher: Watcher): () => void {
-    const own = [entity, watcher] as const; // the same watcher may come twice
-    this.#watchers.add(own);
-    return () => void this.#watchers.delete(own);
-  }
-
-  /** Tells the watchers of an entity, or of all. */
-  reload(why: 'void' | 'return', entity?: string): void {
-    this.#call((watcher) => watcher.onReload(why), entity);
-  }
-
   isFollowed(entity: string): boolean {
     return entity in this.#followed.wanted();
   }
@@ -177,7 +166,7 @@ export class Core {
     const wasShut = this.cache.isShut;
     this.cache.isShut = false;
     this.#set({ signedOut: false });
-    if (wasShut) this.reload('void');
+    if (wasShut) this.watchers.reload('void');
     this.sender.resume();
     this.#followed.hurry();
     if (tellOthers) this.tabs.send({ kind: 'signed in' });
@@ -255,7 +244,7 @@ export class Core {
     if (connection === 'offline') this.#probeSoon();
     if (connection === 'online' && before !== 'online') {
       this.sender.hurry();
-      this.reload('return');
+      this.watchers.reload('return');
     }
     if (this.tabs.leads) this.#tellConnection();
   }
@@ -295,18 +284,7 @@ export class Core {
       if (ids) ids.push(id);
       else byEntity.set(entity, [id]);
     }
-    for (const [entity, ids] of byEntity) this.#tellListeners(entity, ids, source);
-  }
-
-  #tellListeners(entity: string, ids: readonly string[], source: Change['source']): void {
-    this.#call((watcher) => watcher.onChange(ids, source), entity);
-  }
-
-  // What the page's own code throws must not keep anything from the others.
-  #call(tell: (watcher: Watcher) => void, entity?: string): void {
-    for (const [name, watcher] of [...this.#watchers]) {
-      if (entity === undefined || name === entity) callSafely(() => tell(watcher));
-    }
+    for (const [entity, ids] of byEntity) this.watchers.tell(entity, ids, source);
   }
 
   #outboxChanged(lanes: ReadonlySet<string>): void {
@@ -380,7 +358,7 @@ export class Core {
   async #reread(): Promise<string[]> {
     const entities = await this.cache.rehydrate();
     await this.outbox.refresh();
-    for (const entity of entities) this.#tellListeners(entity, [...this.ids(entity)], 'backend');
+    for (const entity of entities) this.watchers.tell(entity, [...this.ids(entity)], 'backend');
     return entities;
   }
 
@@ -393,7 +371,7 @@ export class Core {
   async #forgetHere(): Promise<void> {
     await this.cache.clear();
     this.#followed.forget();
-    this.reload('void');
+    this.watchers.reload('void');
     this.#probeSoon(0);
   }
 
@@ -428,13 +406,13 @@ export class Core {
     this.status.set({ ...now, warnings: warningsOf(now) });
     if (!isShownAnew) return;
     this.#showAnew();
-    if (!now.signedOut) this.reload('return'); // what was refused meanwhile
+    if (!now.signedOut) this.watchers.reload('return'); // what was refused meanwhile
   }
 
   // Signed out, nothing of the cache is shown, and signed in all of it.
   #showAnew(): void {
-    for (const entity of new Set([...this.#watchers].map(([name]) => name))) {
-      this.#tellListeners(entity, [...new Set([...this.cache.rows(entity).keys(), ...this.ids(entity)])], 'cache');
+    for (const entity of this.watchers.entities) {
+      this.watchers.tell(entity, [...new Set([...this.cache.rows(entity).keys(), ...this.ids(entity)])], 'cache');
     }
   }
 
