@@ -35,6 +35,11 @@ std::string outcome(const PGresult* answer) {
 
 } // namespace
 
+std::string as_login(const std::string& database, const std::string& user) {
+  test_cluster::shared().sql("postgres", "ALTER ROLE " + user + " LOGIN");
+  return test_cluster::shared().conninfo(database, user);
+}
+
 std::string migrated_database() {
   const std::string name = test_cluster::shared().fresh_database();
   const auto done = migrations::up(test_cluster::shared().conninfo(name));

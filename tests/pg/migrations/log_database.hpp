@@ -4,12 +4,20 @@
 #include "core/event.hpp"
 #include "support/cluster.hpp"
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace synclog::tests {
 
 // A new database of the shared cluster with every migration applied.
 std::string migrated_database();
+
+// The URL of a login of the shared cluster: for whoever is to have no way back.
+std::string as_login(const std::string& database, const std::string& user);
+
+inline bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 // "" when every statement worked, else the SQLSTATE of the first that did not. One connection, no transaction
 // around them.
