@@ -21,8 +21,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using words = std::vector<std::string>;
-
 constexpr const char* good_answer = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}";
 constexpr const char* busy_answer = "HTTP/1.1 503 Busy\r\nContent-Length: 11\r\n\r\ntoo \x1b[31mmuch";
 

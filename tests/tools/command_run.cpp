@@ -29,9 +29,9 @@ std::string synclog_program() {
   return (fs::read_symlink("/proc/self/exe").parent_path() / "synclog").string();
 }
 
-std::string shell_words(const std::vector<std::string>& words) {
+std::string shell_words(const words& all) {
   std::string made;
-  for (const auto& word : words) {
+  for (const auto& word : all) {
     made += made.empty() ? "'" : " '";
     for (const char c : word)
       made += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -40,15 +40,13 @@ std::string shell_words(const std::vector<std::string>& words) {
   return made;
 }
 
-command_run::command_run(const std::vector<std::string>& arguments, const std::string& before) {
+command_run::command_run(const words& arguments, const std::string& before) {
   folder_ = (fs::temp_directory_path() / "synclog-run-XXXXXX").string();
   if (::mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  std::vector<std::string> words{synclog_program()};
-  words.insert(words.end(), arguments.begin(), arguments.end());
   spawn_options how;
   how.arguments = {"/bin/sh", "-c",
-                   "exec " + before + " " + shell_words(words) + " >" + folder_ + "/out 2>" + folder_ +
-                       "/err"};
+                   "exec " + before + " " + shell_words(words{synclog_program()} + arguments) + " >" +
+                       folder_ + "/out 2>" + folder_ + "/err"};
   pid_ = spawn(how);
 }
 
@@ -96,7 +94,7 @@ int command_run::end_by(int signal) {
   return wait();
 }
 
-ended_command run_command(const std::vector<std::string>& arguments) {
+ended_command run_command(const words& arguments) {
   command_run command(arguments);
   ended_command made;
   made.code = command.wait(std::chrono::minutes(2));

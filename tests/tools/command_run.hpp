@@ -3,15 +3,25 @@
 #pragma once
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
 namespace synclog::tests {
 
+using words = std::vector<std::string>; // of a command line
+inline words operator+(words all, const words& more) {
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+inline bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
 class command_run {
  public:
   // `synclog <arguments…>`; `before` are words in front of the program, for `env NAME=value`.
-  explicit command_run(const std::vector<std::string>& arguments, const std::string& before = "");
+  explicit command_run(const words& arguments, const std::string& before = "");
   ~command_run();
   command_run(const command_run&) = delete;
   command_run& operator=(const command_run&) = delete;
@@ -40,12 +50,12 @@ struct ended_command {
 };
 
 // Runs a subcommand to its end; throws when that takes longer than two minutes.
-ended_command run_command(const std::vector<std::string>& arguments);
+ended_command run_command(const words& arguments);
 
 // The synclog beside this test program.
 std::string synclog_program();
 
 // The words for a shell, quoted.
-std::string shell_words(const std::vector<std::string>& words);
+std::string shell_words(const words& all);
 
 } // namespace synclog::tests

@@ -20,8 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using words = std::vector<std::string>;
-
 // A log with so many clients and an update of one, made by a server that is gone again.
 std::string served_log(int clients) {
   server_fixture server;

@@ -18,8 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using words = std::vector<std::string>;
-
 constexpr int fillers = 6'000; // several batches of an import
 
 // `age` turns from a text into a number, `code` becomes unique, `colour` goes.

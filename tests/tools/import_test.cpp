@@ -11,8 +11,6 @@ using namespace synclog::tests;
 
 namespace {
 
-using words = std::vector<std::string>;
-
 struct ended : ended_command {
   bool says(std::string_view part) const { return output.find(part) != std::string::npos; }
 };

@@ -11,17 +11,6 @@ using namespace synclog::tests;
 
 namespace {
 
-using words = std::vector<std::string>;
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-words operator+(words all, const words& more) {
-  all.insert(all.end(), more.begin(), more.end());
-  return all;
-}
-
 std::string tidy_log() {
   const std::string database = tidy_database();
   const auto made = run_command({"migrate", "up", "--owner-url", owner_url(database)});

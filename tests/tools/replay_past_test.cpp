@@ -14,8 +14,6 @@ using namespace synclog::tests;
 
 namespace {
 
-using words = std::vector<std::string>;
-
 struct finished {
   int code = 0;
   words lines;

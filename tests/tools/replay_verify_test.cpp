@@ -21,8 +21,6 @@ namespace json = synclog::core::json;
 
 namespace {
 
-using words = std::vector<std::string>;
-
 void write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }

@@ -22,17 +22,6 @@ using namespace synclog::tests;
 
 namespace {
 
-using words = std::vector<std::string>;
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-words operator+(words all, const words& more) {
-  all.insert(all.end(), more.begin(), more.end());
-  return all;
-}
-
 constexpr const char* one_client = R"({"full_name":"A. N. Other","branch":"north"})";
 
 // Runs it on the private PostgreSQL of its --data-dir, whatever the environment says.
