@@ -230,9 +230,8 @@ void server::impl::refuse(std::shared_ptr<session> one, core::problem why) {
   asio::co_spawn(one->executor(), std::move(telling), std::move(ended));
 }
 
-// Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many;
-// without `most` as many as are needed lately.
-// The mutex is held.
+// Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many.
+// Without `most`: as many as were needed lately. The mutex is held.
 std::size_t server::impl::part_with_some(waiting::reason why, std::optional<std::size_t> most,
                                          clock::time_point now) {
   auto& last = last_looks[static_cast<std::size_t>(why)];

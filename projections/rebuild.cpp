@@ -50,8 +50,7 @@ class table_rebuild {
   table_rebuild(const rebuild_options& options, const core::entity& definition)
       : options_(options), definition_(definition), db_(options, definition.name), block_(definition),
         span_size_(page_bytes_of(options)) {
-    db_->run("SELECT set_config('synchronous_commit', 'on', false), set_config('default_statistics_target', "
-             "$1, false)",
+    db_->run("SELECT set_config('default_statistics_target', $1, false)",
              {std::string(is_gentle(options_) ? few_statistics : usual_statistics)});
     lock_entity(*db_, definition.name);
   }

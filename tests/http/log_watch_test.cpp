@@ -42,6 +42,36 @@ TEST_CASE("log watch: a right too many and a setting that loses commits are foun
   threads.run(reads.stop());
 }
 
+TEST_CASE(
+    "log watch: a look that the database refuses changes nothing that was found, and the next one counts") {
+  test_cluster& cluster = durable_cluster();
+  const std::string database = migrated_database(cluster);
+  io_threads threads;
+  eventstore::pg::connect_options connect;
+  connect.conninfo = cluster.conninfo(database);
+  eventstore::pg::pool reads(threads.executor(), connect, {.connections = 1});
+  {
+    http::log_findings before;
+    before.losses = {"found before serving"};
+    http::log_watch watch(threads.executor(), reads, "SELECT kind, sentence FROM found_by_test", before, 5ms);
+    watch.start();
+    const auto refused = [&] {
+      return cluster.sql(database,
+                         "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%found_by_test' "
+                         "AND state = 'idle'") == "t";
+    };
+    REQUIRE(wait_until(refused)); // there is no such table
+    CHECK(watch.found() == before);
+    CHECK_FALSE(watch.is_durable());
+    cluster.sql(database,
+                "CREATE TABLE found_by_test AS SELECT 'power' AS kind, 'a right too many' AS sentence");
+    CHECK(wait_until([&] { return watch.is_durable(); }));
+    CHECK(watch.found().powers == std::vector<std::string>{"a right too many"});
+    threads.run(watch.stop());
+  }
+  threads.run(reads.stop());
+}
+
 TEST_CASE("log watch: a server whose login could alter the log says so, and serves") {
   const server_fixture& server = server_fixture::shared(); // logs in as a superuser
   const auto ready = server.get("/readyz?verbose");
@@ -52,6 +82,7 @@ TEST_CASE("log watch: a server whose login could alter the log says so, and serv
   const auto counted = server.get("/metrics").body;
   CHECK(counted.find("\nsynclog_log_durable 1\n") != std::string::npos);
   CHECK(counted.find("\nsynclog_log_protected 0\n") != std::string::npos);
+  CHECK(counted.find("\nsynclog_log_watch_age_seconds ") != std::string::npos);
 }
 
 TEST_CASE("log watch: while the database could lose what it acknowledges nothing is saved, and reads go on") {
