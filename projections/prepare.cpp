@@ -230,7 +230,11 @@ prepared_tables prepare_serving(const std::string& conninfo, const std::string& 
   for (const auto& definition : entities.all()) {
     outcome left = prepare_entity(db, *definition);
     if (!left.done.empty()) prepared.done.push_back(std::move(left.done));
-    if (left.fill) fill_table(db, options, *definition, left.was_recorded, prepared.done);
+    if (left.fill) {
+      options.pace =
+          default_rebuild_pace(conninfo, role); // others may be served, and this server is waited for
+      fill_table(db, options, *definition, left.was_recorded, prepared.done);
+    }
     if (left.pending) prepared.pending.push_back(&*definition);
   }
   drop_left_overs(db, entities, prepared.done);
@@ -243,6 +247,7 @@ std::vector<std::string> prepare_read_tables(const std::string& conninfo, const 
   rebuild_options options;
   options.conninfo = conninfo;
   options.role = role;
+  options.pace = default_rebuild_pace(conninfo, role);
   for (const core::entity* const definition : prepared.pending)
     add_rebuild_sentences(prepared.done, *definition, rebuild_in_turn(options, *definition), 0);
   return std::move(prepared.done);

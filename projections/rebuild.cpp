@@ -51,7 +51,7 @@ class table_rebuild {
       : options_(options), definition_(definition), db_(options, definition.name), block_(definition),
         span_size_(page_bytes_of(options)) {
     db_->run("SELECT set_config('default_statistics_target', $1, false)",
-             {std::string(is_gentle(options_) ? few_statistics : usual_statistics)});
+             {std::string(options_.pace.is_gentle ? few_statistics : usual_statistics)});
     lock_entity(*db_, definition.name);
   }
 
@@ -86,7 +86,7 @@ class table_rebuild {
 
   void build() {
     complete_to_ = head_of(*db_);
-    if (!is_gentle(options_) || !fill_indexed()) fill_and_index();
+    if (!options_.pace.is_gentle || !fill_indexed()) fill_and_index();
     if (rows_ > 0) db_->run("ANALYZE " + qualified_table(shadow_));
     catch_up();
     table_differences found = compare_table(options_, definition_, shadow_, complete_to_, rows_);

@@ -1,7 +1,8 @@
 // Rebuilds a read table from the log beside a serving one: a shadow is filled from the log by several
 // connections, indexed, caught up and compared row by row while the old table serves on; then, under the head
 // lock, the last rest is applied and compared and the two change places in one transaction. Whatever goes
-// wrong before that commit leaves the old table as it is. Blocking; the caller's thread and `jobs` - 1 more.
+// wrong before that commit leaves the old table as it is. Blocking; the caller's thread and one less than the
+// pace's jobs.
 #pragma once
 #include "core/entity.hpp"
 #include "eventstore/pg/plain_connection.hpp"
@@ -30,18 +31,25 @@ class rebuild_stop {
   std::vector<eventstore::pg::plain_connection*> open_;
 };
 
+struct rebuild_pace {
+  unsigned jobs = 1; // connections that work at once
+  // Of one connection, for others are served meanwhile: it writes a little at a time, waits until that is on
+  // the disk, rests twice as long, and leaves the other cores alone.
+  bool is_gentle = false;
+};
+inline constexpr rebuild_pace gentle_pace{.jobs = 1, .is_gentle = true};
+
 struct rebuild_options {
   std::string conninfo, role;
-  // Connections that work at once. A single one is gentle, for others are served meanwhile: it writes a
-  // little at a time, waits until that is on the disk, rests as long again, and leaves the other cores alone.
-  unsigned jobs = 1;
+  rebuild_pace pace;
   // Stages "clients: folding", …; called from one thread at a time, not always the same.
   eventstore::progress_callback progress;
   rebuild_stop* stop = nullptr;
 };
 
-// One while a server works on this database, otherwise one a core, at most 4. Throws pg::unavailable.
-unsigned default_rebuild_jobs(const std::string& conninfo, const std::string& role);
+// Gentle while a server works on this database, otherwise a connection a core, at most 4. Throws
+// pg::unavailable.
+rebuild_pace default_rebuild_pace(const std::string& conninfo, const std::string& role);
 
 struct rebuild_result {
   bool rebuilt = false; // false: another one had brought the table to this definition meanwhile

@@ -48,7 +48,7 @@ void over_ranges(const rebuild_options& options, const core::entity& definition,
                  const std::function<void(std::size_t job, rebuild_connection& db, latest_pages& pages,
                                           const std::atomic<bool>& stopping)>& work) {
   std::vector<id_range> ranges;
-  const std::size_t jobs = options.jobs;
+  const std::size_t jobs = options.pace.jobs;
   {
     rebuild_connection db(options, definition.name);
     ranges = split_ids(*db, definition.name, jobs * ranges_a_job);
@@ -149,13 +149,14 @@ void check_stop(const rebuild_options& options) {
   if (options.stop != nullptr && options.stop->requested()) throw rebuild_stopped("the rebuild was stopped");
 }
 
-unsigned default_rebuild_jobs(const std::string& conninfo, const std::string& role) {
+rebuild_pace default_rebuild_pace(const std::string& conninfo, const std::string& role) {
   pg::plain_connection db(conninfo, role, "synclog rebuild");
   const bool is_served = db.run("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = "
                                 "current_database() AND application_name = $1)",
                                 {std::string(server_name)})
                              .boolean(0, 0);
-  return is_served ? 1 : std::clamp(std::thread::hardware_concurrency(), 1U, most_default_jobs);
+  if (is_served) return gentle_pace;
+  return {.jobs = std::clamp(std::thread::hardware_concurrency(), 1U, most_default_jobs), .is_gentle = false};
 }
 
 // The same ones whatever the order in which connections meet them.
@@ -203,8 +204,8 @@ void build_indexes(const rebuild_options& options, const core::entity& definitio
                    const std::vector<table_ddl::index>& chosen) {
   shared_progress progress(options, definition.name + ": indexing", static_cast<std::int64_t>(chosen.size()));
   std::atomic<std::size_t> next{0};
-  run_jobs(std::min<std::size_t>(options.jobs, chosen.size()), [&](std::size_t,
-                                                                   const std::atomic<bool>& stopping) {
+  run_jobs(std::min<std::size_t>(options.pace.jobs, chosen.size()), [&](std::size_t,
+                                                                        const std::atomic<bool>& stopping) {
     rebuild_connection db(options, definition.name);
     db->run(
         "SELECT set_config('maintenance_work_mem', $1, false), set_config('statement_timeout', $2, false)",

@@ -9,17 +9,17 @@ namespace synclog::projections {
 
 namespace {
 
-constexpr std::size_t gentle_page_bytes = 64u << 10; // read and written within a few milliseconds
-constexpr std::chrono::milliseconds longest_rest{200};
+constexpr std::size_t gentle_page_bytes = 32u << 10; // read and written within a few milliseconds
+// Twice as long as the page took, and the longer the slower it was: then disk or processor are in demand, and
+// everybody else waits as well. A page takes a fifth of slow_page where nothing is in its way.
+constexpr int rest_factor = 2, most_rest_factor = 10;
+constexpr std::chrono::milliseconds slow_page{10};
+constexpr std::chrono::milliseconds longest_rest{500};
 
 } // namespace
 
-bool is_gentle(const rebuild_options& options) {
-  return options.jobs == 1;
-}
-
 std::size_t page_bytes_of(const rebuild_options& options) {
-  return is_gentle(options) ? gentle_page_bytes : page_size::target_bytes;
+  return options.pace.is_gentle ? gentle_page_bytes : page_size::target_bytes;
 }
 
 // The swap's commit is waited for, so nothing before it must be. A gentle rebuild waits for each page all the
@@ -28,18 +28,20 @@ std::size_t page_bytes_of(const rebuild_options& options) {
 // once, too: left to the kernel it goes in one go, and a commit's fdatasync waits behind it for a quarter of
 // a second.
 void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options& options) {
-  const bool gently = is_gentle(options);
+  const bool gently = options.pace.is_gentle;
   db.run("SELECT set_config('synchronous_commit', $1, false), "
          "set_config('max_parallel_maintenance_workers', $2, false), set_config('backend_flush_after', $3, "
          "false)",
-         {std::string(gently ? "on" : "off"), gently ? "0" : std::to_string(options.jobs),
+         {std::string(gently ? "on" : "off"), gently ? "0" : std::to_string(options.pace.jobs),
           std::string(gently ? "256kB" : "0")});
 }
 
 void page_turn::rest() const {
   if (!gentle_) return;
   const auto took = std::chrono::steady_clock::now() - began_;
-  std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(took, longest_rest));
+  const double factor = std::clamp<double>(rest_factor * (took / std::chrono::duration<double>(slow_page)),
+                                           rest_factor, most_rest_factor);
+  std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(factor * took, longest_rest));
 }
 
 } // namespace synclog::projections

@@ -7,20 +7,18 @@
 
 namespace synclog::projections {
 
-// A rebuild on a single connection leaves most of the machine to others.
-bool is_gentle(const rebuild_options& options);
-
 // Of a page of records, and of a span of the log that is caught up with.
 std::size_t page_bytes_of(const rebuild_options& options);
 
 // Settings of a session that fills or indexes a shadow.
 void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options& options);
 
-// One page: rest(), at its end, sleeps as long as the page took, so that at least half of the time disk and
-// processor are the others'. A rebuild that is not gentle never rests.
+// One page: rest(), at its end, sleeps twice as long as the page took, so that most of the time disk and
+// processor are the others', and much longer after a page that was slow. A rebuild that is not gentle never
+// rests.
 class page_turn {
  public:
-  explicit page_turn(const rebuild_options& options) : gentle_(is_gentle(options)) {}
+  explicit page_turn(const rebuild_options& options) : gentle_(options.pace.is_gentle) {}
   void rest() const;
 
  private:

@@ -64,7 +64,7 @@ bool rebuild_after_import(const database_access& database, std::vector<const cor
   projections::rebuild_stop rebuild;
   projections::rebuild_options how;
   how.conninfo = database.service_conninfo;
-  how.jobs = projections::default_rebuild_jobs(how.conninfo, how.role);
+  how.pace = projections::default_rebuild_pace(how.conninfo, how.role);
   how.stop = &rebuild;
   how.progress = [&line](const eventstore::verify_progress& at) { line.show(at.stage, at.done, at.total); };
   const stop_relay relay(stop, rebuild);

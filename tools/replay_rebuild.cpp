@@ -226,14 +226,16 @@ int run_rebuild(const options_of_rebuild& options) {
     }
     projections::rebuild_options how;
     how.conninfo = log.database.service_conninfo;
-    how.jobs = options.jobs > 0 ? options.jobs : projections::default_rebuild_jobs(how.conninfo, how.role);
+    how.pace = projections::default_rebuild_pace(how.conninfo, how.role);
+    if (options.jobs > 0)
+      how.pace = {.jobs = options.jobs, .is_gentle = how.pace.is_gentle && options.jobs == 1};
     if (!options.json) {
       how.progress = [&line](const eventstore::verify_progress& at) {
         line.show(at.stage, at.done, at.total);
       };
     }
     try {
-      if (!options.dry_run && !options.unproven && !is_sound(log, options, how.jobs, line)) {
+      if (!options.dry_run && !options.unproven && !is_sound(log, options, how.pace.jobs, line)) {
         return static_cast<int>(exit_difference_found);
       }
       return options.dry_run ? preview_all(options, chosen, how, line)

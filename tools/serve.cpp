@@ -232,7 +232,7 @@ int run_serve(serve_options options) {
   }
   projections::rebuild_options rebuilding;
   rebuilding.conninfo = access->service_conninfo;
-  rebuilding.jobs = 1; // requests come first
+  rebuilding.pace = projections::gentle_pace; // requests come first
   std::vector<const core::entity*> pending;
   try {
     auto prepared = projections::prepare_serving(access->service_conninfo, "", *entities);

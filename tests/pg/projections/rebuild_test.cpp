@@ -25,7 +25,7 @@ projections::rebuild_options over(const lab& log, unsigned jobs = 3) {
   projections::rebuild_options options;
   options.conninfo = log.conninfo();
   options.role = "synclog_app";
-  options.jobs = jobs;
+  options.pace = {.jobs = jobs, .is_gentle = jobs == 1};
   return options;
 }
 
