@@ -121,7 +121,6 @@ class batch {
   void seal(core::event& made, const std::string& meta);
   void add_rows(pg::segment& work) const;
   void add_event_rows(pg::segment& work) const;
-  void add_one_event(pg::segment& work) const;
   void add_answer_rows(pg::segment& work) const;
   void add_projection_rows(pg::segment& work) const;
 

@@ -1,5 +1,6 @@
 // The rows that a decided batch sends: events, read tables, answers under keys. The other half of batch.hpp.
 #include "eventstore/batch.hpp"
+#include "eventstore/event_row.hpp"
 #include "eventstore/head_lock.hpp"
 #include "eventstore/statements.hpp"
 #include <algorithm>
@@ -67,65 +68,20 @@ void batch::add_rows(pg::segment& work) const {
   add_answer_rows(work);
 }
 
-// Texts and JSON travel as their bytes: in binary they are the same. Dozens of arrays of one would cost the
-// database more than the row.
-void batch::add_one_event(pg::segment& work) const {
-  const auto& made = events_.front();
-  pg::params values;
-  values.int8(made.position.value).timestamptz(made.recorded_at.micros).int8(made.version);
-  values.bytea(core::to_string(made.action)).bytea(made.entity).bytea(made.record_id);
-  if (made.branch.empty()) {
-    values.null();
-  } else {
-    values.bytea(made.branch);
-  }
-  if (made.previous_branch) {
-    values.bytea(*made.previous_branch);
-  } else {
-    values.null();
-  }
-  values.bytea(made.data).bytea(bytes_of(made.salt)).bytea(made.meta).bytea(bytes_of(made.hash));
-  work.add(statements::insert_event, std::move(values));
-}
-
+// Most batches of an idle server are of one event, and an array of one costs the database more than its row.
 void batch::add_event_rows(pg::segment& work) const {
   if (events_.size() == 1) {
-    add_one_event(work);
+    work.add(statements::insert_event, event_values(events_.front()));
     return;
   }
-  std::size_t begin = 0;
-  while (begin < events_.size()) {
-    std::vector<std::int64_t> positions, times, versions;
-    std::vector<std::string_view> actions, entities, ids, data, salts, metas, hashes;
-    std::vector<std::optional<std::string_view>> branches, previous;
-    std::size_t bytes = 0;
-    auto index = begin;
-    for (; index < events_.size() && index - begin < max_rows_a_statement && bytes < max_bytes_a_statement;
-         ++index) {
-      const auto& made = events_[index];
-      positions.push_back(made.position.value);
-      times.push_back(made.recorded_at.micros);
-      versions.push_back(made.version);
-      actions.push_back(core::to_string(made.action));
-      entities.push_back(made.entity);
-      ids.push_back(made.record_id);
-      branches.push_back(made.branch.empty() ? std::nullopt : std::optional<std::string_view>(made.branch));
-      previous.push_back(made.previous_branch ? std::optional<std::string_view>(*made.previous_branch)
-                                              : std::nullopt);
-      data.push_back(made.data);
-      salts.push_back(bytes_of(made.salt));
-      metas.push_back(made.meta);
-      hashes.push_back(bytes_of(made.hash));
-      bytes += made.data.size() + made.meta.size() + made.record_id.size();
-    }
-    pg::params values;
-    values.int8_array(positions).timestamptz_array(times).int8_array(versions).text_array(actions).text_array(
-        entities);
-    values.text_array(ids).nullable_text_array(branches).nullable_text_array(previous).text_array(
-        data, pg::oid_json);
-    values.bytea_array(salts).text_array(metas, pg::oid_json).bytea_array(hashes);
-    work.add(statements::insert_events, std::move(values));
-    begin = index;
+  std::size_t index = 0;
+  while (index < events_.size()) {
+    pg::row_array rows(event_row_attributes);
+    do {
+      add_event_row(rows, events_[index]);
+    } while (++index < events_.size() && rows.rows() < max_rows_a_statement &&
+             rows.size_in_bytes() < max_bytes_a_statement);
+    work.add(statements::insert_events, std::move(rows).as_parameter());
   }
 }
 

@@ -31,6 +31,15 @@ void copy_bytes(Array& target, std::string_view bytes) {
   std::memcpy(target.data(), bytes.data(), std::min(target.size(), bytes.size()));
 }
 
+std::string_view bytes_of(const auto& array) {
+  return {reinterpret_cast<const char*>(array.data()), array.size()};
+}
+
+// No branch is NULL, so that a branch is never the empty text.
+std::optional<std::string_view> branch_or_null(const core::event& event) {
+  return event.branch.empty() ? std::nullopt : std::optional<std::string_view>(event.branch);
+}
+
 } // namespace
 
 core::event event_of_row(const pg::rows& rows, int row) {
@@ -59,6 +68,36 @@ core::event event_of_row(const pg::rows& rows, int row) {
   read.meta = rows.text(row, meta_column);
   copy_bytes(read.hash, rows.text(row, hash_column));
   return read;
+}
+
+void add_event_row(pg::row_array& rows, const core::event& event,
+                   const std::optional<core::sha256_digest>& data_hash) {
+  rows.int8(event.position.value).timestamptz(event.recorded_at.micros).int8(event.version);
+  rows.bytes(pg::oid_text, core::to_string(event.action)).bytes(pg::oid_text, event.entity);
+  rows.bytes(pg::oid_text, event.record_id).bytes_or_null(pg::oid_text, branch_or_null(event));
+  rows.bytes_or_null(pg::oid_text, event.previous_branch);
+  if (data_hash)
+    rows.null(pg::oid_json).null(pg::oid_bytea).bytes(pg::oid_bytea, bytes_of(*data_hash));
+  else
+    rows.bytes(pg::oid_json, event.data).bytes(pg::oid_bytea, bytes_of(event.salt)).null(pg::oid_bytea);
+  rows.bytes(pg::oid_json, event.meta).bytes(pg::oid_bytea, bytes_of(event.hash));
+}
+
+// Texts and JSON travel as their bytes: in binary they are the same.
+pg::params event_values(const core::event& event) {
+  pg::params values;
+  const auto bytes_or_null = [&](const std::optional<std::string_view>& text) {
+    if (text)
+      values.bytea(*text);
+    else
+      values.null();
+  };
+  values.int8(event.position.value).timestamptz(event.recorded_at.micros).int8(event.version);
+  values.bytea(core::to_string(event.action)).bytea(event.entity).bytea(event.record_id);
+  bytes_or_null(branch_or_null(event));
+  bytes_or_null(event.previous_branch);
+  values.bytea(event.data).bytea(bytes_of(event.salt)).bytea(event.meta).bytea(bytes_of(event.hash));
+  return values;
 }
 
 } // namespace synclog::eventstore

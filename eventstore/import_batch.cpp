@@ -4,6 +4,7 @@
 
 #include "core/ids.hpp"
 #include "core/token.hpp"
+#include "eventstore/event_row.hpp"
 #include "eventstore/head_lock.hpp"
 #include "eventstore/identity_change.hpp"
 #include "eventstore/pg/sqlstate.hpp"
@@ -20,11 +21,6 @@ namespace {
 // How long to wait for whoever holds the head lock, and how often to come back.
 constexpr const char* lock_timeout = "10s";
 constexpr int max_attempts = 5;
-
-template <class Bytes>
-std::string_view view_of(const Bytes& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 pg::query query_of(const statements::statement_ptr& statement, pg::params values = {}) {
   pg::query asked;
@@ -202,33 +198,10 @@ std::optional<core::problem> import_batch::refuse_outdated(std::span<const numbe
 }
 
 void import_batch::insert(std::span<const numbered_event> events) {
-  std::vector<std::int64_t> positions, times, versions;
-  std::vector<std::string_view> actions, entities, ids, metas, hashes;
-  std::vector<std::optional<std::string_view>> branches, previous, data, salts, data_hashes;
-  using maybe = std::optional<std::string_view>;
-  for (const auto& each : events) {
-    const auto& read = each.read;
-    const auto& event = read.event;
-    positions.push_back(event.position.value);
-    times.push_back(event.recorded_at.micros);
-    versions.push_back(event.version);
-    actions.push_back(core::to_string(event.action));
-    entities.push_back(event.entity);
-    ids.push_back(event.record_id);
-    branches.push_back(event.branch.empty() ? std::nullopt : maybe(event.branch));
-    previous.push_back(event.previous_branch ? maybe(*event.previous_branch) : std::nullopt);
-    data.push_back(read.data_hash ? std::nullopt : maybe(event.data));
-    salts.push_back(read.data_hash ? std::nullopt : maybe(view_of(event.salt)));
-    metas.push_back(event.meta);
-    hashes.push_back(view_of(event.hash));
-    data_hashes.push_back(read.data_hash ? maybe(view_of(*read.data_hash)) : std::nullopt);
-  }
-  pg::params values;
-  values.int8_array(positions).timestamptz_array(times).int8_array(versions).text_array(actions);
-  values.text_array(entities).text_array(ids).nullable_text_array(branches).nullable_text_array(previous);
-  values.nullable_text_array(data, pg::oid_json).nullable_text_array(salts, pg::oid_bytea);
-  values.text_array(metas, pg::oid_json).bytea_array(hashes).nullable_text_array(data_hashes, pg::oid_bytea);
-  db_.run(query_of(statements::insert_exported, std::move(values)));
+  pg::row_array rows(event_row_attributes);
+  for (const auto& each : events)
+    add_event_row(rows, each.read.event, each.read.data_hash);
+  db_.run(query_of(statements::insert_events, std::move(rows).as_parameter()));
 }
 
 const core::entity& import_batch::definition_of(const numbered_event& event) const {

@@ -57,9 +57,10 @@ const statement_ptr find_answers = named("find_answers", R"(
 
 const statement_ptr insert_events = named("insert_events", R"(
   INSERT INTO synclog.events
-    (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, meta, hash)
-  SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                       $8::text[], $9::json[], $10::bytea[], $11::json[], $12::bytea[]))");
+    (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, data_hash, meta, hash)
+  SELECT u.position, u.recorded_at, u.version, u.action, u.entity, u.record_id, u.branch, u.previous_branch, u.data, u.salt,
+         u.data_hash, u.meta, u.hash
+  FROM unnest($1::synclog.event_row[]) AS u)");
 
 const statement_ptr insert_event = named("insert_event", R"(
   INSERT INTO synclog.events
@@ -120,11 +121,5 @@ const statement_ptr versions_of_records = named("versions_of_records", R"(
     SELECT version, action, data, branch FROM synclog.events e
     WHERE e.entity = k.entity AND e.record_id = k.record_id
     ORDER BY e.version DESC LIMIT 1) e)");
-
-const statement_ptr insert_exported = named("insert_exported", R"(
-  INSERT INTO synclog.events
-    (position, recorded_at, version, action, entity, record_id, branch, previous_branch, data, salt, meta, hash, data_hash)
-  SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                       $8::text[], $9::json[], $10::bytea[], $11::json[], $12::bytea[], $13::bytea[]))");
 
 } // namespace synclog::eventstore::statements

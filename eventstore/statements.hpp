@@ -21,8 +21,8 @@ extern const statement_ptr read_definitions; // -> name, revision, fingerprint
 extern const statement_ptr
     latest_of_records; // $1 entities, $2 ids -> ordinal (from 1), version, position, action, data
 extern const statement_ptr find_answers;  // $1 actors, $2 keys -> ordinal (from 1), fingerprint, answer
-extern const statement_ptr insert_events; // twelve arrays, see batch_rows.cpp
-extern const statement_ptr insert_event;  // the same of one event: twelve values
+extern const statement_ptr insert_events; // $1 an array of synclog.event_row, see event_row.hpp
+extern const statement_ptr insert_event;  // the same of one event, which has its data: twelve values
 extern const statement_ptr
     insert_answers; // $1 actors, $2 keys, $3 fingerprints, $4 answers, $5 positions, $6 times
 extern const statement_ptr notify_head;
@@ -39,7 +39,6 @@ extern const statement_ptr page_within; // $1 position, $2 count, $3 bytes as st
                                         // as begin within the bytes
 extern const statement_ptr hashes_after;        // $1 position, $2 count -> position, hash
 extern const statement_ptr versions_of_records; // $1 entities, $2 ids -> ordinal (from 1), version, action
-extern const statement_ptr insert_exported;     // as insert_events, and data_hash
 
 inline constexpr const char* head_channel = "synclog_head";
 

@@ -11,7 +11,7 @@ namespace synclog::migrations {
 namespace {
 
 // Each row: whether it holds, and the sentence when it does not.
-constexpr std::array<std::pair<const char*, const char*>, 6> invariants{{
+constexpr std::array<std::pair<const char*, const char*>, 7> invariants{{
     {"SELECT count(*) = 1 FROM synclog.log_meta",
      "synclog.log_meta does not hold exactly one row: the identity of the log is lost"},
     {R"sql(SELECT count(*) = 2 FROM pg_catalog.pg_trigger t
@@ -31,6 +31,14 @@ constexpr std::array<std::pair<const char*, const char*>, 6> invariants{{
     {R"sql(SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c CROSS JOIN aclexplode(c.relacl) a
                            WHERE c.relnamespace = 'synclog'::regnamespace AND a.grantee = 0))sql",
      "a table of schema synclog is open to PUBLIC"},
+    {R"sql(SELECT count(*) = 2 AND bool_and(types = CASE relname
+               WHEN 'event_row' THEN 'bigint,timestamp with time zone,bigint,text,text,text,text,text,json,bytea,bytea,json,bytea'
+               ELSE 'text,bigint,bigint,timestamp with time zone,timestamp with time zone,text[],text,json' END)
+           FROM (SELECT c.relname, string_agg(format_type(a.atttypid, a.atttypmod), ',' ORDER BY a.attnum) AS types
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+                 WHERE c.relnamespace = 'synclog'::regnamespace AND c.relkind = 'c'
+                   AND c.relname IN ('event_row', 'record_row') GROUP BY c.oid, c.relname) t)sql",
+     "synclog.event_row or synclog.record_row, as which rows are sent, is missing or changed"},
 }};
 
 } // namespace

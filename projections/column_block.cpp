@@ -50,7 +50,7 @@ bool is_first_version(std::string_view doc) {
 }
 
 column_block::column_block(const core::entity& definition)
-    : definition_(&definition), fields_(definition.fields.size()), filled_(definition.fields.size()) {}
+    : definition_(&definition), fields_(definition.fields.size()) {}
 
 void column_block::clear() {
   for (auto* texts : {&ids_, &search_texts_, &docs_})
@@ -59,7 +59,6 @@ void column_block::clear() {
     numbers->clear();
   for (text_column& column : fields_)
     column.clear();
-  filled_.assign(filled_.size(), false);
   kept_.clear();
   bytes_ = 0;
 }
@@ -117,7 +116,6 @@ bool column_block::add(std::string_view doc) {
       fields_[i].emplace_back(std::nullopt);
       continue;
     }
-    filled_[i] = true;
     const bool is_string = token.front() == '"';
     if (!is_string || !is_ordered(definition_->fields[i].type))
       fields_[i].emplace_back(token); // numbers and words as they are; a json column takes the JSON text

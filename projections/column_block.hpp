@@ -37,7 +37,6 @@ class column_block {
   const std::vector<std::int64_t>& updated_at() const { return updated_at_; }
   // One per field: text that casts to the column's type; nullopt = SQL NULL.
   const std::vector<text_column>& fields() const { return fields_; }
-  bool has_value(std::size_t field_index) const { return filled_[field_index]; } // in any row
   const std::vector<std::string_view>& search_texts() const {
     return search_texts_;
   } // empty without search fields
@@ -53,7 +52,6 @@ class column_block {
   std::vector<std::string_view> ids_, search_texts_, docs_;
   std::vector<std::int64_t> versions_, positions_, created_at_, updated_at_;
   std::vector<text_column> fields_;
-  std::vector<bool> filled_;
   std::vector<core::json::slice> members_; // scratch
   std::vector<std::string_view> values_;   // scratch
   std::deque<std::string> kept_;           // what cannot be a view into a doc

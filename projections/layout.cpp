@@ -158,6 +158,9 @@ table_ddl make_table_ddl(const core::entity& definition, std::string_view table_
   const std::string table = qualified_table(table_name);
   table_ddl ddl;
   add_table(definition, table, ddl.table);
+  // A vacuum at its default speed keeps commits waiting for tens of milliseconds: each bit of a page that it
+  // writes goes through the write-ahead log first.
+  ddl.settings.push_back("ALTER TABLE " + table + " SET (autovacuum_vacuum_cost_delay = 5)");
 
   const auto add = [&](std::string name, const std::string& sql_before, const std::string& sql_after) {
     ddl.constraints_and_indexes.push_back(sql_before + quote_identifier(name) + sql_after);

@@ -33,6 +33,7 @@ std::string object_name(std::string_view table_name, std::string_view middle, st
 // CREATE TABLE apart from what is cheaper to add once the rows are in.
 struct table_ddl {
   std::vector<std::string> table;
+  std::vector<std::string> settings; // of the table, no part of its fingerprint
   std::vector<std::string> constraints_and_indexes;
   std::vector<std::string> object_names; // what the second part names, in its order
   // The second part in two steps: indexes that can be built beside one another, unique ones marked, and then

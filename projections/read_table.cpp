@@ -1,7 +1,8 @@
-// The inline projection: one upsert and one delete a table and batch, by array parameters. Called on the
+// The inline projection: one upsert and one delete a table and batch, of arrays of rows. Called on the
 // committer's strand; holds no state but its statements.
 #include "projections/read_table.hpp"
 #include "core/chain.hpp"
+#include "eventstore/pg/row_array.hpp"
 #include "projections/column_block.hpp"
 #include "projections/layout.hpp"
 #include "projections/write_statements.hpp"
@@ -15,7 +16,7 @@ namespace pg = eventstore::pg;
 
 namespace {
 
-// Bounds of one upsert: its arrays are held in memory on both sides.
+// Bounds of one upsert: its rows, about three times the documents, are held in memory on both sides.
 constexpr std::size_t max_rows_a_statement = 2'000;
 constexpr std::size_t max_bytes_a_statement = 8u << 20;
 
@@ -57,23 +58,24 @@ const statement_ptr& unique_columns() {
   return made;
 }
 
+constexpr std::int32_t record_row_attributes = 8; // of synclog.record_row
+
 pg::params row_values(const core::entity& definition, const column_block& block) {
-  pg::params values;
-  values.text_array(block.ids());
-  values.int8_array(block.versions());
-  values.int8_array(block.positions());
-  values.timestamptz_array(block.created_at());
-  values.timestamptz_array(block.updated_at());
-  for (std::size_t i = 0; i < definition.fields.size(); ++i) {
-    if (block.has_value(i))
-      values.nullable_text_array(block.fields()[i],
-                                 is_ordered(definition.fields[i].type) ? pg::oid_text : pg::oid_json);
+  pg::row_array rows(record_row_attributes);
+  std::vector<std::optional<std::string_view>> fields(definition.fields.size());
+  for (std::size_t row = 0; row < block.size(); ++row) {
+    for (std::size_t i = 0; i < fields.size(); ++i)
+      fields[i] = block.fields()[i][row];
+    rows.bytes(pg::oid_text, block.ids()[row]).int8(block.versions()[row]).int8(block.positions()[row]);
+    rows.timestamptz(block.created_at()[row]).timestamptz(block.updated_at()[row]);
+    rows.text_array(fields);
+    if (definition.search_fields.empty())
+      rows.null(pg::oid_text);
     else
-      values.null();
+      rows.bytes(pg::oid_text, block.search_texts()[row]);
+    rows.bytes(pg::oid_json, block.docs()[row]);
   }
-  if (!definition.search_fields.empty()) values.text_array(block.search_texts());
-  values.text_array(block.docs(), pg::oid_json);
-  return values;
+  return std::move(rows).as_parameter();
 }
 
 // Of the block's one row. Texts and JSON travel as their bytes: in binary they are the same, and a NUL among
@@ -83,8 +85,8 @@ pg::params one_row_values(const core::entity& definition, const column_block& bl
   values.bytea(block.ids().front()).int8(block.versions().front()).int8(block.positions().front());
   values.timestamptz(block.created_at().front()).timestamptz(block.updated_at().front());
   for (std::size_t i = 0; i < definition.fields.size(); ++i) {
-    if (block.has_value(i))
-      values.bytea(*block.fields()[i].front());
+    if (const auto& text = block.fields()[i].front())
+      values.bytea(*text);
     else
       values.null();
   }
@@ -93,8 +95,8 @@ pg::params one_row_values(const core::entity& definition, const column_block& bl
   return values;
 }
 
-// How rows are written, many a statement or one. Most batches of an idle server are of one record, and dozens
-// of arrays of one cost the database more than its row.
+// How rows are written, many a statement or one. Most batches of an idle server are of one record, and an
+// array of one costs the database more than its row.
 struct row_statements {
   statement_ptr many, one;
 };
@@ -313,6 +315,7 @@ std::string read_tables::field_of_constraint(std::string_view table_name, std::s
 std::vector<std::string> read_table_ddl(const core::entity& definition, const std::string& table_name) {
   table_ddl ddl = make_table_ddl(definition, table_name);
   std::vector<std::string> all = std::move(ddl.table);
+  all.insert(all.end(), ddl.settings.begin(), ddl.settings.end());
   all.insert(all.end(), ddl.constraints_and_indexes.begin(), ddl.constraints_and_indexes.end());
   return all;
 }

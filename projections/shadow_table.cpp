@@ -54,8 +54,10 @@ std::string create_shadow(pg::plain_connection& db, const core::entity& definiti
   const std::string name = new_name(definition.name);
   const std::string table = qualified_table(name);
   db.run("BEGIN");
-  for (const std::string& statement : make_table_ddl(definition, name).table)
-    db.run(statement);
+  const table_ddl ddl = make_table_ddl(definition, name);
+  for (const auto* part : {&ddl.table, &ddl.settings})
+    for (const std::string& statement : *part)
+      db.run(statement);
   // Nothing is to be vacuumed before it is whole, and a vacuum would stand in the way of the constraints.
   db.run("ALTER TABLE " + table + " SET (autovacuum_enabled = false)");
   db.run("COMMENT ON TABLE " + table + " IS " + quote_literal(comment_of(definition.name)));

@@ -9,34 +9,42 @@ namespace synclog::projections {
 
 namespace {
 
-struct array_column {
-  std::string name;    // quoted
-  std::string element; // type of the array's elements as sent
-  std::string cast;    // "" = as sent
+struct written_column {
+  std::string name;   // quoted
+  std::string of_row; // its value, of a synclog.record_row that is called u
+  std::string sent;   // its type as the value of one row is sent
+  std::string cast;   // of what is sent; "" = as it is
 };
 
-std::vector<array_column> array_columns(const core::entity& definition) {
-  std::vector<array_column> columns = {{"id", "text", ""},
-                                       {"version", "bigint", ""},
-                                       {"position", "bigint", ""},
-                                       {"created_at", "timestamptz", ""},
-                                       {"updated_at", "timestamptz", ""}};
+std::vector<written_column> written_columns(const core::entity& definition) {
+  std::vector<written_column> columns;
+  const auto add_bookkeeping = [&](const char* name, const char* type) {
+    columns.push_back({name, std::string("u.") + name, type, ""});
+  };
+  add_bookkeeping("id", "text");
+  add_bookkeeping("version", "bigint");
+  add_bookkeeping("position", "bigint");
+  add_bookkeeping("created_at", "timestamptz");
+  add_bookkeeping("updated_at", "timestamptz");
+  std::size_t number = 0;
   for (const core::field& field : definition.fields) {
-    array_column column{quote_identifier(field.name), "text", ""};
+    written_column column{quote_identifier(field.name), "u.fields[" + std::to_string(++number) + "]", "text",
+                          ""};
     if (!is_ordered(field.type))
-      column.element = "json";
+      column.sent = "json";
     else if (field.type != core::field_type::text)
       column.cast = "::" + std::string(type_name(field.type));
+    column.of_row += column.sent == "json" ? "::json" : column.cast;
     columns.push_back(std::move(column));
   }
-  if (!definition.search_fields.empty()) columns.push_back({"search_text", "text", ""});
-  columns.push_back({"doc", "json", ""});
+  if (!definition.search_fields.empty()) add_bookkeeping("search_text", "text");
+  add_bookkeeping("doc", "json");
   return columns;
 }
 
 std::string on_conflict(const core::entity& definition) {
   std::string updates;
-  for (const array_column& column : array_columns(definition))
+  for (const written_column& column : written_columns(definition))
     if (column.name != "id")
       updates += (updates.empty() ? "" : ", ") + column.name + " = excluded." + column.name;
   return " ON CONFLICT (id) DO UPDATE SET " + updates;
@@ -45,18 +53,14 @@ std::string on_conflict(const core::entity& definition) {
 } // namespace
 
 std::string insert_sql(const core::entity& definition, std::string_view table_name) {
-  std::string names, selected, arrays, aliases;
-  std::size_t number = 0;
-  for (const array_column& column : array_columns(definition)) {
-    const std::string digits = std::to_string(++number);
-    const std::string separator = number == 1 ? "" : ", ";
+  std::string names, selected;
+  for (const written_column& column : written_columns(definition)) {
+    const std::string separator = names.empty() ? "" : ", ";
     names += separator + column.name;
-    selected += separator + "u.c" + digits + column.cast;
-    arrays += separator + "$" + digits + "::" + column.element + "[]";
-    aliases += separator + "c" + digits;
+    selected += separator + column.of_row;
   }
   return "INSERT INTO " + qualified_table(table_name) + " (" + names + ") SELECT " + selected +
-         " FROM unnest(" + arrays + ") AS u(" + aliases + ")";
+         " FROM unnest($1::synclog.record_row[]) AS u";
 }
 
 std::string upsert_sql(const core::entity& definition, std::string_view table_name) {
@@ -66,10 +70,10 @@ std::string upsert_sql(const core::entity& definition, std::string_view table_na
 std::string insert_one_sql(const core::entity& definition, std::string_view table_name) {
   std::string names, values;
   std::size_t number = 0;
-  for (const array_column& column : array_columns(definition)) {
+  for (const written_column& column : written_columns(definition)) {
     const std::string separator = number == 0 ? "" : ", ";
     names += separator + column.name;
-    values += separator + "$" + std::to_string(++number) + "::" + column.element + column.cast;
+    values += separator + "$" + std::to_string(++number) + "::" + column.sent + column.cast;
   }
   return "INSERT INTO " + qualified_table(table_name) + " (" + names + ") VALUES (" + values + ")";
 }

@@ -5,12 +5,12 @@
 
 namespace synclog::projections {
 
-// Arrays: $1 ids, $2 versions, $3 positions, $4 created_at, $5 updated_at, then one per field (text[], or
-// json[] for objects and arrays), search_text when there are search fields, docs (json[]). A NULL array is a
-// column of NULLs. At most one row an id; insert_sql is for records that never existed: it does not look.
+// $1 an array of synclog.record_row, of whose fields each is text that casts to its column. At most one row
+// an id; insert_sql is for records that never existed: it does not look.
 std::string insert_sql(const core::entity& definition, std::string_view table_name);
 std::string upsert_sql(const core::entity& definition, std::string_view table_name);
-// The same for one row: the parameters are its values, in the same order.
+// The same for one row: the parameters are its values: $1 id, $2 version, $3 position, $4 created_at, $5
+// updated_at, then the fields, search_text when there are search fields, doc.
 std::string insert_one_sql(const core::entity& definition, std::string_view table_name);
 std::string upsert_one_sql(const core::entity& definition, std::string_view table_name);
 

@@ -1,6 +1,7 @@
 // See copy_row.hpp. The format: "Binary Format" in PostgreSQL's manual of COPY.
 #include "eventstore/pg/copy_row.hpp"
 
+#include "eventstore/pg/binary.hpp"
 #include "eventstore/pg/types.hpp"
 #include <stdexcept>
 
@@ -9,7 +10,6 @@ namespace synclog::eventstore::pg {
 namespace {
 
 constexpr std::string_view signature("PGCOPY\n\377\r\n\0", 11);
-constexpr std::int64_t epoch_shift_micros = 946'684'800'000'000; // 1970 to 2000
 
 [[noreturn]] void malformed() {
   throw connection_lost("the database sent a COPY that is not in the binary format");

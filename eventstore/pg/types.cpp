@@ -1,9 +1,9 @@
 // Parameters to libpq's arrays and back: the binary formats of bigint, timestamptz, bytea and one-dimensional
 // arrays.
 #include "eventstore/pg/types.hpp"
+#include "eventstore/pg/binary.hpp"
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -15,27 +15,8 @@ namespace synclog::eventstore::pg {
 
 namespace {
 
-// PostgreSQL counts from 2000-01-01, we from 1970-01-01, both in microseconds UTC.
-constexpr std::int64_t epoch_shift_micros = 946'684'800'000'000;
 constexpr int text_format = 0;
 constexpr int binary_format = 1;
-
-template <class Integer>
-Integer big_endian(Integer value) {
-  static_assert(std::endian::native == std::endian::little);
-  if constexpr (sizeof(Integer) == 8)
-    return static_cast<Integer>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
-  if constexpr (sizeof(Integer) == 4)
-    return static_cast<Integer>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
-  if constexpr (sizeof(Integer) == 2)
-    return static_cast<Integer>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
-}
-
-template <class Integer>
-void append(std::string& out, Integer value) {
-  const Integer wire = big_endian(value);
-  out.append(reinterpret_cast<const char*>(&wire), sizeof wire);
-}
 
 template <class Integer>
 std::int64_t read(std::string_view bytes) {
@@ -88,7 +69,7 @@ params& params::text(std::string_view value) {
 
 params& params::int8(std::int64_t value) {
   begin_value(binary_format);
-  append(buffer_, value);
+  append_big_endian(buffer_, value);
   end_value();
   return *this;
 }
@@ -100,51 +81,49 @@ params& params::bytea(std::string_view bytes) {
   return *this;
 }
 
+params& params::binary(std::string bytes) {
+  begin_value(binary_format);
+  if (buffer_.empty())
+    buffer_ = std::move(bytes);
+  else
+    buffer_.append(bytes);
+  end_value();
+  return *this;
+}
+
 params& params::timestamptz(std::int64_t micros_since_1970) {
   return int8(micros_since_1970 - epoch_shift_micros);
 }
 
 // Dimensions, has-null flag, element type, then size and lower bound of the one dimension; an empty array has
 // none.
-void params::begin_array(std::size_t count, std::uint32_t element_oid, bool has_null) {
+void params::begin_array(std::size_t count, std::uint32_t element_oid) {
   if (count > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
     throw std::length_error("array too long");
   begin_value(binary_format);
-  append<std::int32_t>(buffer_, count == 0 ? 0 : 1);
-  append<std::int32_t>(buffer_, has_null ? 1 : 0);
-  append<std::uint32_t>(buffer_, element_oid);
+  append_big_endian<std::int32_t>(buffer_, count == 0 ? 0 : 1);
+  append_big_endian<std::int32_t>(buffer_, 0); // no NULLs
+  append_big_endian<std::uint32_t>(buffer_, element_oid);
   if (count == 0) return;
-  append<std::int32_t>(buffer_, static_cast<std::int32_t>(count));
-  append<std::int32_t>(buffer_, 1);
+  append_big_endian<std::int32_t>(buffer_, static_cast<std::int32_t>(count));
+  append_big_endian<std::int32_t>(buffer_, 1);
 }
 
 params& params::text_array(std::span<const std::string_view> values, std::uint32_t element_oid) {
-  begin_array(values.size(), element_oid, false);
+  begin_array(values.size(), element_oid);
   for (const std::string_view value : values) {
-    append<std::int32_t>(buffer_, static_cast<std::int32_t>(value.size()));
+    append_big_endian<std::int32_t>(buffer_, static_cast<std::int32_t>(value.size()));
     buffer_.append(value);
   }
   end_value();
   return *this;
 }
 
-params& params::nullable_text_array(std::span<const std::optional<std::string_view>> values,
-                                    std::uint32_t element_oid) {
-  const bool has_null = std::any_of(values.begin(), values.end(), [](const auto& value) { return !value; });
-  begin_array(values.size(), element_oid, has_null);
-  for (const auto& value : values) {
-    append<std::int32_t>(buffer_, value ? static_cast<std::int32_t>(value->size()) : -1);
-    if (value) buffer_.append(*value);
-  }
-  end_value();
-  return *this;
-}
-
 params& params::int8_array(std::span<const std::int64_t> values) {
-  begin_array(values.size(), oid_int8, false);
+  begin_array(values.size(), oid_int8);
   for (const std::int64_t value : values) {
-    append<std::int32_t>(buffer_, sizeof value);
-    append(buffer_, value);
+    append_big_endian<std::int32_t>(buffer_, sizeof value);
+    append_big_endian(buffer_, value);
   }
   end_value();
   return *this;
@@ -155,10 +134,10 @@ params& params::bytea_array(std::span<const std::string_view> values) {
 }
 
 params& params::timestamptz_array(std::span<const std::int64_t> micros_since_1970) {
-  begin_array(micros_since_1970.size(), oid_timestamptz, false);
+  begin_array(micros_since_1970.size(), oid_timestamptz);
   for (const std::int64_t value : micros_since_1970) {
-    append<std::int32_t>(buffer_, sizeof value);
-    append(buffer_, value - epoch_shift_micros);
+    append_big_endian<std::int32_t>(buffer_, sizeof value);
+    append_big_endian(buffer_, value - epoch_shift_micros);
   }
   end_value();
   return *this;

@@ -50,12 +50,11 @@ class params {
   params& text(std::string_view value);
   params& int8(std::int64_t value);
   params& bytea(std::string_view bytes);
+  params& binary(std::string bytes); // any type in its binary form; see row_array.hpp
   params& timestamptz(std::int64_t micros_since_1970);
-  // Binary arrays. `nullable` variants: nullopt = SQL NULL.
+  // Binary arrays.
   params& text_array(std::span<const std::string_view> values,
                      std::uint32_t element_oid = oid_text); // oid_json for json[]
-  params& nullable_text_array(std::span<const std::optional<std::string_view>> values,
-                              std::uint32_t element_oid = oid_text);
   params& int8_array(std::span<const std::int64_t> values);
   params& bytea_array(std::span<const std::string_view> values);
   params& timestamptz_array(std::span<const std::int64_t> micros_since_1970);
@@ -77,7 +76,7 @@ class params {
   std::vector<int> formats_;
   void begin_value(int format);
   void end_value();
-  void begin_array(std::size_t count, std::uint32_t element_oid, bool has_null);
+  void begin_array(std::size_t count, std::uint32_t element_oid);
 };
 
 enum class result_format : std::uint8_t { text, binary };

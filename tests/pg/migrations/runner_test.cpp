@@ -210,6 +210,37 @@ TEST_CASE("migrate verify: a switched-off trigger and widened rights are found")
   CHECK(defects->size() == 3);
 }
 
+TEST_CASE("migrate verify: a changed type of the rows that are sent is found") {
+  const std::string database = migrated_database();
+  CHECK(migrations::verify(at(database))->empty());
+  test_cluster::shared().sql(database, "ALTER TYPE synclog.record_row ADD ATTRIBUTE more text");
+  const auto defects = migrations::verify(at(database));
+  REQUIRE(defects->size() == 1);
+  CHECK(defects->front().find("synclog.record_row") != std::string::npos);
+}
+
+TEST_CASE("migration 4: the log and the read tables that stand are vacuumed slower, unless somebody chose "
+          "otherwise") {
+  const auto earlier = migrations::embedded_migration_files().first(3);
+  const std::string database = test_cluster::shared().fresh_database();
+  REQUIRE(migrations::up(at(database), {.files = earlier}).has_value());
+  test_cluster::shared().sql(database, R"(
+    CREATE TABLE stands (id text); CREATE TABLE chosen (id text) WITH (autovacuum_vacuum_cost_limit = 900);
+    CREATE TABLE mine (id text);
+    ALTER TABLE stands OWNER TO synclog_app; ALTER TABLE chosen OWNER TO synclog_app;
+    INSERT INTO synclog.read_tables VALUES ('stands', 'stands', ''), ('chosen', 'chosen', ''))");
+  REQUIRE(migrations::up(at(database)).has_value());
+  const auto options_of = [&database](const std::string& table) {
+    return test_cluster::shared().sql(database,
+                                      "SELECT array_to_string(reloptions, ',') FROM pg_class WHERE oid = '" +
+                                          table + "'::regclass");
+  };
+  CHECK(options_of("synclog.events").ends_with(",autovacuum_vacuum_cost_delay=5"));
+  CHECK(options_of("stands") == "autovacuum_vacuum_cost_delay=5");
+  CHECK(options_of("chosen") == "autovacuum_vacuum_cost_limit=900");
+  CHECK(options_of("mine") == "");
+}
+
 TEST_CASE("migrate: an unreachable database is told from a bad one") {
   const auto refused = migrations::up("host=/nonexistent dbname=x");
   REQUIRE(!refused.has_value());

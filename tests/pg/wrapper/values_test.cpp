@@ -1,5 +1,6 @@
 // Parameters and rows there and back through a real server, in both formats.
 #include "common.hpp"
+#include "eventstore/pg/row_array.hpp"
 #include <array>
 #include <doctest/doctest.h>
 #include <limits>
@@ -77,27 +78,18 @@ TEST_CASE("values: every array type arrives element by element, empty ones too")
     std::vector<std::string> texts;
     std::vector<std::int64_t> numbers;
     std::vector<std::int64_t> times;
-    std::vector<std::optional<std::string_view>> maybe;
     for (std::size_t i = 0; i < count; ++i) {
       texts.push_back(std::string(random() % 40, static_cast<char>('a' + random() % 26)) + "\"{},\\☃");
       numbers.push_back(static_cast<std::int64_t>(random()));
       times.push_back(static_cast<std::int64_t>(random() % 4'000'000'000'000'000));
     }
     const std::vector<std::string_view> views(texts.begin(), texts.end());
-    for (std::size_t i = 0; i < count; ++i) {
-      maybe.push_back(i % 3 == 0 ? std::nullopt : std::optional<std::string_view>(texts[i]));
-    }
     pg::params values;
-    values.text_array(views)
-        .int8_array(numbers)
-        .bytea_array(views)
-        .timestamptz_array(times)
-        .nullable_text_array(maybe);
-    const auto answer =
-        ask(threads, *one,
-            "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::timestamptz[], $5::text[])"
-            " WITH ORDINALITY ORDER BY ordinality",
-            std::move(values), pg::result_format::binary);
+    values.text_array(views).int8_array(numbers).bytea_array(views).timestamptz_array(times);
+    const auto answer = ask(threads, *one,
+                            "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::timestamptz[])"
+                            " WITH ORDINALITY ORDER BY ordinality",
+                            std::move(values), pg::result_format::binary);
     const pg::rows& rows = answer.results[0];
     REQUIRE(rows.size() == static_cast<int>(count));
     for (int i = 0; i < rows.size(); ++i) {
@@ -106,8 +98,6 @@ TEST_CASE("values: every array type arrives element by element, empty ones too")
       REQUIRE(rows.int8(i, 1) == numbers[at]);
       REQUIRE(rows.bytea(i, 2) == views[at]);
       REQUIRE(rows.timestamptz(i, 3) == times[at]);
-      REQUIRE(rows.is_null(i, 4) == !maybe[at].has_value());
-      if (maybe[at]) REQUIRE(rows.text(i, 4) == *maybe[at]);
     }
   }
 }
@@ -116,15 +106,67 @@ TEST_CASE("values: json arrays keep the exact text") {
   io_threads threads;
   const auto one = connect(threads);
   const std::array<std::string_view, 2> documents{R"({"b": 1.50,  "a":[ ]})", R"("x")"};
-  const std::array<std::optional<std::string_view>, 2> maybe{std::nullopt, R"({ })"};
   pg::params values;
-  values.text_array(documents, pg::oid_json).nullable_text_array(maybe, pg::oid_json);
-  const auto answer = ask(threads, *one, "SELECT * FROM unnest($1::json[], $2::json[])", std::move(values),
-                          pg::result_format::text);
+  values.text_array(documents, pg::oid_json);
+  const auto answer =
+      ask(threads, *one, "SELECT * FROM unnest($1::json[])", std::move(values), pg::result_format::text);
   CHECK(answer.results[0].text(0, 0) == documents[0]);
   CHECK(answer.results[0].text(1, 0) == documents[1]);
-  CHECK(answer.results[0].is_null(0, 1));
-  CHECK(answer.results[0].text(1, 1) == "{ }");
+}
+
+TEST_CASE("values: an array of rows arrives row by row, NULLs and arrays within rows too") {
+  io_threads threads;
+  const auto one = connect(threads);
+  run_sql(threads, *one,
+          "CREATE TYPE pg_temp.sent AS (number bigint, moment timestamptz, name text, more json, raw bytea, "
+          "parts text[])");
+  const std::string unnested =
+      "SELECT number, moment, name, more, raw, cardinality(parts)::bigint, parts[1], "
+      "parts[2] FROM unnest($1::pg_temp.sent[])";
+  using maybe = std::optional<std::string_view>;
+  for (const int count : {1, 2, 700}) {
+    CAPTURE(count);
+    pg::row_array sent(6);
+    for (int i = 0; i < count; ++i) {
+      sent.int8(i - 1).timestamptz(1'795'444'027'123'456 + i);
+      sent.bytes_or_null(pg::oid_text, i % 2 == 0 ? maybe("") : std::nullopt);
+      sent.bytes(pg::oid_json, R"({"b": 1.50,  "a":[ ]})")
+          .bytes(pg::oid_bytea, std::string_view("\0\xff", 2));
+      const std::array<maybe, 2> parts{std::nullopt, "\"{},\\☃"};
+      sent.text_array(std::span(parts).first(static_cast<std::size_t>(i % 3)));
+      CHECK(sent.rows() == static_cast<std::size_t>(i) + 1);
+    }
+    const auto answer =
+        ask(threads, *one, unnested, std::move(sent).as_parameter(), pg::result_format::binary);
+    const pg::rows& rows = answer.results[0];
+    REQUIRE(rows.size() == count);
+    for (int i = 0; i < count; ++i) {
+      REQUIRE(rows.int8(i, 0) == i - 1);
+      REQUIRE(rows.timestamptz(i, 1) == 1'795'444'027'123'456 + i);
+      REQUIRE(rows.is_null(i, 2) == (i % 2 != 0));
+      REQUIRE(rows.text(i, 3) == R"({"b": 1.50,  "a":[ ]})");
+      REQUIRE(rows.bytea(i, 4) == std::string("\0\xff", 2));
+      REQUIRE(rows.int8(i, 5) == i % 3);
+      REQUIRE(rows.is_null(i, 6));
+      REQUIRE(rows.is_null(i, 7) == (i % 3 != 2));
+      if (i % 3 == 2) REQUIRE(rows.text(i, 7) == "\"{},\\☃");
+    }
+  }
+  SUBCASE("a value of another type than the attribute's is refused") {
+    pg::row_array sent(6);
+    sent.bytes(pg::oid_text, "1").timestamptz(0).null(pg::oid_text).null(pg::oid_json).null(pg::oid_bytea);
+    sent.null(pg::oid_text_array);
+    pg::segment work;
+    work.add(statement("rows of another type", unnested), std::move(sent).as_parameter());
+    CHECK(run(threads, *one, std::move(work)).failed.value().sqlstate == "42804");
+  }
+  SUBCASE("no rows, and half a row, are nothing to send") {
+    CHECK_THROWS_AS(pg::row_array(6).as_parameter(), std::logic_error);
+    pg::row_array half(6);
+    half.int8(1);
+    CHECK_THROWS_AS(std::move(half).as_parameter(), std::logic_error);
+    CHECK_THROWS_AS(pg::row_array(0), std::logic_error);
+  }
 }
 
 TEST_CASE("values: bytes that are no text fail as a bad value, not as a broken connection") {
