@@ -207,15 +207,22 @@ bool fault_run::suffer_old_backup() {
     add_problem(std::move(sentence));
   report_.counts += count(kept_.operations(), old_log_);
   cut_operations_ = kept_.operations().size();
-  if (followers_) followers_->expect_resync(streams::copy_log(site_.conninfo()));
+  std::vector<streams::logged> seen_log;
+  if (followers_) seen_log = streams::copy_log(site_.conninfo());
   snapshot_.reset();
   site_.kill_server();
   site_.kill_database();
+  std::vector<std::int64_t> were_at;
+  if (followers_) were_at = followers_->cursors();
   site_.server().restore_backup();
   was_restored_ = true;
   ++era_;
   const auto healed = std::chrono::steady_clock::now();
   site_.start_server();
+  if (followers_)
+    followers_->expect_resync(std::move(seen_log),
+                              static_cast<std::int64_t>(read_log(site_.conninfo()).size()),
+                              std::move(were_at));
   load_ = make_load();
   if (options_.open_snapshot) snapshot_ = std::make_unique<open_snapshot>(site_.conninfo());
   const bool back = await_return(fault_kind::old_backup, struck_us, healed);

@@ -32,10 +32,18 @@ class followers {
   std::size_t behind(std::int64_t position) const {
     return swarm_->members().size() - swarm_->count_at(position);
   }
-  // The log is about to become an older one: what they saw beyond it will be void.
-  void expect_resync(std::vector<streams::logged> old_log) { old_log_ = std::move(old_log); }
-  // Each has been told that the log is an older one.
-  bool all_resynced() const { return swarm_->all_resynced(); }
+  // Where each is, while nobody tells them anything.
+  std::vector<std::int64_t> cursors() const { return swarm_->cursors(); }
+  // The log has become one that ends at `head`: what those saw who were beyond it is void.
+  void expect_resync(std::vector<streams::logged> old_log, std::int64_t head,
+                     std::vector<std::int64_t> were_at) {
+    old_log_ = std::move(old_log);
+    new_head_ = head;
+    were_at_ = std::move(were_at);
+  }
+  // Each of those has been told that the log is an older one. One that was away since before the backup has
+  // nothing to be told.
+  bool all_resynced() const { return swarm_->all_resynced_beyond(new_head_, were_at_); }
   // From now on they stay connected.
   void settle() { settings_.restless = false; }
   // Sentences that begin with "I7: " where one of them did not see its part of the log, every event once and
@@ -49,6 +57,8 @@ class followers {
   streams::swarm_settings settings_;
   std::unique_ptr<streams::swarm> swarm_;
   std::vector<streams::logged> old_log_;
+  std::int64_t new_head_ = 0;
+  std::vector<std::int64_t> were_at_;
 };
 
 } // namespace synclog::tests::fault

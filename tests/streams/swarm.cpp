@@ -86,11 +86,20 @@ bool swarm::any_broken() const {
   return std::any_of(members_.begin(), members_.end(), [](const auto& one) { return one->broken(); });
 }
 
-bool swarm::all_resynced() const {
-  return std::all_of(members_.begin(), members_.end(), [](const auto& one) {
-    const auto told = [](const auto& book) { return book->resyncs() > 0; };
-    return one->broken() || std::all_of(one->ledgers().begin(), one->ledgers().end(), told);
-  });
+std::vector<std::int64_t> swarm::cursors() const {
+  std::vector<std::int64_t> found;
+  for (const auto& one : members_)
+    for (const auto& book : one->ledgers())
+      found.push_back(book->cursor());
+  return found;
+}
+
+bool swarm::all_resynced_beyond(std::int64_t position, const std::vector<std::int64_t>& were_at) const {
+  auto at = were_at.begin();
+  for (const auto& one : members_)
+    for (const auto& book : one->ledgers())
+      if (*at++ > position && !one->broken() && book->resyncs() == 0) return false;
+  return true;
 }
 
 std::vector<std::string> swarm::differences_from(const std::vector<logged>& log, std::int64_t reached) const {

@@ -25,7 +25,11 @@ class swarm {
   std::size_t count_at(std::int64_t position) const; // broken ones count too: nothing more comes of them
   bool any_broken() const;
   // Every subscription has been told to resync at least once.
-  bool all_resynced() const;
+  bool all_resynced() const { return all_resynced_beyond(0, std::vector<std::int64_t>(cursors().size(), 1)); }
+  // Where each subscription is, in the order of the members.
+  std::vector<std::int64_t> cursors() const;
+  // Every subscription that was beyond `position` at these cursors has been told to resync at least once.
+  bool all_resynced_beyond(std::int64_t position, const std::vector<std::int64_t>& were_at) const;
 
   // Ends all threads and connections; then the members may be looked into.
   void stop();
