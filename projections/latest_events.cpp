@@ -96,11 +96,11 @@ latest_query latest_pages::query() const {
 
 void latest_pages::saw(const pg::rows& page) {
   const auto count = static_cast<std::size_t>(page.size());
-  std::size_t bytes = 0;
+  bytes_ = 0;
   for (int row = 0; row < page.size(); ++row)
-    if (!page.is_null(row, latest_data)) bytes += page.text(row, latest_data).size();
+    if (!page.is_null(row, latest_data)) bytes_ += page.text(row, latest_data).size();
   covered_ = rest_;
-  done_ = count < size_.rows() && bytes < most_bytes_; // nothing was left, and nothing cut off
+  done_ = count < size_.rows() && bytes_ < most_bytes_; // nothing was left, and nothing cut off
   if (!done_) {
     std::string lowest(page.text(page.size() - 1, latest_id));
     covered_.low = lowest;
@@ -108,7 +108,7 @@ void latest_pages::saw(const pg::rows& page) {
     rest_.high = std::move(lowest);
     rest_.high_included = false;
   }
-  size_.saw(count, bytes);
+  size_.saw(count, bytes_);
 }
 
 void prepare_page_session(pg::plain_connection& db) {

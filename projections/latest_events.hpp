@@ -71,6 +71,7 @@ class latest_pages {
   void saw(const eventstore::pg::rows& page);
   // The ids that the last page answered for, whether the log has them or not.
   const id_range& covered() const { return covered_; }
+  std::size_t bytes() const { return bytes_; } // of the last page's data
   // A page took too long: one record has very many versions. From now on one index look-up a record.
   void go_record_by_record() { one_by_one_ = true; }
   bool goes_record_by_record() const { return one_by_one_; }
@@ -81,6 +82,7 @@ class latest_pages {
   std::optional<std::int64_t> until_;
   std::size_t most_bytes_;
   bool one_by_one_ = false, done_ = false;
+  std::size_t bytes_ = 0;
   page_size size_;
 };
 

@@ -191,7 +191,7 @@ class table_rebuild {
         db_->run("COMMIT");
         complete_to_ = span.until;
         // Only at first: later it would never come up with those who write.
-        if (is_first) turn.rest();
+        if (is_first) turn.rest(block_.bytes());
         report("catching up", complete_to_ - began, head - began);
       }
       const std::int64_t left = head_of(*db_) - head;

@@ -192,7 +192,7 @@ std::int64_t fill_shadow(const rebuild_options& options, const core::entity& def
           const std::int64_t copied = writer.write(*db, pages, any_misfit);
           rows += copied;
           progress.add(copied);
-          turn.rest();
+          turn.rest(pages.bytes());
         }
         const std::lock_guard guard(mutex);
         misfits.add(writer.misfits());
@@ -236,7 +236,7 @@ table_differences compare_table(const rebuild_options& options, const core::enti
           const std::int64_t before = found.rows_compared;
           comparison.compare_page(pages, complete_to, found);
           progress.add(found.rows_compared - before);
-          turn.rest();
+          turn.rest(pages.bytes());
         }
         const std::lock_guard guard(mutex);
         all.add(found);

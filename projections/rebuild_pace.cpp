@@ -36,11 +36,13 @@ void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options
           std::string(gently ? "256kB" : "0")});
 }
 
-void page_turn::rest() const {
+void page_turn::rest(std::size_t bytes) const {
   if (!gentle_) return;
-  const auto took = std::chrono::steady_clock::now() - began_;
-  const double factor = std::clamp<double>(rest_factor * (took / std::chrono::duration<double>(slow_page)),
-                                           rest_factor, most_rest_factor);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+  const double pages =
+      std::max(1.0, static_cast<double>(bytes) / gentle_page_bytes); // a record may be larger
+  const double factor =
+      std::clamp<double>(rest_factor * (took / (pages * slow_page)), rest_factor, most_rest_factor);
   std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(factor * took, longest_rest));
 }
 

@@ -14,12 +14,12 @@ std::size_t page_bytes_of(const rebuild_options& options);
 void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options& options);
 
 // One page: rest(), at its end, sleeps twice as long as the page took, so that most of the time disk and
-// processor are the others', and much longer after a page that was slow. A rebuild that is not gentle never
-// rests.
+// processor are the others', and much longer after a page that was slow for its bytes. A rebuild that is not
+// gentle never rests.
 class page_turn {
  public:
   explicit page_turn(const rebuild_options& options) : gentle_(options.pace.is_gentle) {}
-  void rest() const;
+  void rest(std::size_t bytes) const;
 
  private:
   bool gentle_;

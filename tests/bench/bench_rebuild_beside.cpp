@@ -1,8 +1,7 @@
 // What a rebuild costs those who are served meanwhile: `synclog bench mixed` at a fixed rate, in turns beside
 // nothing and beside the whole of a `synclog replay rebuild clients`, over a million clients by default.
 // Prints the ratio of the 99th percentiles, and what server and rebuild took of memory. Exits 1 when the
-// median ratio is over
-// --limit, or when a request failed.
+// median ratio is over --limit, or when a request failed.
 #include "bench/client_rows.hpp"
 #include "bench/durable_server.hpp"
 #include "bench/options.hpp"
@@ -31,7 +30,7 @@ using clock_type = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds sample_interval{20};
 constexpr std::chrono::minutes longest_command{60};
-constexpr std::chrono::seconds settle_time{3}, longest_load{3'600};
+constexpr std::chrono::seconds settle_time{3}, warm_up{2}, longest_load{3'600};
 
 // A subcommand as a child process, with what it prints in a file.
 class command {
@@ -156,14 +155,18 @@ class rebuild_bench {
     command load(given_,
                  {"bench", "mixed", "--url", fmt::format("http://127.0.0.1:{}", server_.port()), "--rate",
                   given_.text("rate"), "--connections", given_.text("connections"), "--duration",
-                  beside ? std::to_string(longest_load.count()) : given_.text("seconds"), "--warmup", "2",
-                  "--json", report_file},
+                  beside ? std::to_string(longest_load.count()) : given_.text("seconds"), "--warmup",
+                  std::to_string(warm_up.count()), "--json", report_file},
                  file("bench.txt"));
     if (beside) {
+      std::this_thread::sleep_for(warm_up);
       const auto began = clock_type::now();
       command rebuilding(given_, rebuild_words(), file("rebuild.json"));
-      while (!rebuilding.has_ended(sample_interval))
+      while (!rebuilding.has_ended(sample_interval)) {
         note_memory(rebuilding.pid());
+        if (load.has_ended(std::chrono::milliseconds(0)))
+          throw std::runtime_error("the load ended before the rebuild: " + load.output());
+      }
       note_rebuild(rebuilding, began, "beside the load");
       kill(load.pid(), SIGINT); // it ends with the figures so far
     }
