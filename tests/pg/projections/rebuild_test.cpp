@@ -622,7 +622,7 @@ TEST_CASE("rebuild: with records of a megabyte it and verify take the memory of 
 
   // What was written meanwhile is taken in spans that are bounded as well.
   bool written = false;
-  auto beside = over(log, 1);
+  auto beside = alone;
   beside.progress = [&](const eventstore::verify_progress& at) {
     if (at.stage != "visits: folding" || written) return;
     written = true;
