@@ -1,6 +1,7 @@
 // SHA-256 through OpenSSL's EVP. The digest is fetched once a process, because an implicit fetch on every
 // call costs more than hashing an event. Each chain_hasher owns one context and one envelope buffer.
 #include "core/chain.hpp"
+#include "core/bytes.hpp"
 #include "core/problem.hpp"
 #include <algorithm>
 #include <array>
@@ -63,10 +64,6 @@ void append_field(std::string& out, std::string_view bytes) {
 void append_field(std::string& out, std::int64_t number) {
   append_big_endian(out, std::uint32_t{sizeof number});
   append_big_endian(out, static_cast<std::uint64_t>(number));
-}
-
-std::string_view bytes_of(const uuid& id) {
-  return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
 void append_field(std::string& out, std::optional<std::string_view> bytes) {
@@ -190,7 +187,7 @@ std::string to_hex(std::string_view bytes) {
 }
 
 std::string to_hex(const sha256_digest& digest) {
-  return to_hex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  return to_hex(bytes_of(digest));
 }
 
 std::optional<std::string> from_hex(std::string_view hex) {

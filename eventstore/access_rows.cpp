@@ -1,5 +1,6 @@
 // See access_rows.hpp. Results come as text: moments as microseconds, branches as JSON.
 #include "eventstore/access_rows.hpp"
+#include "core/bytes.hpp"
 #include "core/chain.hpp"
 #include "core/json.hpp"
 #include <memory>
@@ -90,9 +91,7 @@ pg::query query_of(const statement_ptr& statement, pg::params values = {}) {
   return made;
 }
 
-std::string_view bytes_of(const core::sha256_digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
+using core::bytes_of;
 
 std::string meta_of(const token_change_by& by) {
   std::string meta = R"({"actor":)";

@@ -1,6 +1,7 @@
 // See batch.hpp.
 #include "eventstore/batch.hpp"
 
+#include "core/bytes.hpp"
 #include "core/json.hpp"
 #include "core/record.hpp"
 #include "eventstore/head_lock.hpp"
@@ -15,9 +16,7 @@ namespace synclog::eventstore {
 
 namespace {
 
-std::string_view bytes_of(const auto& array) {
-  return {reinterpret_cast<const char*>(array.data()), array.size()};
-}
+using core::bytes_of;
 
 core::sha256_digest digest_of(std::string_view bytes) {
   core::sha256_digest digest{};

@@ -1,4 +1,5 @@
 // The rows that a decided batch sends: events, read tables, answers under keys. The other half of batch.hpp.
+#include "core/bytes.hpp"
 #include "eventstore/batch.hpp"
 #include "eventstore/event_row.hpp"
 #include "eventstore/head_lock.hpp"
@@ -15,9 +16,7 @@ namespace {
 constexpr std::size_t max_rows_a_statement = 2'000;
 constexpr std::size_t max_bytes_a_statement = 8u << 20;
 
-std::string_view bytes_of(const auto& array) {
-  return {reinterpret_cast<const char*>(array.data()), array.size()};
-}
+using core::bytes_of;
 
 } // namespace
 

@@ -1,6 +1,7 @@
 // See checkpoint_log.hpp.
 #include "eventstore/checkpoint_log.hpp"
 
+#include "core/bytes.hpp"
 #include "core/chain.hpp"
 #include "eventstore/pg/plain_connection.hpp"
 #include <algorithm>
@@ -37,9 +38,7 @@ bool read_bytes(std::string_view bytes, Array& out) {
   return true;
 }
 
-std::string_view bytes_of(const core::sha256_digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
+using core::bytes_of;
 
 difference differing(std::int64_t position, const char* kind, const std::string& why, const char* field,
                      std::string stored, std::string computed) {

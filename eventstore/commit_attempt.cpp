@@ -4,6 +4,7 @@
 // Everything here runs on the committer's strand.
 #include "eventstore/committer_impl.hpp"
 
+#include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "eventstore/failpoint.hpp"
 #include "eventstore/feed.hpp"
@@ -42,7 +43,7 @@ bool flight::take_found(const pg::segment_result& answer) {
   for (std::size_t index = 0; index < lost.size(); ++index) {
     const auto& rows = answer.results.at(first + index);
     const auto hash = lost[index].work->head_after().hash;
-    const std::string_view wanted(reinterpret_cast<const char*>(hash.data()), hash.size());
+    const std::string_view wanted = core::bytes_of(hash);
     if (rows.size() == 1 && rows.text(0, 0) == wanted) {
       work = std::move(lost[index].work);
       requests = std::move(lost[index].requests);

@@ -1,6 +1,7 @@
 // See event_row.hpp.
 #include "eventstore/event_row.hpp"
 
+#include "core/bytes.hpp"
 #include "core/problem.hpp"
 #include <algorithm>
 #include <cstring>
@@ -31,9 +32,7 @@ void copy_bytes(Array& target, std::string_view bytes) {
   std::memcpy(target.data(), bytes.data(), std::min(target.size(), bytes.size()));
 }
 
-std::string_view bytes_of(const auto& array) {
-  return {reinterpret_cast<const char*>(array.data()), array.size()};
-}
+using core::bytes_of;
 
 // No branch is NULL, so that a branch is never the empty text.
 std::optional<std::string_view> branch_or_null(const core::event& event) {

@@ -2,6 +2,7 @@
 // every JSON tool on the way, where an object comes out with other white space, escapes or numbers.
 #include "eventstore/export_format.hpp"
 
+#include "core/bytes.hpp"
 #include "core/chain.hpp"
 #include "core/json.hpp"
 #include <algorithm>
@@ -18,10 +19,7 @@ namespace {
 constexpr std::int64_t first_moment_us = -62'135'596'800'000'000;
 constexpr std::int64_t last_moment_us = 253'402'300'799'999'999;
 
-template <class Bytes>
-std::string_view view_of(const Bytes& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+using core::bytes_of;
 
 void append_text(std::string& out, std::string_view name, std::string_view value) {
   out.append(name);
@@ -30,7 +28,7 @@ void append_text(std::string& out, std::string_view name, std::string_view value
 
 template <class Bytes>
 void append_hex(std::string& out, std::string_view name, const Bytes& bytes) {
-  out.append(name).append("\"").append(core::to_hex(view_of(bytes))).append("\"");
+  out.append(name).append("\"").append(core::to_hex(bytes_of(bytes))).append("\"");
 }
 
 void append_number(std::string& out, std::string_view name, std::int64_t number) {

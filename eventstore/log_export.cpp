@@ -1,6 +1,7 @@
 // See log_export.hpp. No snapshot is held while the file waits: a page is read whole, then written.
 #include "eventstore/log_export.hpp"
 
+#include "core/bytes.hpp"
 #include "core/chain.hpp"
 #include "eventstore/event_row.hpp"
 #include "eventstore/export_format.hpp"
@@ -127,7 +128,7 @@ class log_exporter {
     const auto& event = read.event;
     if (event.position.value != last_ + 1) return differ("gap", last_ + 1, "missing");
     if (event.recorded_at < time_) return differ("time", last_ + 1, "recorded before its predecessor");
-    const std::string_view salt(reinterpret_cast<const char*>(event.salt.data()), event.salt.size());
+    const std::string_view salt = core::bytes_of(event.salt);
     const auto data_hash = read.data_hash ? *read.data_hash : hasher_->data_hash(salt, event.data);
     const auto computed = hasher_->next(hash_, event, data_hash);
     if (computed != event.hash) {

@@ -1,6 +1,7 @@
 // See log_import.hpp. Reads line by line, holds one batch.
 #include "eventstore/log_import.hpp"
 
+#include "core/bytes.hpp"
 #include "core/chain.hpp"
 #include "eventstore/import_batch.hpp"
 #include "eventstore/statements.hpp"
@@ -123,8 +124,7 @@ class log_importer {
   }
 
   bool is_stored(core::position where, const core::sha256_digest& hash) {
-    return stored_hashes_->at(where) ==
-           std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size());
+    return stored_hashes_->at(where) == core::bytes_of(hash);
   }
 
   refusal read_line() {
@@ -174,7 +174,7 @@ class log_importer {
     if (event.position != last_.position.next())
       return refuse(
           fmt::format("position {} where {} must be", event.position.value, last_.position.value + 1));
-    const std::string_view salt(reinterpret_cast<const char*>(event.salt.data()), event.salt.size());
+    const std::string_view salt = core::bytes_of(event.salt);
     const auto data_hash = read.data_hash ? *read.data_hash : hasher_->data_hash(salt, event.data);
     const auto computed = hasher_->next(last_.hash, event, data_hash);
     if (computed != event.hash)

@@ -1,6 +1,7 @@
 // See verify_page.hpp.
 #include "eventstore/verify_page.hpp"
 
+#include "core/bytes.hpp"
 #include "core/event.hpp"
 #include "eventstore/pg/sqlstate.hpp"
 #include <algorithm>
@@ -46,9 +47,7 @@ std::string page_sql(std::int64_t first, std::int64_t last) {
                      first - 1, last);
 }
 
-std::string_view bytes_of(const core::sha256_digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
+using core::bytes_of;
 
 // False when it is no digest.
 bool read_digest(std::string_view bytes, core::sha256_digest& out) {

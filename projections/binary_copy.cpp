@@ -2,6 +2,7 @@
 // numeric in digits of base 10,000. Only canonical texts are taken, as core/field_value writes them.
 #include "projections/binary_copy.hpp"
 #include "core/clock.hpp"
+#include "eventstore/pg/binary.hpp"
 #include "projections/layout.hpp"
 #include <array>
 #include <charconv>
@@ -11,32 +12,29 @@
 
 namespace synclog::projections {
 
+namespace pg = eventstore::pg;
+
 namespace {
 
+using pg::append_big_endian;
+
 constexpr std::string_view copy_signature{"PGCOPY\n\377\r\n\0", 11};
-constexpr std::int64_t micros_of_2000 = 946'684'800'000'000; // since 1970
 constexpr std::int64_t micros_a_second = 1'000'000, micros_a_day = 86'400 * micros_a_second;
 constexpr std::size_t bookkeeping_columns = 5;
 constexpr std::size_t canonical_moment_bytes = 27; // 2026-11-23T04:05:06.123456Z
 
-template <class Integer>
-void append_integer(std::string& out, Integer value) {
-  for (int shift = static_cast<int>(sizeof(Integer)) * 8 - 8; shift >= 0; shift -= 8)
-    out.push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> shift));
-}
-
 void append_null(std::string& out) {
-  append_integer<std::int32_t>(out, -1);
+  append_big_endian<std::int32_t>(out, -1);
 }
 
 void append_bytes(std::string& out, std::string_view bytes) {
-  append_integer(out, static_cast<std::int32_t>(bytes.size()));
+  append_big_endian(out, static_cast<std::int32_t>(bytes.size()));
   out += bytes;
 }
 
 void append_int8(std::string& out, std::int64_t value) {
-  append_integer<std::int32_t>(out, sizeof value);
-  append_integer(out, value);
+  append_big_endian<std::int32_t>(out, sizeof value);
+  append_big_endian(out, value);
 }
 
 bool all_digits(std::string_view text) {
@@ -88,15 +86,15 @@ bool append_numeric(std::string& out, std::string_view text) {
     used.remove_suffix(4);
 
   const std::size_t groups = used.size() / 4;
-  append_integer(out, static_cast<std::int32_t>(8 + 2 * groups));
-  append_integer(out, static_cast<std::int16_t>(groups));
-  append_integer(out,
-                 static_cast<std::int16_t>(groups == 0 ? 0 : static_cast<std::int64_t>(groups_before) - 1));
-  append_integer<std::uint16_t>(out, negative && groups > 0 ? 0x4000 : 0);
-  append_integer(out, static_cast<std::int16_t>(fraction.size()));
+  append_big_endian(out, static_cast<std::int32_t>(8 + 2 * groups));
+  append_big_endian(out, static_cast<std::int16_t>(groups));
+  append_big_endian(
+      out, static_cast<std::int16_t>(groups == 0 ? 0 : static_cast<std::int64_t>(groups_before) - 1));
+  append_big_endian<std::uint16_t>(out, negative && groups > 0 ? 0x4000 : 0);
+  append_big_endian(out, static_cast<std::int16_t>(fraction.size()));
   for (std::size_t i = 0; i < used.size(); i += 4)
-    append_integer(out, static_cast<std::int16_t>((used[i] - '0') * 1000 + (used[i + 1] - '0') * 100 +
-                                                  (used[i + 2] - '0') * 10 + (used[i + 3] - '0')));
+    append_big_endian(out, static_cast<std::int16_t>((used[i] - '0') * 1000 + (used[i + 1] - '0') * 100 +
+                                                     (used[i + 2] - '0') * 10 + (used[i + 3] - '0')));
   return true;
 }
 
@@ -104,8 +102,9 @@ bool append_date(std::string& out, std::string_view text) {
   if (!core::is_calendar_date(text)) return false;
   const auto midnight = core::parse_rfc3339(std::string(text) + "T00:00:00Z");
   if (!midnight) return false;
-  append_integer<std::int32_t>(out, 4);
-  append_integer(out, static_cast<std::int32_t>((midnight->micros - micros_of_2000) / micros_a_day));
+  append_big_endian<std::int32_t>(out, 4);
+  append_big_endian(out,
+                    static_cast<std::int32_t>((midnight->micros - pg::epoch_shift_micros) / micros_a_day));
   return true;
 }
 
@@ -126,7 +125,7 @@ bool append_moment(std::string& out, std::string_view text) {
   if (text.size() != canonical_moment_bytes || text.back() != 'Z') return false;
   const auto moment = core::parse_rfc3339(text);
   if (!moment) return false;
-  append_int8(out, moment->micros - micros_of_2000);
+  append_int8(out, moment->micros - pg::epoch_shift_micros);
   return true;
 }
 
@@ -141,8 +140,8 @@ void append_bookkeeping(std::string& out, const column_block& block, std::size_t
   append_bytes(out, block.ids()[row]);
   append_int8(out, block.versions()[row]);
   append_int8(out, block.positions()[row]);
-  append_int8(out, block.created_at()[row] - micros_of_2000);
-  append_int8(out, block.updated_at()[row] - micros_of_2000);
+  append_int8(out, block.created_at()[row] - pg::epoch_shift_micros);
+  append_int8(out, block.updated_at()[row] - pg::epoch_shift_micros);
 }
 
 } // namespace
@@ -176,14 +175,14 @@ bool append_binary_value(std::string& out, core::field_type type, std::string_vi
 void write_binary_rows(std::string& out, const core::entity& definition, const column_block& block,
                        std::vector<misfit>& misfits) {
   out.assign(copy_signature);
-  append_integer<std::int32_t>(out, 0); // no flags
-  append_integer<std::int32_t>(out, 0); // no extension
+  append_big_endian<std::int32_t>(out, 0); // no flags
+  append_big_endian<std::int32_t>(out, 0); // no extension
   const bool searched = !block.search_texts().empty();
   const auto columns =
       static_cast<std::int16_t>(bookkeeping_columns + definition.fields.size() + (searched ? 1 : 0) + 1);
   for (std::size_t row = 0; row < block.size(); ++row) {
     const std::size_t before = out.size(), misfits_before = misfits.size();
-    append_integer(out, columns);
+    append_big_endian(out, columns);
     append_bookkeeping(out, block, row);
     for (std::size_t i = 0; i < definition.fields.size(); ++i) {
       const auto& value = block.fields()[i][row];
@@ -196,7 +195,7 @@ void write_binary_rows(std::string& out, const core::entity& definition, const c
     append_bytes(out, block.docs()[row]);
     if (misfits.size() > misfits_before) out.resize(before);
   }
-  append_integer<std::int16_t>(out, -1);
+  append_big_endian<std::int16_t>(out, -1);
 }
 
 std::string binary_copy_sql(std::string_view table_name) {

@@ -10,8 +10,7 @@ namespace synclog::projections {
 namespace {
 
 constexpr std::size_t gentle_page_bytes = 32u << 10; // read and written within a few milliseconds
-// Twice as long as the page took, and the longer the slower it was: then disk or processor are in demand, and
-// everybody else waits as well. A page takes a fifth of slow_page where nothing is in its way.
+// The longer a page took, the more: then disk or processor are in demand, and everybody else waits as well.
 constexpr int rest_factor = 2, most_rest_factor = 10;
 constexpr std::chrono::milliseconds slow_page{10};
 constexpr std::chrono::milliseconds longest_rest{500};
@@ -36,14 +35,15 @@ void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options
           std::string(gently ? "256kB" : "0")});
 }
 
-void page_turn::rest(std::size_t bytes) const {
-  if (!gentle_) return;
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
-  const double pages =
-      std::max(1.0, static_cast<double>(bytes) / gentle_page_bytes); // a record may be larger
+std::chrono::duration<double> rest_after(std::chrono::duration<double> took, std::size_t bytes) {
+  const double pages = std::max(1.0, static_cast<double>(bytes) / gentle_page_bytes);
   const double factor =
       std::clamp<double>(rest_factor * (took / (pages * slow_page)), rest_factor, most_rest_factor);
-  std::this_thread::sleep_for(std::min<std::chrono::duration<double>>(factor * took, longest_rest));
+  return std::min<std::chrono::duration<double>>(factor * took, longest_rest);
+}
+
+void page_turn::rest(std::size_t bytes) const {
+  if (gentle_) std::this_thread::sleep_for(rest_after(std::chrono::steady_clock::now() - began_, bytes));
 }
 
 } // namespace synclog::projections

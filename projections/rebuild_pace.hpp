@@ -13,9 +13,11 @@ std::size_t page_bytes_of(const rebuild_options& options);
 // Settings of a session that fills or indexes a shadow.
 void prepare_writing(eventstore::pg::plain_connection& db, const rebuild_options& options);
 
-// One page: rest(), at its end, sleeps twice as long as the page took, so that most of the time disk and
-// processor are the others', and much longer after a page that was slow for its bytes. A rebuild that is not
-// gentle never rests.
+// How long a gentle rebuild rests after a page of so many bytes: twice as long as it took, and up to ten
+// times when it was slow for its bytes; half a second at most. A single record may be more than a page.
+std::chrono::duration<double> rest_after(std::chrono::duration<double> took, std::size_t bytes);
+
+// One page, from its making to rest(). A rebuild that is not gentle never rests.
 class page_turn {
  public:
   explicit page_turn(const rebuild_options& options) : gentle_(options.pace.is_gentle) {}

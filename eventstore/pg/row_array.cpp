@@ -66,20 +66,20 @@ row_array& row_array::null(std::uint32_t type) {
   return *this;
 }
 
-row_array& row_array::int8(std::int64_t value) {
-  begin_value(oid_int8);
+row_array& row_array::put_int8(std::uint32_t type, std::int64_t value) {
+  begin_value(type);
   append_big_endian<std::int32_t>(out_, sizeof value);
   append_big_endian(out_, value);
   end_value();
   return *this;
 }
 
+row_array& row_array::int8(std::int64_t value) {
+  return put_int8(oid_int8, value);
+}
+
 row_array& row_array::timestamptz(std::int64_t micros_since_1970) {
-  begin_value(oid_timestamptz);
-  append_big_endian<std::int32_t>(out_, sizeof micros_since_1970);
-  append_big_endian(out_, micros_since_1970 - epoch_shift_micros);
-  end_value();
-  return *this;
+  return put_int8(oid_timestamptz, micros_since_1970 - epoch_shift_micros);
 }
 
 row_array& row_array::bytes(std::uint32_t type, std::string_view value) {

@@ -32,6 +32,7 @@ class row_array {
 
  private:
   void begin_value(std::uint32_t type);
+  row_array& put_int8(std::uint32_t type, std::int64_t value);
   void end_value();
   void put_number_at(std::size_t offset, std::int32_t number);
 

@@ -1,5 +1,6 @@
 // See access_directory.hpp.
 #include "http/auth/access_directory.hpp"
+#include "core/bytes.hpp"
 #include "core/chain.hpp"
 #include "eventstore/access_rows.hpp"
 #include "http/auth/lookups.hpp"
@@ -30,9 +31,7 @@ namespace {
 constexpr auto poll_patience = 2s;
 constexpr auto housekeeping_every = 60s; // expired rows go, days of use are noted
 
-std::string_view bytes_of(const core::sha256_digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
+using core::bytes_of;
 
 bool is_hash(std::string_view stored, const core::sha256_digest& asked) {
   core::sha256_digest digest{};

@@ -31,6 +31,7 @@ export function consoleOutboxTests() {
 
     // Not at a moment at which it is being tried: the page says so then, and it stays.
     await untilPage('it is discarded', page, async () => {
+      if (await page.getByText('2 changes to be sent').isVisible()) return true;
       await button(page, 'Discard the change of Bob Other').click();
       await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
       return page.getByText('2 changes to be sent').waitFor({ timeout: 2_000 }).then(() => true, () => false);

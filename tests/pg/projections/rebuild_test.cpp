@@ -128,6 +128,19 @@ void rebuild_beside(lab& log, const core::entity& definition, unsigned jobs,
 
 } // namespace
 
+TEST_CASE("rebuild: it is gentle while a server works on this database, and takes all cores otherwise") {
+  lab log;
+  const auto pace = [&log] { return projections::default_rebuild_pace(log.conninfo(), "synclog_app"); };
+  CHECK_FALSE(pace().is_gentle);
+  CHECK(pace().jobs >= 1);
+  {
+    const pg::plain_connection server(log.conninfo(), "synclog_app", "synclog serve");
+    CHECK(pace().is_gentle);
+    CHECK(pace().jobs == 1);
+  }
+  CHECK(wait_until([&] { return !pace().is_gentle; }));
+}
+
 TEST_CASE("rebuild: after any history the rebuilt table equals the one that the append kept") {
   const std::uint64_t seed = std::random_device{}();
   INFO("seed ", seed);
