@@ -9,10 +9,10 @@ namespace synclog::projections {
 
 namespace {
 
-constexpr std::size_t gentle_page_bytes = 32u << 10; // read and written within a few milliseconds
+constexpr std::size_t gentle_page_bytes = 16u << 10; // read and written within a few milliseconds
 // The longer a page took, the more: then disk or processor are in demand, and everybody else waits as well.
 constexpr int rest_factor = 2, most_rest_factor = 10;
-constexpr std::chrono::milliseconds slow_page{10};
+constexpr std::chrono::milliseconds slow_page{5};
 constexpr std::chrono::milliseconds longest_rest{500};
 
 } // namespace

@@ -29,13 +29,9 @@ export function consoleOutboxTests() {
     const exported = JSON.parse(await readFile(await download.path(), 'utf8'));
     assert.deepEqual(exported.operations.map(({ request }) => request.body.full_name), ['Ann Other', 'Bob Other', 'Cid Other']);
 
-    // Not at a moment at which it is being tried: the page says so then, and it stays.
-    await untilPage('it is discarded', page, async () => {
-      if (await page.getByText('2 changes to be sent').isVisible()) return true;
-      await button(page, 'Discard the change of Bob Other').click();
-      await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
-      return page.getByText('2 changes to be sent').waitFor({ timeout: 2_000 }).then(() => true, () => false);
-    });
+    await button(page, 'Discard the change of Bob Other').click(); // also while it is being tried
+    await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('2 changes to be sent').waitFor();
     await page.reload();
     await page.getByText('2 changes to be sent').waitFor();
     await server.start();

@@ -54,7 +54,7 @@ function unsentTests() {
     await clients.update('a', { phone: '1' });
     await clients.update('a', { city: 'Here' });
     const [first] = page.sync.unsent.value;
-    await soon('given up', () => page.sync.discardUnsent(first.key));
+    assert.equal(await page.sync.discardUnsent(first.key), true);
     assert.equal(page.sync.unsent.value.length, 1);
     page.crash();
     backend.start();
@@ -64,6 +64,21 @@ function unsentTests() {
     assert.equal(backend.rows('clients')[0].city, 'Here');
   });
 
+  clientTest('a change that is being tried is given up when the attempt ends without an answer', async ({ backend, tab }) => {
+    const page = await tab();
+    let fail;
+    const held = new Promise((_, reject) => (fail = reject));
+    backend.next(/^POST/, () => held);
+    const saved = page.collection('clients').add({ full_name: 'A' });
+    await soon('it waits', () => page.sync.unsent.value.length === 1);
+    const givenUp = page.sync.discardUnsent(page.sync.unsent.value[0].key);
+    backend.stop();
+    fail(new TypeError('cut'));
+    assert.equal(await givenUp, true);
+    assert.equal((await saved).stored, 'outbox');
+    assert.deepEqual(page.sync.unsent.value, []);
+  });
+
   clientTest('a change that is on its way cannot be given up: its answer decides', async ({ backend, tab }) => {
     const page = await tab();
     let release;
@@ -71,9 +86,10 @@ function unsentTests() {
     backend.next(/^POST/, () => held);
     const saved = page.collection('clients').add({ full_name: 'A' });
     await soon('it waits', () => page.sync.unsent.value.length === 1);
-    assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), false);
+    const givenUp = page.sync.discardUnsent(page.sync.unsent.value[0].key);
     release();
     assert.equal((await saved).stored, 'backend');
+    assert.equal(await givenUp, false);
     assert.equal(await page.sync.discardUnsent('nothing'), false);
   });
 }

@@ -146,6 +146,14 @@ export class Sender {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
   }
 
+  /** When this tab's attempt at it has ended; after `otherwiseMs` when it is not this tab that tries it, or still does. */
+  async attemptEnded(key: string, otherwiseMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout>;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, otherwiseMs)));
+    await Promise.race([this.#underWay.get(key) ?? late, late]);
+    clearTimeout(timer!);
+  }
+
   // Behind something that this tab does not send, it is the leading tab's.
   #giveUpIfBlocked(key: string): void {
     const operation = this.outbox.find(key);

@@ -39,6 +39,8 @@ export interface ConnectOptions {
   platform?: Partial<TabPlatform> & { fetch?: Fetch };
 }
 
+const discardLookMs = 500; // between looks at a change that another tab is sending
+
 export class Sync {
   readonly #core: Core;
   #collections = new Map<string, Collection>();
@@ -101,9 +103,18 @@ export class Sync {
     this.#core.sendNow();
   }
 
-  /** Gives up a change that waits. False when it is on its way or answered: then that decides. */
+  /**
+   * Gives up a change that waits. One that is being tried is given up when that attempt ends without an answer, for which this
+   * waits. False when it was answered, or nobody said what became of it for as long as an attempt may take.
+   */
   async discardUnsent(key: string): Promise<boolean> {
-    const isDone = await this.#core.outbox.discard(key, Date.now());
+    const { outbox, sender, limits } = this.#core;
+    const untilMs = performance.now() + limits.leaseMs;
+    let isDone = await outbox.discard(key, Date.now());
+    while (!isDone && outbox.find(key)?.state === 'waiting' && performance.now() < untilMs) {
+      await sender.attemptEnded(key, discardLookMs);
+      isDone = await outbox.discard(key, Date.now());
+    }
     this.#core.noteOutbox();
     this.#core.sender.kick(); // what waited behind it
     return isDone;

@@ -10,6 +10,7 @@ import { agoText, countText, momentText, numberText } from '../../ui/text.ts';
 import { fieldsText, kindWords, recordTitle, tableTitle } from './words.ts';
 
 const shownAtOnce = 200;
+const worthSayingMs = 500; // of waiting for an attempt to end
 
 export function WaitingTable({ items }: { items: readonly UnsentItem[] }) {
   const nowMs = useNow(1_000);
@@ -46,7 +47,10 @@ function WaitingRow({ item, nowMs }: { item: UnsentItem; nowMs: number }) {
   const discard = async () => {
     const text = `${kindWords[kind]} of ${title}, made ${momentText(created)}. The backend never gets it, and nothing brings it back.`;
     if (!(await confirm({ title: 'Discard this change?', text: text[0]!.toUpperCase() + text.slice(1), action: 'Discard' }))) return;
-    toast((await sync.discardUnsent(key)) ? 'Discarded.' : 'It is on its way to the backend, or there already: the answer decides.');
+    const slow = setTimeout(() => toast('It is being sent just now: it is discarded if that fails.'), worthSayingMs);
+    const isDone = await sync.discardUnsent(key);
+    clearTimeout(slow);
+    toast(isDone ? 'Discarded.' : 'The backend has answered: see the record, or what needs attention.');
   };
   return (
     <tr>
