@@ -205,6 +205,37 @@ function savingTests() {
     assert.equal(backend.log.length, 1);
   });
 
+  for (const kind of ['one', 'several', 'removal']) {
+    clientTest(`a success that is not the backend's is no acknowledgement (${kind})`, async ({ backend, tab }) => {
+      const page = await tab();
+      const clients = page.collection('clients');
+      if (kind === 'removal') await clients.add({ id: 'a', full_name: 'A' });
+      let requests = 0;
+      const stranger = () => {
+        ++requests;
+        return new Response('{"ok":true}', { headers: { 'Content-Type': 'application/json' } });
+      };
+      for (let time = 0; time < 3; ++time) backend.next(/^(POST|DELETE)/, stranger);
+      const change = { one: () => clients.add({ full_name: 'A' }), several: () => clients.saveAll([{ full_name: 'A' }, { full_name: 'B' }]), removal: () => clients.remove('a') };
+      assert.equal((await change[kind]()).stored, 'outbox');
+      await idle(page);
+      assert.equal(requests, 3);
+      assert.equal(backend.rows('clients').length, { one: 1, several: 2, removal: 0 }[kind]);
+      assert.deepEqual([...backend.applied.values()].filter((times) => times !== 1), []);
+    });
+  }
+
+  clientTest('a list and a record that are not the backend’s are not shown', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    await clients.add({ id: 'a', full_name: 'A' });
+    const stranger = () => new Response('{"ok":true}', { headers: { 'Content-Type': 'application/json' } });
+    backend.next(/^GET .api.clients$/, stranger);
+    backend.next(/^GET .api.clients.a/, stranger);
+    assert.deepEqual([(await clients.load()).source, (await clients.get('a')).source], ['cache', 'cache']);
+    assert.equal((await clients.get('a')).record.full_name, 'A');
+  });
+
   for (const [status, code] of [[503, 'overloaded'], [429, 'too_many_requests']]) {
     clientTest(`a backend that answers ${status} is left alone for as long as it asks`, async ({ backend, tab }) => {
       const page = await tab();

@@ -64,34 +64,143 @@ function unsentTests() {
     assert.equal(backend.rows('clients')[0].city, 'Here');
   });
 
-  clientTest('a change that is being tried is given up when the attempt ends without an answer', async ({ backend, tab }) => {
+  clientTest('a change that is being tried and given up is not tried again', async ({ backend, tab }) => {
     const page = await tab();
-    let fail;
-    const held = new Promise((_, reject) => (fail = reject));
-    backend.next(/^POST/, () => held);
+    const wire = hold(backend, /^POST/);
     const saved = page.collection('clients').add({ full_name: 'A' });
-    await soon('it waits', () => page.sync.unsent.value.length === 1);
-    const givenUp = page.sync.discardUnsent(page.sync.unsent.value[0].key);
-    backend.stop();
-    fail(new TypeError('cut'));
-    assert.equal(await givenUp, true);
-    assert.equal((await saved).stored, 'outbox');
+    await soon('on the wire', () => wire.isEntered);
+    const [{ key }] = page.sync.unsent.value;
+    assert.equal(await page.sync.discardUnsent(key), true);
+    assert.deepEqual(page.sync.unsent.value.map(({ isGivenUp }) => isGivenUp), [true]);
+    wire.fail();
+    const { stored, warning } = await saved;
+    assert.equal(stored, 'outbox');
+    assert.match(warning, /given up/);
     assert.deepEqual(page.sync.unsent.value, []);
+    page.sync.sendNow();
+    await idle(page);
+    assert.deepEqual(backend.rows('clients'), []);
+    assert.equal(await page.sync.discardUnsent(key), false);
   });
 
-  clientTest('a change that is on its way cannot be given up: its answer decides', async ({ backend, tab }) => {
-    const page = await tab();
-    let release;
-    const held = new Promise((resolve) => (release = resolve));
-    backend.next(/^POST/, () => held);
+  clientTest('a change that is given up in another tab than the one that tries it is not tried again', async ({ backend, tab }) => {
+    const [page, other] = [await tab(), await tab()];
+    const wire = hold(backend, /^POST/);
     const saved = page.collection('clients').add({ full_name: 'A' });
-    await soon('it waits', () => page.sync.unsent.value.length === 1);
-    const givenUp = page.sync.discardUnsent(page.sync.unsent.value[0].key);
-    release();
+    await soon('on the wire, and seen', () => wire.isEntered && other.sync.unsent.value.length === 1);
+    assert.equal(await other.sync.discardUnsent(other.sync.unsent.value[0].key), true);
+    wire.fail();
+    assert.match((await saved).warning, /given up/);
+    await soon('gone in both', () => page.status.unsent === 0 && other.status.unsent === 0);
+    assert.deepEqual(backend.rows('clients'), []);
+  });
+
+  clientTest('a change that was given up while a tab tried it, and died, is gone', async ({ backend, tab }) => {
+    const limits = { leaseMs: 200, requestMs: 1_000 };
+    const [page, other] = [await tab({ limits }), await tab({ limits })];
+    const wire = hold(backend, /^POST/);
+    void page.collection('clients').add({ full_name: 'A' });
+    await soon('on the wire, and seen', () => wire.isEntered && other.sync.unsent.value.length === 1);
+    page.crash();
+    assert.equal(await other.sync.discardUnsent(other.sync.unsent.value[0].key), true);
+    await soon('gone', () => other.status.unsent === 0);
+    assert.deepEqual(backend.rows('clients'), []);
+  });
+
+  clientTest('given up while others changed the record: it is not merged and sent again', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    await clients.add({ id: 'a', full_name: 'A', phone: '0' });
+    const wire = hold(backend, /^PATCH/);
+    const saved = clients.update('a', { phone: 'mine' });
+    await soon('on the wire', () => wire.isEntered);
+    assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), true);
+    backend.change('clients', 'a', { city: 'theirs' });
+    wire.release();
+    assert.match((await saved).warning, /given up/);
+    await idle(page);
+    assert.deepEqual([backend.rows('clients')[0].phone, backend.rows('clients')[0].city], ['0', 'theirs']);
+  });
+
+  clientTest('what was given up but got through stands', async ({ backend, tab }) => {
+    const page = await tab();
+    const wire = hold(backend, /^POST/);
+    const saved = page.collection('clients').add({ full_name: 'A' });
+    await soon('on the wire', () => wire.isEntered);
+    assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), true);
+    wire.release();
     assert.equal((await saved).stored, 'backend');
-    assert.equal(await givenUp, false);
+    assert.equal(backend.rows('clients').length, 1);
     assert.equal(await page.sync.discardUnsent('nothing'), false);
   });
+
+  clientTest('the save of a change that is given up is not told that the backend has it', async ({ backend, tab }) => {
+    const [page, other] = [await tab(), await tab()];
+    for (const givingUp of [page, other]) {
+      const wire = hold(backend, /^POST/);
+      const first = page.collection('clients').save({ id: 'a', phone: '1', full_name: 'A' });
+      await soon('on the wire', () => wire.isEntered);
+      const second = page.collection('clients').save({ id: 'a', city: 'Here' });
+      await soon('both wait', () => givingUp.sync.unsent.value.length === 2);
+      assert.equal(await givingUp.sync.discardUnsent(givingUp.sync.unsent.value[1].key), true);
+      wire.release();
+      assert.equal((await first).stored, 'backend');
+      const { stored, warning } = await second;
+      assert.equal(stored, 'outbox');
+      assert.match(warning, /given up/);
+      await idle(page);
+    }
+    assert.equal(backend.rows('clients')[0].city, undefined);
+  });
+
+  clientTest('what cannot be taken out of the storage is not said to be given up', async ({ backend, tab }) => {
+    const page = await tab();
+    backend.stop();
+    const { key } = await page.collection('clients').add({ full_name: 'A' });
+    await page.sync.close();
+    assert.equal(await page.sync.discardUnsent(key), false);
+    const next = await tab();
+    await next.until('it waits', ({ unsent }) => unsent === 1);
+  });
+
+  clientTest('a correction that is sent twice at once is answered twice', async ({ tab }) => {
+    const page = await tab();
+    const { key } = await page.collection('clients').add({ phone: '1' });
+    const both = await Promise.allSettled([page.sync.retry(key, { full_name: 'N' }), page.sync.retry(key, { full_name: 'N' })]);
+    assert.ok(both.every((one) => one.status === 'rejected' || one.value.stored === 'backend'), JSON.stringify(both));
+  });
+
+  clientTest('a bulk that another tab sent and that was taken apart is not told to be done', async ({ backend, tab }) => {
+    const limits = { firstTryMs: 100, leaseMs: 900 };
+    const lead = await tab({ limits });
+    const page = await tab({ limits: { ...limits, lanesAtOnce: 1, leaseMs: 5_000 } });
+    await lead.until('it leads', ({ connection }) => connection === 'online');
+    const wire = hold(backend, /^POST/);
+    const slow = page.collection('clients').add({ full_name: 'slow' });
+    await soon('on the wire', () => wire.isEntered);
+    const all = page.collection('clients').saveAll([{ full_name: 'good' }, { phone: 'no name' }]);
+    await soon('the other tab has sent it', () => page.status.attention === 1);
+    const { stored, problems } = await all;
+    assert.equal(stored, 'attention');
+    assert.equal(problems.length, 1);
+    wire.release();
+    assert.equal((await slow).stored, 'backend');
+  });
+}
+
+// The next request that matches stands still until it is let go, or cut.
+function hold(backend, pattern) {
+  const wire = { isEntered: false };
+  const held = new Promise((resolve, reject) => {
+    wire.release = () => resolve();
+    wire.fail = () => reject(new TypeError('cut'));
+  });
+  held.catch(() => {});
+  backend.next(pattern, () => {
+    wire.isEntered = true;
+    return held;
+  });
+  return wire;
 }
 
 function faultTests() {

@@ -196,6 +196,8 @@ describe('storage', () => {
 
   clientTest('one of several writes of a save fails: none is stored, it is said that they live in memory, and they are sent once', async ({ backend, browser, tab }) => {
     const page = await tab({ limits: { bulkItems: 1 } });
+    const seen = [];
+    page.sync.status.subscribe(({ unsent, storage, warnings }) => seen.push({ unsent, storage, warnings: warnings.join() }));
     backend.stop();
     const { add } = IDBObjectStore.prototype;
     let count = 0;
@@ -209,8 +211,9 @@ describe('storage', () => {
       IDBObjectStore.prototype.add = add;
     }
     assert.equal(page.status.unsent, 3);
-    assert.equal(page.status.storage, 'memory');
-    assert.match(page.status.warnings.join(), /lost when the page is closed/);
+    const said = seen.find(({ storage }) => storage === 'memory');
+    assert.equal(said.unsent, 3);
+    assert.match(said.warnings, /lost when the page is closed/);
     const stored = await page.core.database.run((handle) => handle.count('operations'));
     assert.ok(stored === 0 || stored === 3, `${stored} of three are stored`); // three when the next try was quick
     await page.until('stored by the next try', ({ storage }) => storage === 'durable');
@@ -326,6 +329,49 @@ describe('storage', () => {
     backend.start();
     await idle(page);
     assert.equal(backend.log.length, 1);
+  });
+
+  clientTest('opened late while a change is being sent: what comes after it for the same record does not overtake it', async ({ backend, browser, tab }) => {
+    const old = await new Promise((resolve) => {
+      const opening = indexedDB.open(browser.storage, 1);
+      opening.onsuccess = () => resolve(opening.result);
+    });
+    const page = await tab({ storageVersion: 2, limits: { openMs: 50, requestMs: 500 } });
+    const clients = page.collection('clients');
+    let isOnItsWay = false;
+    backend.next(/^POST/, ({ signal }) => {
+      isOnItsWay = true;
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    const first = clients.save({ id: 'a', full_name: 'A', phone: '1' });
+    await soon('on its way', () => isOnItsWay);
+    const second = clients.save({ id: 'a', full_name: 'A', phone: '2' });
+    await soon('both wait', () => page.sync.unsent.value.length === 2);
+    old.close();
+    await soon('open', () => page.core.database.isOpen);
+    await Promise.all([first, second]);
+    await idle(page);
+    assert.equal(backend.rows('clients')[0].phone, '2');
+  });
+
+  clientTest('cleared while a change is being sent: its answer settles that change and no other, and it cannot be taken back', async ({ backend, browser, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    await clients.add({ id: 'z', full_name: 'Z' }); // so that the numbers begin anew
+    let answer;
+    backend.next(/^POST/, () => new Promise((resolve) => (answer = resolve)));
+    const first = clients.save({ id: 'a', full_name: 'A' });
+    await soon('on its way', () => answer !== undefined);
+    const second = clients.save({ id: 'a', phone: '9' });
+    await soon('both wait', () => page.sync.unsent.value.length === 2);
+    await new Promise((resolve) => (indexedDB.deleteDatabase(browser.storage).onsuccess = resolve));
+    assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), true);
+    assert.equal(page.sync.unsent.value[0].isGivenUp, true);
+    await soon('written again', () => page.status.storage === 'durable');
+    answer();
+    assert.equal((await first).stored, 'backend');
+    assert.equal((await second).stored, 'backend');
+    assert.equal(backend.rows('clients').find(({ id }) => id === 'a').phone, '9');
   });
 
   clientTest('late: what an older page left in it and what was loaded meanwhile become what the backend has', async ({ backend, tab }) => {

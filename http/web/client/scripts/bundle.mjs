@@ -30,11 +30,11 @@ const leanIdb = {
 // pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
 const internal = [
   'absorb', 'adjust', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'forget', 'goneSince', 'handlers', 'hurry', 'hydrate',
-  'isCaughtUp', 'isFollowed', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks', 'leads', 'lowerToStored', 'noteCursor', 'noteElsewhere',
-  'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onConnection', 'onEvents', 'onLead', 'onLost',
-  'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled', 'onSkew', 'onState',
-  'onStored', 'onVoid', 'outbox', 'promote', 'publish', 'ready', 'refresh', 'rehydrate', 'release', 'reload', 'resources', 'retryAfterMs', 'sender',
-  'settle', 'settled', 'shares', 'shown', 'storageLost', 'tabs', 'timeoutMs', 'transport', 'writeAgain',
+  'isAnswer', 'isCaughtUp', 'isFollowed', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks', 'leads', 'lowerToStored', 'noteCursor', 'noteDiscarded',
+  'noteElsewhere', 'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onConnection', 'onDiscard', 'onEvents', 'onLead',
+  'onLost', 'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled', 'onSkew', 'onState', 'onStored',
+  'onVoid', 'operations', 'outbox', 'promote', 'publish', 'ready', 'refresh', 'rehydrate', 'release', 'reload', 'resources', 'retryAfterMs', 'sender', 'settle',
+  'settled', 'shares', 'shown', 'storageLost', 'swap', 'tabs', 'tell', 'timeoutMs', 'transport', 'watchers', 'writeAgain',
 ];
 
 const folders = ['src', 'src/generated'];

@@ -9,8 +9,9 @@ import { draft, laneOf, written, type Draft, type Item } from './operation.js';
 import { RefusedError, UnreachableError, type Problem } from './problem.js';
 import { comparator, isWhole, matcher, queryKey, type Query } from './query.js';
 import type { Verdict } from './sender.js';
+import { isRecord } from './settlement.js';
 import { callSafely } from './signal.js';
-import type { Outcome } from './transport.js';
+import type { Outcome, RequestOptions } from './transport.js';
 
 export interface Loaded<R> {
   rows: R[];
@@ -71,8 +72,8 @@ export interface Watcher {
 export type LiveCallback<R> = (rows: R[], change: Change) => void;
 
 const kept = 'The backend cannot be reached. The change is kept here and sent later.';
-const warningFor = (reason: string) =>
-  reason === 'sign in' ? 'Signed out. The change is kept here and sent after the next sign-in.' : kept;
+const warningFor = (reason: string, isSignedOut = reason === 'sign in') =>
+  reason === 'discarded' ? 'The change was given up.' : isSignedOut ? 'Signed out. The change is kept here and sent after the next sign-in.' : kept;
 
 export class Collection<R extends Row = Row> {
   constructor(private readonly core: Core, readonly name: string) {}
@@ -82,7 +83,7 @@ export class Collection<R extends Row = Row> {
     await this.core.cache.hydrate(this.name);
     const key = queryKey(query);
     const path = `/api/${this.name}${key ? `?${key}` : ''}`;
-    const outcome = await this.#ask<StoredRow[]>(path, this.core.limits.loadMs);
+    const outcome = await this.#ask<StoredRow[]>(path, { timeoutMs: this.core.limits.loadMs, isAnswer: Array.isArray });
     if (outcome.kind === 'later') {
       const asOfMs = this.core.cache.asOf(this.name, key);
       return { rows: this.#cached(query), source: 'cache', asOf: asOfMs === undefined ? null : new Date(asOfMs) };
@@ -102,7 +103,7 @@ export class Collection<R extends Row = Row> {
     await this.core.cache.hydrate(this.name);
     const { cache } = this.core;
     const held = cache.position(this.name, id);
-    const outcome = await this.#ask<StoredRow>(`/api/${this.name}/${encodeURIComponent(id)}`, this.core.limits.requestMs, [404]);
+    const outcome = await this.#ask<StoredRow>(`/api/${this.name}/${encodeURIComponent(id)}`, { timeoutMs: this.core.limits.requestMs, isAnswer: isRecord }, [404]);
     if (outcome.kind === 'later') {
       const record = this.core.shown(this.name, id);
       const isKnown = !this.core.status.value.signedOut && cache.rows(this.name).has(id);
@@ -235,7 +236,7 @@ export class Collection<R extends Row = Row> {
 
   /** Every version of a record, oldest first. Only the backend knows. */
   async history(id: string): Promise<Version[]> {
-    const outcome = await this.#ask<Version[]>(`/api/${this.name}/${encodeURIComponent(id)}/history`, this.core.limits.loadMs);
+    const outcome = await this.#ask<Version[]>(`/api/${this.name}/${encodeURIComponent(id)}/history`, { timeoutMs: this.core.limits.loadMs });
     if (outcome.kind === 'later') throw new UnreachableError(outcome.reason);
     return outcome.body;
   }
@@ -256,10 +257,10 @@ export class Collection<R extends Row = Row> {
   }
 
   // An answer, or no answer; a refusal is thrown unless its status is expected.
-  async #ask<T>(path: string, timeoutMs: number): Promise<Extract<Outcome<T>, { kind: 'answer' | 'later' }>>;
-  async #ask<T>(path: string, timeoutMs: number, expected: number[]): Promise<Exclude<Outcome<T>, { kind: 'unauthorized' }>>;
-  async #ask<T>(path: string, timeoutMs: number, expected: number[] = []): Promise<Outcome<T>> {
-    const outcome = await this.core.transport.request<T>(path, { timeoutMs });
+  async #ask<T>(path: string, options: RequestOptions): Promise<Extract<Outcome<T>, { kind: 'answer' | 'later' }>>;
+  async #ask<T>(path: string, options: RequestOptions, expected: number[]): Promise<Exclude<Outcome<T>, { kind: 'unauthorized' }>>;
+  async #ask<T>(path: string, options: RequestOptions, expected: number[] = []): Promise<Outcome<T>> {
+    const outcome = await this.core.transport.request<T>(path, options);
     this.core.noteOutcome(outcome);
     if (outcome.kind === 'unauthorized') throw new RefusedError(outcome.problem);
     if (outcome.kind === 'refused' && !expected.includes(outcome.status)) throw new RefusedError(outcome.problem);
@@ -331,11 +332,12 @@ export class Collection<R extends Row = Row> {
     const shown = () => (this.core.shown(this.name, item.id) ?? meant) as R;
     const own = operation!.key;
     if (verdict.stored === 'backend') return { record: (verdict.records[0] as Row | undefined as R) ?? shown(), stored: 'backend', key: own };
-    if (verdict.stored === 'outbox') return { record: shown(), stored: 'outbox', warning: warningFor(this.core.status.value.signedOut ? 'sign in' : verdict.reason), key: own };
+    if (verdict.stored === 'outbox') return { record: shown(), stored: 'outbox', warning: warningFor(verdict.reason, this.core.status.value.signedOut), key: own };
     const { key, problem } = verdict.problems[0]!;
     if (options.refused === 'throw') {
       const refused = this.core.outbox.find(key);
-      if (refused) await this.core.outbox.settle(refused, { replace: [], records: [], adjust: (later) => later });
+      if (refused) await this.core.outbox.swap(refused);
+      this.core.noteOutbox();
       throw new RefusedError(problem);
     }
     return { record: meant, stored: 'attention', problem, key };

@@ -87,6 +87,10 @@ export class Core {
     this.database.onLost = () => this.outbox.storageLost();
     this.database.onOpen = (lost) => void this.#opened(lost);
     this.outbox.onChange = (lanes) => this.#outboxChanged(lanes);
+    this.outbox.onDiscard = (key) => {
+      this.sender.noteDiscarded(key);
+      this.tabs.send({ kind: 'outbox', discarded: key });
+    };
     transport.onSkew = (skewMs) => this.#noteSkew(skewMs);
     transport.faults.subscribe((faults) => this.#noteFaults(faults));
   }
@@ -216,8 +220,10 @@ export class Core {
     if (tellOthers) this.tabs.send({ kind: 'send now' });
   }
 
+  /** This tab has changed what waits, and not by sending: others look again, and what waited behind it goes on. */
   noteOutbox(): void {
     this.tabs.send({ kind: 'outbox' });
+    this.sender.kick();
   }
 
   #noteFaults(faults: Faults): void {
@@ -229,6 +235,7 @@ export class Core {
 
   #noteAdmitted(isAdmitted: boolean): void {
     this.#set({ signedOut: !isAdmitted || (this.sender.held && this.status.value.signedOut) });
+    if (this.tabs.leads) this.#tellConnection(isAdmitted);
   }
 
   #reached(): void {
@@ -249,8 +256,9 @@ export class Core {
     if (this.tabs.leads) this.#tellConnection();
   }
 
-  #tellConnection(): void {
-    this.tabs.send({ kind: 'connection', connection: this.status.value.connection, held: this.sender.held });
+  // `isAdmitted`: what the stream, which only this tab has, was told of the sign-in.
+  #tellConnection(isAdmitted?: boolean): void {
+    this.tabs.send({ kind: 'connection', connection: this.status.value.connection, isAdmitted });
   }
 
   // Without a stream nothing would notice that the backend is back; nor when a request has failed and the stream has not.
@@ -324,6 +332,7 @@ export class Core {
         }
         return;
       case 'outbox':
+        if (message.discarded) this.sender.noteDiscarded(message.discarded);
         await this.outbox.refresh();
         return this.sender.kick();
       case 'follow':
@@ -332,8 +341,9 @@ export class Core {
         if (this.status.value.faults) this.tabs.send({ kind: 'faults', faults: this.status.value.faults });
         return this.#tellConnection();
       case 'connection':
-        if (!this.tabs.leads) this.#setConnection(message.connection as Status['connection']);
-        return;
+        if (this.tabs.leads) return;
+        if (message.isAdmitted !== undefined) this.#noteAdmitted(message.isAdmitted);
+        return this.#setConnection(message.connection as Status['connection']);
       case 'signed out':
         return this.signedOut(false, false);
       case 'signed in':

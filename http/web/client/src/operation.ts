@@ -45,6 +45,8 @@ export interface Operation {
   /** With attention: the record that stands; null: none. */
   theirs?: Row | null;
   lease?: { tab: string; untilMs: number };
+  /** Somebody gave it up while it was being tried: it is not tried again. */
+  givenUp?: true;
 }
 
 export type Draft = Omit<Operation, 'seq'>;

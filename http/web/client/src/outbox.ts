@@ -25,13 +25,16 @@ export class Outbox {
   operations: readonly Operation[] = [];
   /** Called when `operations` is another list, with the records that it is another one for. */
   onChange: (lanes: ReadonlySet<string>) => void = () => {};
+  /** Called with the key of an operation that was given up and is about to leave `operations`. */
+  onDiscard: (key: string) => void = () => {};
   #byLane = new Map<string, Operation[]>();
   #memory: Operation[] = [];
   #stored: Operation[] = [];
   #nextInMemory = memoryStart;
   #overrides = new Map<number, { was: Operation; replace: Operation[] }>(); // settled, but the storage could not be told
   #last: Promise<void> = Promise.resolve();
-  #sending = new Set<string>(); // keys of those in memory
+  #refreshing: Promise<void> | undefined; // waits for its turn
+  #sending = new Set<string>(); // keys of those that this tab has claimed
   #lost = false; // the storage was taken away, and has not been given again what it held
 
   constructor(
@@ -58,9 +61,13 @@ export class Outbox {
     return done;
   }
 
-  /** Reads the storage again. */
+  /** Reads the storage again. Many ask, when several tabs save: what has not begun serves them all. */
   refresh(): Promise<void> {
-    return this.#inTurn(() => this.#read());
+    this.#refreshing ??= this.#inTurn(() => {
+      this.#refreshing = undefined;
+      return this.#read();
+    });
+    return this.#refreshing;
   }
 
   async #read(): Promise<void> {
@@ -109,9 +116,9 @@ export class Outbox {
 
   async #promote(): Promise<void> {
     const lost = this.#lost;
-    const waiting = lost ? [...this.#stored, ...this.#memory] : this.#memory.filter(({ key }) => !this.#sending.has(key));
+    const waiting = lost ? [...this.#stored, ...this.#memory] : this.#movable();
     if (!this.database.isOpen || (waiting.length === 0 && !lost)) return;
-    const kept = await this.#store(waiting.map(({ seq: _seq, lease: _lease, ...draft }) => draft));
+    const kept = await this.#store(waiting.map(({ seq: _seq, lease, ...draft }) => (lease && this.#sending.has(draft.key) ? { ...draft, lease } : draft)));
     if (!kept) return;
     if (lost) {
       this.#overrides.clear(); // the numbers are given anew
@@ -120,6 +127,16 @@ export class Outbox {
     const moved = new Set(kept.map(({ key }) => key));
     this.#memory = this.#memory.filter(({ key }) => !moved.has(key));
     await this.#read();
+  }
+
+  // Of those in memory: not what is being sent, nor what comes after it for the same record, which would overtake it.
+  #movable(): Operation[] {
+    const staying = new Set<string>();
+    return this.#memory.filter(({ key, lanes }) => {
+      const stays = this.#sending.has(key) || lanes.some((lane) => staying.has(lane));
+      if (stays) for (const lane of lanes) staying.add(lane);
+      return !stays;
+    });
   }
 
   /** The first operation of each record, as far as this tab knows, that no other tab is sending. */
@@ -132,7 +149,7 @@ export class Outbox {
     });
   }
 
-  /** Marks it as being sent by this tab. Null when it is not its turn, or another tab has it. */
+  /** Marks it as being sent by this tab. Null when it is not its turn, another tab has it, or it was given up and is gone now. */
   claim(operation: Operation, nowMs: number): Promise<Operation | null> {
     return this.#inTurn(() => this.#claim(operation, nowMs));
   }
@@ -140,76 +157,127 @@ export class Outbox {
   async #claim(operation: Operation, nowMs: number): Promise<Operation | null> {
     if (operation.seq >= memoryStart || this.#lost) return this.#claimInMemory(operation);
     const lease = { tab: this.tab, untilMs: nowMs + this.limits.leaseMs };
+    let isGivenUp = false;
     const claimed = await this.#change(async (store) => {
       const stored = await store.get(operation.seq);
-      const free = stored?.state === 'waiting' && !this.#isLeased(stored, nowMs);
-      const firsts = free ? await Promise.all(stored.lanes.map((lane) => store.index('lanes').getKey(lane))) : [null];
-      const mine = firsts.every((seq) => seq === operation.seq) ? { ...stored!, lease } : null;
-      if (mine) await store.put(mine);
+      if (stored?.key !== operation.key || stored.state !== 'waiting' || this.#isLeased(stored, nowMs)) return null;
+      isGivenUp = stored.givenUp === true;
+      if (isGivenUp) {
+        await store.delete(stored.seq); // whoever tried it last is gone
+        return null;
+      }
+      const firsts = await Promise.all(stored.lanes.map((lane) => store.index('lanes').getKey(lane)));
+      if (!firsts.every((seq) => seq === operation.seq)) return null;
+      const mine: Operation = { ...stored, lease };
+      await store.put(mine);
       return mine;
     });
-    if (claimed) this.#replaceHere(operation, [claimed]);
+    if (claimed === null && isGivenUp) this.#dropHere(operation);
+    if (claimed) {
+      this.#sending.add(claimed.key);
+      this.#replaceHere(operation, [claimed]);
+    }
     if (claimed !== undefined) return claimed;
     // The storage cannot take the mark. Sending goes on: if another tab does the same, it is the same request.
     return this.#claimInMemory(operation);
   }
 
   /** It was not answered: it waits again. */
-  async release(operation: Operation, changes: Partial<Operation> = {}): Promise<void> {
+  release(operation: Operation, changes: Partial<Operation> = {}): Promise<void> {
     const { lease: _lease, ...free } = operation;
-    await this.settle(operation, { replace: [{ ...free, ...changes }], records: [], adjust: (later) => later });
+    return this.swap(operation, { ...free, ...changes });
   }
 
-  /** Takes away what waits. False when it is gone, or on its way: then its answer decides. */
+  /** Puts others, or nothing, in its place. */
+  swap(operation: Operation, ...replace: Operation[]): Promise<void> {
+    return this.settle(operation, { replace, records: [], adjust: (later) => later });
+  }
+
+  /**
+   * Takes away what waits. What is being tried stays until that attempt has ended, and is not tried again. False when it does
+   * not wait any more, or that could not be written down.
+   */
   discard(key: string, nowMs: number): Promise<boolean> {
-    return this.#inTurn(async () => {
-      const operation = this.find(key);
-      if (operation?.state !== 'waiting' || this.#isLeased(operation, nowMs) || this.#sending.has(key)) return false;
-      if (operation.seq < memoryStart && !this.#lost) {
-        const free = await this.#change(async (store) => {
-          const stored = await store.get(operation.seq);
-          const isFree = stored?.key === key && stored.state === 'waiting' && !this.#isHeld(stored, nowMs);
-          if (isFree) await store.delete(operation.seq);
-          return isFree;
-        });
-        if (free === false) return false;
-        if (free === undefined) this.#overrides.set(operation.seq, { was: operation, replace: [] });
-      }
-      this.#replaceHere(operation, []);
-      return true;
-    });
+    return this.#inTurn(() => this.#discard(key, nowMs));
   }
 
-  /** All of the settlement at once, if the operation is still there as it was; the records in any case. */
+  async #discard(key: string, nowMs: number): Promise<boolean> {
+    if (!this.#lost) await this.#tellStorage();
+    const operation = this.find(key);
+    if (operation?.state !== 'waiting') return false;
+    const isOnlyHere = operation.seq >= memoryStart || this.#lost;
+    const left = isOnlyHere ? this.#leftOf(operation, nowMs) : await this.#discardInStorage(operation, nowMs);
+    if (!left) return false;
+    if (left.length > 0) this.#replaceHere(operation, left);
+    else this.#dropHere(operation);
+    return true;
+  }
+
+  // What stays of an operation that is given up.
+  #leftOf(operation: Operation, nowMs: number): Operation[] {
+    const isTried = this.#sending.has(operation.key) || this.#isLeased(operation, nowMs);
+    return isTried ? [{ ...operation, givenUp: true }] : [];
+  }
+
+  // Null: it does not wait any more; undefined: the storage failed.
+  #discardInStorage(operation: Operation, nowMs: number): Promise<Operation[] | null | undefined> {
+    return this.#change(async (store) => {
+      const stored = await store.get(operation.seq);
+      if (stored?.key !== operation.key || stored.state !== 'waiting') return null;
+      const left = this.#leftOf(stored, nowMs);
+      if (left.length > 0) await store.put(left[0]!);
+      else await store.delete(stored.seq);
+      return left;
+    }, 'strict');
+  }
+
+  #dropHere(operation: Operation): void {
+    this.onDiscard(operation.key);
+    this.#replaceHere(operation, []);
+  }
+
+  /**
+   * All of the settlement at once, if the operation is still there as it was; the records in any case. Nothing takes the place
+   * of one that was given up meanwhile.
+   */
   settle(operation: Operation, settlement: Settlement): Promise<void> {
     return this.#inTurn(() => this.#settle(operation, settlement));
   }
 
-  async #settle(operation: Operation, { replace, records, adjust }: Settlement): Promise<void> {
-    this.#sending.delete(operation.key);
+  async #settle(given: Operation, { replace: meant, records, adjust }: Settlement): Promise<void> {
+    this.#sending.delete(given.key);
+    const here = this.find(given.key);
+    const moved = (here?.seq ?? given.seq) - given.seq; // after a loss the storage gave the numbers anew
+    const operation = { ...given, seq: given.seq + moved };
+    let isGivenUp = here?.givenUp;
+    let replace: Operation[] = isGivenUp ? [] : meant.map((one) => ({ ...one, seq: one.seq + moved }));
     if (operation.seq >= memoryStart) {
       const lanes = new Set(operation.lanes);
       this.cache.absorb(records); // before the operation goes: what it showed must not flicker
       this.#memory = this.#memory.map((one) =>
         one.seq > operation.seq && one.lanes.some((lane) => lanes.has(lane)) ? adjust(one) : one,
       );
+      if (isGivenUp && meant.length > 0) this.onDiscard(given.key);
       this.#replaceHere(operation, replace);
       await this.cache.store(records);
-      return;
+      return this.#promote(); // what waited behind it
     }
     if (!this.#lost) await this.#tellStorage();
     const swapped = this.#lost || this.#overrides.has(operation.seq) ? undefined : await this.#settleInStorage(operation, { replace, records, adjust });
+    if (swapped?.isGivenUp) [isGivenUp, replace] = [true, []];
     if (!swapped) this.#overrides.set(operation.seq, { was: operation, replace });
     this.cache.absorb(records);
     // When the storage failed, what is settled stays so while this page lives, and its repetition does no harm.
-    this.#stored = this.#stored.flatMap((one) => (one.seq === operation.seq ? replace : (swapped?.get(one.seq) ?? [one])));
+    this.#stored = this.#stored.flatMap((one) => (one.key === operation.key ? replace : (swapped?.changed.get(one.seq) ?? [one])));
+    if (isGivenUp && meant.length > 0) this.onDiscard(given.key);
     this.#publish();
   }
 
   // What later operations of the same records have become; undefined: the storage failed.
-  #settleInStorage(operation: Operation, { replace, records, adjust }: Settlement): Promise<Map<number, Operation[]> | undefined> {
+  #settleInStorage(operation: Operation, { replace, records, adjust }: Settlement): Promise<{ changed: Map<number, Operation[]>; isGivenUp: boolean } | undefined> {
     return this.database.run(async (handle) => {
-      const work = handle.transaction(['operations', 'records'], 'readwrite', { durability: 'strict' });
+      // What the sender makes of an answer it can be told again: the request has its key. What a person decided it cannot.
+      const work = handle.transaction(['operations', 'records'], 'readwrite', { durability: operation.state === 'waiting' ? 'relaxed' : 'strict' });
       const changed = new Map<number, Operation[]>();
       const operations = work.objectStore('operations');
       return whole(work, async () => {
@@ -224,10 +292,10 @@ export class Outbox {
             }
           }
           await operations.delete(operation.seq);
-          for (const one of replace) await operations.put(one);
+          if (!now.givenUp) for (const one of replace) await operations.put(one);
         }
         if (!this.cache.isShut) await putRecords(work.objectStore('records'), records);
-        return changed;
+        return { changed, isGivenUp: now?.givenUp === true };
       });
     });
   }
@@ -260,6 +328,10 @@ export class Outbox {
     if (this.#sending.has(operation.key)) return null;
     const stored = this.find(operation.key);
     if (!stored || stored.state !== 'waiting') return null;
+    if (stored.givenUp) {
+      this.#dropHere(stored);
+      return null;
+    }
     const before = this.operations.slice(0, this.operations.indexOf(stored));
     if (before.some((one) => one.lanes.some((lane) => stored.lanes.includes(lane)))) return null;
     this.#sending.add(stored.key);
@@ -275,19 +347,19 @@ export class Outbox {
         kept.push({ ...draft, seq });
       }
       return kept;
-    }, 'grows');
+    }, 'strict', 'grows');
   }
 
-  // One durable transaction over what waits; undefined: the storage failed.
-  #change<T>(use: (store: OperationStore) => Promise<T>, effect?: 'grows'): Promise<T | undefined> {
+  // One transaction over what waits; undefined: the storage failed. strict: a power cut does not undo it.
+  #change<T>(use: (store: OperationStore) => Promise<T>, durability?: 'strict', effect?: 'grows'): Promise<T | undefined> {
     return this.database.run(async (handle) => {
-      const work = handle.transaction('operations', 'readwrite', { durability: 'strict' });
+      const work = handle.transaction('operations', 'readwrite', { durability: durability ?? 'relaxed' });
       return whole(work, () => use(work.store));
     }, effect);
   }
 
   #replaceHere(operation: Operation, replace: readonly Operation[]): void {
-    const swap = (list: Operation[]) => list.flatMap((one) => (one.seq === operation.seq ? replace : [one]));
+    const swap = (list: Operation[]) => list.flatMap((one) => (one.seq === operation.seq && one.key === operation.key ? replace : [one]));
     this.#stored = swap(this.#stored);
     this.#memory = swap(this.#memory);
     this.#publish();
@@ -320,9 +392,9 @@ export class Outbox {
     return this.operations.find((operation) => operation.key === key);
   }
 
-  /** Everything that is not acknowledged, for a file: with the request that would have been sent. */
+  /** Everything that is not acknowledged, for a file (whose names are quoted: they stay): with the request that would have been sent. */
   export(): { operations: (Operation & { request: ReturnType<typeof requestOf> })[] } {
-    return { operations: this.operations.map((operation) => ({ ...operation, request: requestOf(operation) })) };
+    return { 'operations': this.operations.map((operation) => ({ ...operation, request: requestOf(operation) })) };
   }
 }
 

@@ -7,7 +7,7 @@ import { requestOf, type Item, type Operation } from './operation.js';
 import type { Outbox, Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { fullJitter } from './retry.js';
-import { accepted, acceptedBulk, alreadyGone, refused } from './settlement.js';
+import { accepted, acceptedBulk, alreadyGone, isAnswerTo, isRecord, refused } from './settlement.js';
 import { positionOf } from './stream.js';
 import type { Outcome, Transport } from './transport.js';
 
@@ -30,7 +30,7 @@ const tokenLookMs = 2_000;
 const signIn = 'sign in';
 
 export class Sender {
-  #waiters = new Map<string, (verdict: Verdict) => void>();
+  #waiters = new Map<string, ((verdict: Verdict) => void)[]>();
   #own = new Set<string>(); // what this tab was asked to save and has not tried
   #underWay = new Map<string, Promise<void>>();
   #attempts = 0;
@@ -65,13 +65,15 @@ export class Sender {
 
   /** Tries an operation that was just added; answers what became of it in this attempt. */
   send(operation: Operation): Promise<Verdict> {
+    if (this.#stopped) return Promise.resolve({ stored: 'outbox', reason: 'closed' });
     return new Promise((resolve) => {
       const patienceMs = this.limits.requestMs * (2 + this.#own.size); // those before it may take as long
       const late = setTimeout(() => this.#tell(operation.key, { stored: 'outbox', reason: 'timeout' }), patienceMs);
-      this.#waiters.set(operation.key, (verdict) => {
+      const told = (verdict: Verdict) => {
         clearTimeout(late);
         resolve(verdict);
-      });
+      };
+      this.#waiters.set(operation.key, [...(this.#waiters.get(operation.key) ?? []), told]);
       this.#own.add(operation.key);
       this.kick();
     });
@@ -135,23 +137,20 @@ export class Sender {
   noteElsewhere(): void {
     for (const key of [...this.#waiters.keys()]) {
       if (this.#underWay.has(key)) continue;
-      const operation = this.outbox.find(key);
-      if (operation?.state === 'attention') this.#tell(key, verdictOf([operation]));
-      else if (!operation) this.#tell(key, { stored: 'backend', records: [] });
+      const left = this.outbox.operations.filter((one) => one.key === key || one.key.startsWith(`${key}.`)); // itself, or of a bulk that was taken apart
+      const verdict = verdictOf(left);
+      if (verdict.stored === 'attention' || left.length === 0) this.#tell(key, verdict);
     }
+  }
+
+  /** It was given up before it was through. */
+  noteDiscarded(key: string): void {
+    this.#tell(key, { stored: 'outbox', reason: 'discarded' });
   }
 
   /** Returns when nothing is on the wire. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
-  }
-
-  /** When this tab's attempt at it has ended; after `otherwiseMs` when it is not this tab that tries it, or still does. */
-  async attemptEnded(key: string, otherwiseMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout>;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, otherwiseMs)));
-    await Promise.race([this.#underWay.get(key) ?? late, late]);
-    clearTimeout(timer!);
   }
 
   // Behind something that this tab does not send, it is the leading tab's.
@@ -167,13 +166,20 @@ export class Sender {
 
   #start(operation: Operation): void {
     const work = this.#process(operation)
-      .catch(() => this.#tell(operation.key, { stored: 'outbox', reason: 'storage' }))
+      .catch(() => this.#failed(operation))
       .finally(() => {
         this.#underWay.delete(operation.key);
         this.noteElsewhere();
         this.kick();
       });
     this.#underWay.set(operation.key, work);
+  }
+
+  // Nobody foresaw it. It waits, and is not tried again at once.
+  async #failed(operation: Operation): Promise<void> {
+    this.#tell(operation.key, { stored: 'outbox', reason: 'storage' });
+    this.#backOff(0);
+    await this.outbox.release(operation).catch(() => {});
   }
 
   async #process(operation: Operation): Promise<void> {
@@ -185,7 +191,8 @@ export class Sender {
     const { method, path, body, headers } = requestOf(claimed);
     const held = this.cache.position(claimed.entity, claimed.items[0]!.id);
     const timeoutMs = this.offline ? this.limits.requestWhileOfflineMs : this.limits.requestMs;
-    const outcome = await this.transport.request<unknown>(path, { method, body, headers, timeoutMs });
+    const isAnswer = (answer: unknown) => isAnswerTo(claimed, answer);
+    const outcome = await this.transport.request<unknown>(path, { method, body, headers, timeoutMs, isAnswer });
     this.handlers.onOutcome(outcome);
     if (outcome.kind === 'later') return this.#later(claimed, outcome);
     if (outcome.kind === 'unauthorized') {
@@ -216,7 +223,7 @@ export class Sender {
         position > positionOf(this.cache.cursor(entity) ?? '') || this.cache.rows(entity).has(id);
       return { ...made, records: made.records.filter(isNews) };
     }
-    if (operation.kind === 'bulk' && isBulkResult(outcome.problem)) {
+    if (operation.kind === 'bulk' && isAnswerTo(operation, outcome.problem)) {
       return acceptedBulk(operation, outcome.problem, this.limits, now);
     }
     // A repeated answer says only what was so at first: it may have been made meanwhile.
@@ -230,7 +237,7 @@ export class Sender {
     if (!problem.current || operation.kind === 'bulk' || item.version === null) return operation;
     if (item.base) return operation;
     const path = `/api/${operation.entity}/${encodeURIComponent(item.id)}?version=${item.version}`;
-    const then = await this.transport.request<StoredRow>(path, { timeoutMs: this.limits.requestMs });
+    const then = await this.transport.request<StoredRow>(path, { timeoutMs: this.limits.requestMs, isAnswer: isRecord });
     return then.kind === 'answer' ? { ...operation, items: [{ ...item, base: then.body }] } : operation;
   }
 
@@ -248,13 +255,19 @@ export class Sender {
     }
     for (const key of [...this.#own]) if (!this.#underWay.has(key)) this.#tell(key, { stored: 'outbox', reason: outcome.reason });
     this.#tell(operation.key, { stored: 'outbox', reason: outcome.reason });
+    this.#backOff(outcome.retryAfterMs);
+  }
+
+  // What another answer asked for holds as well.
+  #backOff(retryAfterMs: number): void {
     const jitter = fullJitter(this.#attempts++, this.limits.retryBaseMs, this.limits.retryCapMs);
-    this.#notBeforeMs = performance.now() + outcome.retryAfterMs;
-    this.#wait(Math.max(jitter, outcome.retryAfterMs));
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, performance.now() + retryAfterMs);
+    this.#wait(Math.max(jitter, this.#notBeforeMs - performance.now()));
   }
 
   #wait(ms: number): void {
     clearTimeout(this.#timer);
+    if (this.#stopped) return;
     this.handlers.onNextTry(new Date(this.handlers.nowMs() + ms));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -266,6 +279,7 @@ export class Sender {
   async #next(): Promise<void> {
     if (this.held) {
       const token = await this.transport.token().catch(() => null);
+      if (this.#stopped) return;
       if (this.#heldReason !== signIn || token === this.#heldToken) return this.#wait(tokenLookMs);
       this.#heldToken = undefined;
     }
@@ -276,9 +290,12 @@ export class Sender {
   // `rest`: what is still to be sent of it, and told with it.
   #tell(key: string, verdict: Verdict, rest: readonly Operation[] = []): void {
     this.#own.delete(key);
-    const waiter = this.#waiters.get(key);
+    const waiters = this.#waiters.get(key);
     this.#waiters.delete(key);
-    if (waiter) void Promise.all(rest.map((one) => this.send(one))).then((verdicts) => waiter(worst([verdict, ...verdicts])));
+    if (!waiters) return;
+    void Promise.all(rest.map((one) => this.send(one))).then((verdicts) => {
+      for (const told of waiters) told(worst([verdict, ...verdicts]));
+    });
   }
 }
 
@@ -287,8 +304,6 @@ function worst(verdicts: Verdict[]): Verdict {
   if (problems.length > 0) return { stored: 'attention', problems };
   return verdicts.find(({ stored }) => stored === 'outbox') ?? verdicts[0]!;
 }
-
-const isBulkResult = (body: object): boolean => Array.isArray((body as { results?: unknown }).results);
 
 function verdictOf(replace: readonly Operation[], settlement?: Settlement): Verdict {
   const problems = replace.flatMap(({ key, state, problem }) => (state === 'attention' && problem ? [{ key, problem }] : []));

@@ -23,6 +23,20 @@ interface BulkResult {
 const same = (later: Operation) => later;
 const bulkStep = 1 / 1024; // children of a bulk stand between it and the next operation
 
+/** Whether a success says what the backend says of such an operation. */
+export function isAnswerTo({ kind, items }: Operation, body: unknown): boolean {
+  const said = (body ?? {}) as Partial<BulkResult & StoredRow>;
+  if (kind === 'remove') return typeof said.cursor === 'string';
+  if (kind !== 'bulk') return isRecord(body);
+  const { results } = said;
+  return Array.isArray(results) && results.length === items.length && items.every((_, index) => results.some((one) => one?.index === index));
+}
+
+export function isRecord(body: unknown): boolean {
+  const { id, position } = (body ?? {}) as Partial<StoredRow>;
+  return typeof id === 'string' && typeof position === 'number';
+}
+
 /** The backend has it. */
 export function accepted(operation: Operation, body: unknown, nowMs: number): Settlement {
   if (operation.kind === 'bulk') throw new Error('a bulk has results of its own');

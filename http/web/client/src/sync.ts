@@ -39,8 +39,6 @@ export interface ConnectOptions {
   platform?: Partial<TabPlatform> & { fetch?: Fetch };
 }
 
-const discardLookMs = 500; // between looks at a change that another tab is sending
-
 export class Sync {
   readonly #core: Core;
   #collections = new Map<string, Collection>();
@@ -81,10 +79,9 @@ export class Sync {
   async resolve(key: string, choice: Choice): Promise<Verdict> {
     const operation = this.#refused(key);
     const next = resolved(operation, typeof choice === 'string' ? choice : canonicalFields(this.#core.info(operation.entity), choice));
-    await this.#core.outbox.settle(operation, { replace: next ? [next] : [], records: [], adjust: (later) => later });
+    await this.#core.outbox.swap(operation, ...(next ? [next] : []));
     this.#core.noteOutbox();
     const kept = this.#core.outbox.find(key);
-    this.#core.sender.kick(); // what waited behind it
     return next && kept ? this.#core.sender.send(kept) : { stored: 'backend', records: [] };
   }
 
@@ -104,19 +101,12 @@ export class Sync {
   }
 
   /**
-   * Gives up a change that waits. One that is being tried is given up when that attempt ends without an answer, for which this
-   * waits. False when it was answered, or nobody said what became of it for as long as an attempt may take.
+   * Gives up a change that waits: it is not sent again. An attempt that is under way, or got no answer, may have got through:
+   * then it stands. False when it does not wait any more, or this browser cannot write that down.
    */
   async discardUnsent(key: string): Promise<boolean> {
-    const { outbox, sender, limits } = this.#core;
-    const untilMs = performance.now() + limits.leaseMs;
-    let isDone = await outbox.discard(key, Date.now());
-    while (!isDone && outbox.find(key)?.state === 'waiting' && performance.now() < untilMs) {
-      await sender.attemptEnded(key, discardLookMs);
-      isDone = await outbox.discard(key, Date.now());
-    }
+    const isDone = await this.#core.outbox.discard(key, Date.now());
     this.#core.noteOutbox();
-    this.#core.sender.kick(); // what waited behind it
     return isDone;
   }
 

@@ -9,9 +9,9 @@ export type TabMessage =
   | { kind: 'records'; changes: readonly RecordChange[]; entities: readonly string[]; cursor: string }
   | { kind: 'reread' }
   | { kind: 'cleared' }
-  | { kind: 'outbox' }
+  | { kind: 'outbox'; discarded?: string }
   | { kind: 'follow'; entities: Record<string, string> }
-  | { kind: 'connection'; connection: string; held: boolean }
+  | { kind: 'connection'; connection: string; isAdmitted: boolean | undefined }
   | { kind: 'signed in' }
   | { kind: 'signed out' }
   | { kind: 'faults'; faults: Faults }

@@ -20,6 +20,8 @@ export interface RequestOptions {
   body?: unknown;
   headers?: Record<string, string>;
   timeoutMs: number;
+  /** Whether a success is what the backend says there; unless it is, a proxy or the network's sign-in page has answered. */
+  isAnswer?: (body: unknown) => boolean;
 }
 
 const retryStatuses = new Set([408, 425, 429]);
@@ -55,17 +57,19 @@ export class Transport {
 
   /** Rejects when the page has not given it before the signal: a callback may hang. */
   async token(signal: AbortSignal = AbortSignal.timeout(this.limits.requestMs)): Promise<string | null> {
-    if (!this.#token) return null;
+    const ask = this.#token;
+    if (!ask) return null;
     const late = new Promise<never>((_, reject) => {
       signal.throwIfAborted();
       signal.addEventListener('abort', () => reject(signal.reason));
     });
-    return (await Promise.race([late, this.#token()])) ?? null;
+    const asked = new Promise<string | null | undefined>((resolve) => resolve(ask())); // it may throw at once
+    return (await Promise.race([late, asked])) ?? null;
   }
 
   /** Never throws: whatever happens is one of the outcomes. */
   async request<T>(path: string, options: RequestOptions): Promise<Outcome<T>> {
-    const { method = 'GET', body, headers = {}, timeoutMs } = options;
+    const { method = 'GET', body, headers = {}, timeoutMs, isAnswer = () => true } = options;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
     if (this.#closed) deadline.abort();
@@ -83,7 +87,8 @@ export class Transport {
       const answer = await this.#fetch(this.url(path), init);
       const text = await answer.text(); // an answer that is cut off throws here
       this.#noteClock(answer.headers);
-      return outcomeOf<T>(answer.status, answer.headers, text, token);
+      const outcome = outcomeOf<T>(answer.status, answer.headers, text, token);
+      return outcome.kind === 'answer' && !isAnswer(outcome.body) ? fromStranger(outcome.status, 0) : outcome;
     } catch (error) {
       const reason = deadline.signal.aborted ? 'timeout' : error instanceof Error ? error.message : 'network';
       return { kind: 'later', reason, offline: true, retryAfterMs: 0 };
@@ -138,11 +143,18 @@ function outcomeOf<T>(status: number, headers: Headers, text: string, token: str
   // A sign-in page of the network, or a proxy's own refusal: not the backend's word.
   const isBulk = status === 422 && Array.isArray((parsed as { results?: unknown } | null | undefined)?.results);
   if (!isBulk && (!type.startsWith('application/problem+json') || parsed === undefined)) {
-    return { kind: 'later', reason: `status ${status} from something that is not the backend`, offline: true, retryAfterMs };
+    return fromStranger(status, retryAfterMs);
   }
   const problem = { code: 'unknown', title: 'Refused', ...(parsed as object), status };
   return status === 401 ? { kind: 'unauthorized', problem, token } : { kind: 'refused', status, problem, isReplayed };
 }
+
+const fromStranger = (status: number, retryAfterMs: number): Outcome<never> => ({
+  kind: 'later',
+  reason: `status ${status} from something that is not the backend`,
+  offline: true,
+  retryAfterMs,
+});
 
 function parse(text: string): unknown {
   try {

@@ -16,9 +16,12 @@ export interface UnsentItem {
   reason: string | null;
   /** An earlier change of the same record must be through first. */
   isBehind: boolean;
+  /** It was given up while it was being tried: that attempt is the last one. */
+  isGivenUp: boolean;
 }
 
 export function unsentItem(operation: Operation, isBehind: boolean): UnsentItem {
-  const { key, entity, kind, items, createdMs, tries = 0, reason = null } = operation;
-  return { key, entity, kind, ids: items.map(({ id }) => id), fields: items[0]!.fields, created: new Date(createdMs), tries, reason, isBehind };
+  const { key, entity, kind, items, createdMs, tries = 0, reason = null, givenUp = false } = operation;
+  const ids = items.map(({ id }) => id);
+  return { key, entity, kind, ids, fields: items[0]!.fields, created: new Date(createdMs), tries, reason, isBehind, isGivenUp: givenUp };
 }

@@ -10,7 +10,6 @@ import { agoText, countText, momentText, numberText } from '../../ui/text.ts';
 import { fieldsText, kindWords, recordTitle, tableTitle } from './words.ts';
 
 const shownAtOnce = 200;
-const worthSayingMs = 500; // of waiting for an attempt to end
 
 export function WaitingTable({ items }: { items: readonly UnsentItem[] }) {
   const nowMs = useNow(1_000);
@@ -42,15 +41,13 @@ function nextText(next: Date | null, nowMs: number): string {
 }
 
 function WaitingRow({ item, nowMs }: { item: UnsentItem; nowMs: number }) {
-  const { entity, kind, ids, fields, created, tries, reason, isBehind, key } = item;
+  const { entity, kind, ids, fields, created, tries, reason, isBehind, isGivenUp, key } = item;
   const title = recordTitle(entity, ids[0]!, sync.collection(entity).known(ids[0]!), fields);
   const discard = async () => {
-    const text = `${kindWords[kind]} of ${title}, made ${momentText(created)}. The backend never gets it, and nothing brings it back.`;
+    const unless = tries > 0 ? 'unless an attempt got through without an answer' : 'unless it is being sent just now';
+    const text = `${kindWords[kind]} of ${title}, made ${momentText(created)}. The backend does not get it, ${unless}, and nothing brings it back.`;
     if (!(await confirm({ title: 'Discard this change?', text: text[0]!.toUpperCase() + text.slice(1), action: 'Discard' }))) return;
-    const slow = setTimeout(() => toast('It is being sent just now: it is discarded if that fails.'), worthSayingMs);
-    const isDone = await sync.discardUnsent(key);
-    clearTimeout(slow);
-    toast(isDone ? 'Discarded.' : 'The backend has answered: see the record, or what needs attention.');
+    toast((await sync.discardUnsent(key)) ? 'Discarded.' : 'It does not wait any more, or this browser cannot write that down.');
   };
   return (
     <tr>
@@ -60,8 +57,8 @@ function WaitingRow({ item, nowMs }: { item: UnsentItem; nowMs: number }) {
       </td>
       <td data-label="Change"><span><strong class="outbox-kind">{kindWords[kind]}</strong> <span class="outbox-fields">{kind === 'remove' ? '' : fieldsText(entity, fields)}</span></span></td>
       <td data-label="Since"><time dateTime={created.toISOString()} title={momentText(created)}>{agoText(created, nowMs)}</time></td>
-      <td data-label="Tries">{isBehind ? <span class="muted">behind an earlier change</span> : <span>{numberText(tries)}{reason && <div class="muted">{reasonText(reason)}</div>}</span>}</td>
-      <td class="number"><Button label={`Discard the change of ${title}`} kind="quiet" icon="remove" isIconOnly onClick={() => void discard()} /></td>
+      <td data-label="Tries">{isGivenUp ? <span class="muted">discarded unless the attempt under way succeeds</span> : isBehind ? <span class="muted">behind an earlier change</span> : <span>{numberText(tries)}{reason && <div class="muted">{reasonText(reason)}</div>}</span>}</td>
+      <td class="number">{!isGivenUp && <Button label={`Discard the change of ${title}`} kind="quiet" icon="remove" isIconOnly onClick={() => void discard()} />}</td>
     </tr>
   );
 }
