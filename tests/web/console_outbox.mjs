@@ -34,6 +34,17 @@ export function consoleOutboxTests() {
     await page.getByText('2 changes to be sent').waitFor();
     await page.reload();
     await page.getByText('2 changes to be sent').waitFor();
+
+    // What was changed in a record that is not made goes with it.
+    await page.evaluate(async () => {
+      const { record } = await window.synclog.collection('clients').add({ full_name: 'Dan Other', branch: 'north' });
+      await window.synclog.collection('clients').update(record.id, { phone: '082' });
+    });
+    await page.getByText('4 changes to be sent').waitFor();
+    await button(page, 'Discard the change of Dan Other').first().click();
+    await page.getByRole('dialog').getByText('and 1 later change of the same').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('2 changes to be sent').waitFor();
     await server.start();
     await button(page, 'Send now').click();
     await page.getByText('Nothing waits here').waitFor();

@@ -131,6 +131,20 @@ describe('tabs', () => {
     for (const one of seen) await soon('both', () => one.rows.length === 2);
   });
 
+  clientTest('what the stream is told of the sign-in, all tabs hear', async ({ backend, tab }) => {
+    let token = 'old';
+    backend.token = 'old';
+    const options = { token: () => token, user: 'eva' };
+    const tabs = [await tab(options), await tab(options), await tab(options)];
+    for (const one of tabs) one.collection('clients').live({}, () => {}, () => {});
+    await following(backend, tabs[0]);
+    backend.token = 'new';
+    for (const stream of [...backend.openStreams]) stream.fail();
+    for (const one of tabs) await one.until('signed out', ({ signedOut }) => signedOut);
+    token = 'new';
+    for (const one of tabs) await one.until('admitted', ({ signedOut, connection }) => !signedOut && connection === 'online');
+  });
+
   clientTest('signing in in one tab goes on in all', async ({ backend, tab }) => {
     let token = 'old';
     const options = { token: () => token, user: 'eva' };

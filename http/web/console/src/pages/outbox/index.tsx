@@ -34,7 +34,7 @@ export default function Outbox() {
           )
         }
       />
-      {isEmpty && <Empty action={null}>Nothing waits here: every change that was made in this browser is saved in the backend.</Empty>}
+      {isEmpty && <Empty action={null}>Nothing waits here.</Empty>}
       {refused.length > 0 && (
         <section class="stack" aria-labelledby="attention-heading">
           <h2 id="attention-heading">Needs your decision</h2>

@@ -40,13 +40,23 @@ function nextText(next: Date | null, nowMs: number): string {
   return connection === 'offline' ? 'tried again as soon as the backend answers' : 'on its way';
 }
 
+// What waits behind it for the same records.
+function itemsAfter({ key, ids }: UnsentItem): UnsentItem[] {
+  const all = sync.unsent.value;
+  const at = all.findIndex((one) => one.key === key);
+  return all.slice(at + 1).filter((one) => one.ids.some((id) => ids.includes(id)));
+}
+
 function WaitingRow({ item, nowMs }: { item: UnsentItem; nowMs: number }) {
   const { entity, kind, ids, fields, created, tries, reason, isBehind, isGivenUp, key } = item;
   const title = recordTitle(entity, ids[0]!, sync.collection(entity).known(ids[0]!), fields);
   const discard = async () => {
+    const later = kind === 'save' ? itemsAfter(item) : []; // what was changed in a record that is not made cannot stand
+    const more = later.length > 0 ? `, and ${countText(later.length, 'later change')} of the same` : '';
     const unless = tries > 0 ? 'unless an attempt got through without an answer' : 'unless it is being sent just now';
-    const text = `${kindWords[kind]} of ${title}, made ${momentText(created)}. The backend does not get it, ${unless}, and nothing brings it back.`;
-    if (!(await confirm({ title: 'Discard this change?', text: text[0]!.toUpperCase() + text.slice(1), action: 'Discard' }))) return;
+    const text = `${kindWords[kind]} of ${title}, made ${momentText(created)}${more}. The backend does not get it, ${unless}, and nothing brings it back.`;
+    if (!(await confirm({ title: more ? 'Discard these changes?' : 'Discard this change?', text: text[0]!.toUpperCase() + text.slice(1), action: 'Discard' }))) return;
+    for (const one of later.reverse()) await sync.discardUnsent(one.key);
     toast((await sync.discardUnsent(key)) ? 'Discarded.' : 'It does not wait any more, or this browser cannot write that down.');
   };
   return (

@@ -1,7 +1,7 @@
 // How things stand, on one page; and where to begin when there is nothing yet.
 import { useEffect, useMemo } from 'preact/hooks';
 import { href } from '../../app/router.ts';
-import { canWrite } from '../../app/session.ts';
+import { canWrite, mayAudit } from '../../app/session.ts';
 import { sentenceOf, urlOf } from '../../data/api.ts';
 import { definitionOf, definitions, filterParameter } from '../../data/definitions.ts';
 import { Badge } from '../../ui/badge.tsx';
@@ -136,11 +136,11 @@ function QuickLinks({ head }: { head: string | null }) {
     <section class="card" aria-label="Quick links">
       <h2>Quick links</h2>
       <ul class="links">
-        <li><a href={href(['import'])}><Icon name="import" /> Import a CSV</a></li>
+        {canWrite.value && <li><a href={href(['import'])}><Icon name="import" /> Import a CSV</a></li>}
         <li><a href={href(['stream'])}><Icon name="stream" /> Watch the stream</a></li>
-        <li><a href={href(['audit'])}><Icon name="audit" /> Prove the log</a></li>
+        {mayAudit.value && <li><a href={href(['audit'])}><Icon name="audit" /> Prove the log</a></li>}
         <li><a href={urlOf('/openapi.json')}><Icon name="link" /> The API, as OpenAPI</a></li>
-        <li><a href={urlOf('/metrics')}><Icon name="overview" /> Metrics</a></li>
+        {mayAudit.value && <li><a href={urlOf('/metrics')}><Icon name="overview" /> Metrics</a></li>}
       </ul>
       {head !== null && <p class="muted small">Head: <code>{head}</code></p>}
     </section>

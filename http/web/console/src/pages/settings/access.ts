@@ -1,7 +1,7 @@
 // Signing in and out, and what an administrator asks of the server. Older servers have none of the routes.
 import { computed } from '@preact/signals';
 import { person, personOf, sessionRoute, token, type Role, type Whoever } from '../../app/session.ts';
-import { become, isReady, restartSync, sync } from '../../app/sync.ts';
+import { become, isReady, restartSync, status, sync } from '../../app/sync.ts';
 import { api, RefusedError } from '../../data/api.ts';
 import { hasRoute } from '../../data/definitions.ts';
 
@@ -32,7 +32,9 @@ export interface Session {
   expires_at: string | null;
 }
 
-export const mayAdminister = computed(() => isReady.value && hasRoute(tokensRoute) && (person.value === null || person.value.role === 'admin'));
+export const mayAdminister = computed(
+  () => isReady.value && hasRoute(tokensRoute) && (person.value === null ? status.value?.signedOut !== true : person.value.role === 'admin'),
+);
 
 /** null: this server knows no sign-in. */
 export async function askWho(): Promise<Whoever | null> {
