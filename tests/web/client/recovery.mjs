@@ -75,7 +75,7 @@ function unsentTests() {
     wire.fail();
     const { stored, warning } = await saved;
     assert.equal(stored, 'outbox');
-    assert.match(warning, /given up/);
+    assert.match(warning, /[Dd]iscarded/);
     assert.deepEqual(page.sync.unsent.value, []);
     page.sync.sendNow();
     await idle(page);
@@ -90,7 +90,7 @@ function unsentTests() {
     await soon('on the wire, and seen', () => wire.isEntered && other.sync.unsent.value.length === 1);
     assert.equal(await other.sync.discardUnsent(other.sync.unsent.value[0].key), true);
     wire.fail();
-    assert.match((await saved).warning, /given up/);
+    assert.match((await saved).warning, /[Dd]iscarded/);
     await soon('gone in both', () => page.status.unsent === 0 && other.status.unsent === 0);
     assert.deepEqual(backend.rows('clients'), []);
   });
@@ -117,7 +117,7 @@ function unsentTests() {
     assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), true);
     backend.change('clients', 'a', { city: 'theirs' });
     wire.release();
-    assert.match((await saved).warning, /given up/);
+    assert.match((await saved).warning, /[Dd]iscarded/);
     await idle(page);
     assert.deepEqual([backend.rows('clients')[0].phone, backend.rows('clients')[0].city], ['0', 'theirs']);
   });
@@ -147,10 +147,40 @@ function unsentTests() {
       assert.equal((await first).stored, 'backend');
       const { stored, warning } = await second;
       assert.equal(stored, 'outbox');
-      assert.match(warning, /given up/);
+      assert.match(warning, /[Dd]iscarded/);
       await idle(page);
     }
     assert.equal(backend.rows('clients')[0].city, undefined);
+  });
+
+  clientTest('what stands behind a refused change is given up at once, also in another tab', async ({ tab }) => {
+    const [page, other] = [await tab(), await tab()];
+    await page.collection('clients').save({ id: 'a', phone: '1' });
+    await page.collection('clients').save({ id: 'a', phone: '2' });
+    await soon('both are seen', () => other.status.attention === 1 && other.sync.unsent.value.length === 1);
+    assert.equal(await other.sync.discardUnsent(other.sync.unsent.value[0].key), true);
+    assert.deepEqual(other.sync.unsent.value, []);
+    await page.until('gone there, too', ({ unsent }) => unsent === 0);
+  });
+
+  clientTest('given up in another tab while the release fails: it is not tried again', async ({ backend, tab }) => {
+    const [page, other] = [await tab(), await tab()];
+    const wire = hold(backend, /^POST/);
+    const saved = page.collection('clients').add({ full_name: 'A' });
+    await soon('on the wire, and seen', () => wire.isEntered && other.sync.unsent.value.length === 1);
+    const { put } = IDBObjectStore.prototype;
+    assert.equal(await other.sync.discardUnsent(other.sync.unsent.value[0].key), true);
+    let fails = 1;
+    IDBObjectStore.prototype.delete = ((remove) => function (...given) {
+      if (fails-- > 0) throw new DOMException('cannot', 'AbortError');
+      IDBObjectStore.prototype.delete = remove;
+      return remove.apply(this, given);
+    })(IDBObjectStore.prototype.delete);
+    wire.fail();
+    assert.equal((await saved).stored, 'outbox');
+    assert.equal(IDBObjectStore.prototype.put, put);
+    await soon('gone in both', () => page.status.unsent === 0 && other.status.unsent === 0);
+    assert.deepEqual(backend.rows('clients'), []);
   });
 
   clientTest('what cannot be taken out of the storage is not said to be given up', async ({ backend, tab }) => {

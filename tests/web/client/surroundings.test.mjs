@@ -379,8 +379,7 @@ describe('storage', () => {
     const second = clients.save({ id: 'a', phone: '9' });
     await soon('both wait', () => page.sync.unsent.value.length === 2);
     await new Promise((resolve) => (indexedDB.deleteDatabase(browser.storage).onsuccess = resolve));
-    assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), true);
-    assert.equal(page.sync.unsent.value[0].isGivenUp, true);
+    assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), false); // another tab may have it
     await soon('written again', () => page.status.storage === 'durable');
     answer();
     assert.equal((await first).stored, 'backend');

@@ -29,12 +29,13 @@ const leanIdb = {
 // Members that the parts of the client have for each other get short names in the module. Only names that are nowhere in what
 // pages see, what is stored, sent, or said to another tab, nor in what the browser gives.
 const internal = [
-  'absorb', 'adjust', 'applyList', 'claim', 'clearStored', 'core', 'database', 'drains', 'forget', 'goneSince', 'handlers', 'hurry', 'hydrate',
-  'isAnswer', 'isCaughtUp', 'isFollowed', 'isOpen', 'isRunning', 'isShut', 'kick', 'lacks', 'leads', 'lowerToStored', 'noteCursor', 'noteDiscarded',
-  'noteElsewhere', 'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onConnection', 'onDiscard', 'onEvents', 'onLead',
-  'onLost', 'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled', 'onSkew', 'onState', 'onStored',
-  'onVoid', 'operations', 'outbox', 'promote', 'publish', 'ready', 'refresh', 'rehydrate', 'release', 'reload', 'resources', 'retryAfterMs', 'sender', 'settle',
-  'settled', 'shares', 'shown', 'storageLost', 'swap', 'tabs', 'tell', 'timeoutMs', 'transport', 'watchers', 'writeAgain',
+  'absorb', 'adjust', 'applyList', 'cache', 'changed', 'claim', 'clearStored', 'core', 'database', 'drains', 'forget', 'goneSince', 'handlers', 'hurry',
+  'hydrate', 'isAnswer', 'isCaughtUp', 'isFollowed', 'isOpen', 'isReplayed', 'isRunning', 'isShut', 'kick', 'lacks', 'leads', 'lowerToStored',
+  'noteCursor', 'noteDiscarded', 'noteElsewhere', 'noteOutbox', 'noteOutcome', 'nowMs', 'ofLane', 'onAdmitted', 'onCaughtUp', 'onConnection',
+  'onDiscard', 'onEvents', 'onLead', 'onLost', 'onMessage', 'onNews', 'onNextTry', 'onOpen', 'onOutcome', 'onReleased', 'onResync', 'onSettled',
+  'onSkew', 'onState', 'onStored', 'onVoid', 'operations', 'outbox', 'promote', 'publish', 'ready', 'refresh', 'rehydrate', 'release', 'reload',
+  'resources', 'retryAfterMs', 'sender', 'settle', 'settled', 'shares', 'shown', 'storageLost', 'swap', 'tabs', 'tell', 'timeoutMs', 'transport',
+  'watchers', 'writeAgain',
 ];
 
 const folders = ['src', 'src/generated'];

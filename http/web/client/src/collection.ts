@@ -73,7 +73,7 @@ export type LiveCallback<R> = (rows: R[], change: Change) => void;
 
 const kept = 'The backend cannot be reached. The change is kept here and sent later.';
 const warningFor = (reason: string, isSignedOut = reason === 'sign in') =>
-  reason === 'discarded' ? 'The change was given up.' : isSignedOut ? 'Signed out. The change is kept here and sent after the next sign-in.' : kept;
+  reason === 'discarded' ? 'Discarded.' : isSignedOut ? 'Signed out. The change is kept here and sent after the next sign-in.' : kept;
 
 export class Collection<R extends Row = Row> {
   constructor(private readonly core: Core, readonly name: string) {}

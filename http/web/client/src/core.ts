@@ -67,7 +67,10 @@ export class Core {
     });
     this.#followed = new Followed(this, {
       onConnection: (connection) => this.#setConnection(connection),
-      onAdmitted: (isAdmitted) => this.#noteAdmitted(isAdmitted),
+      onAdmitted: (isAdmitted) => {
+        this.#noteAdmitted(isAdmitted);
+        this.#tellConnection(isAdmitted);
+      },
       onVoid: () => this.#forget(),
     });
     const start = {
@@ -235,7 +238,6 @@ export class Core {
 
   #noteAdmitted(isAdmitted: boolean): void {
     this.#set({ signedOut: !isAdmitted || (this.sender.held && this.status.value.signedOut) });
-    if (this.tabs.leads) this.#tellConnection(isAdmitted);
   }
 
   #reached(): void {
@@ -270,7 +272,7 @@ export class Core {
     clearTimeout(this.#probeTimer);
     if (this.#closed || !this.#needsProbe) return;
     this.#probeTimer = setTimeout(async () => {
-      const outcome = await this.transport.request('/version', { timeoutMs: this.limits.requestMs });
+      const outcome = await this.transport.request('/version', { timeoutMs: this.limits.requestMs, isAnswer: (body) => !!(body as { version?: string } | null)?.version });
       if (this.#closed || !this.#needsProbe) return;
       if (outcome.kind === 'later') this.#setConnection('offline');
       else {
@@ -342,7 +344,7 @@ export class Core {
         return this.#tellConnection();
       case 'connection':
         if (this.tabs.leads) return;
-        if (message.isAdmitted !== undefined) this.#noteAdmitted(message.isAdmitted);
+        if (message.isAdmitted != null) this.#noteAdmitted(message.isAdmitted);
         return this.#setConnection(message.connection as Status['connection']);
       case 'signed out':
         return this.signedOut(false, false);

@@ -118,7 +118,7 @@ export class Outbox {
     const lost = this.#lost;
     const waiting = lost ? [...this.#stored, ...this.#memory] : this.#movable();
     if (!this.database.isOpen || (waiting.length === 0 && !lost)) return;
-    const kept = await this.#store(waiting.map(({ seq: _seq, lease, ...draft }) => (lease && this.#sending.has(draft.key) ? { ...draft, lease } : draft)));
+    const kept = await this.#store(waiting.map(({ seq: _seq, lease: _lease, ...draft }) => draft));
     if (!kept) return;
     if (lost) {
       this.#overrides.clear(); // the numbers are given anew
@@ -161,13 +161,12 @@ export class Outbox {
     const claimed = await this.#change(async (store) => {
       const stored = await store.get(operation.seq);
       if (stored?.key !== operation.key || stored.state !== 'waiting' || this.#isLeased(stored, nowMs)) return null;
-      isGivenUp = stored.givenUp === true;
+      isGivenUp = stored.givenUp ?? false;
       if (isGivenUp) {
         await store.delete(stored.seq); // whoever tried it last is gone
         return null;
       }
-      const firsts = await Promise.all(stored.lanes.map((lane) => store.index('lanes').getKey(lane)));
-      if (!firsts.every((seq) => seq === operation.seq)) return null;
+      if (!(await isFirst(store, stored))) return null;
       const mine: Operation = { ...stored, lease };
       await store.put(mine);
       return mine;
@@ -202,21 +201,20 @@ export class Outbox {
   }
 
   async #discard(key: string, nowMs: number): Promise<boolean> {
-    if (!this.#lost) await this.#tellStorage();
+    if (this.#lost) return false; // every tab has a copy, and will write it again
+    await this.#tellStorage();
     const operation = this.find(key);
     if (operation?.state !== 'waiting') return false;
-    const isOnlyHere = operation.seq >= memoryStart || this.#lost;
-    const left = isOnlyHere ? this.#leftOf(operation, nowMs) : await this.#discardInStorage(operation, nowMs);
+    const left = operation.seq >= memoryStart ? this.#leftOf(operation, nowMs) : await this.#discardInStorage(operation, nowMs);
     if (!left) return false;
-    if (left.length > 0) this.#replaceHere(operation, left);
-    else this.#dropHere(operation);
+    if (left.length === 0) this.onDiscard(key);
+    this.#replaceHere(operation, left);
     return true;
   }
 
   // What stays of an operation that is given up.
   #leftOf(operation: Operation, nowMs: number): Operation[] {
-    const isTried = this.#sending.has(operation.key) || this.#isLeased(operation, nowMs);
-    return isTried ? [{ ...operation, givenUp: true }] : [];
+    return this.#isLeased(operation, nowMs) ? [{ ...operation, givenUp: true }] : [];
   }
 
   // Null: it does not wait any more; undefined: the storage failed.
@@ -224,7 +222,7 @@ export class Outbox {
     return this.#change(async (store) => {
       const stored = await store.get(operation.seq);
       if (stored?.key !== operation.key || stored.state !== 'waiting') return null;
-      const left = this.#leftOf(stored, nowMs);
+      const left = (await isFirst(store, stored)) ? this.#leftOf(stored, nowMs) : []; // behind another nobody tries it
       if (left.length > 0) await store.put(left[0]!);
       else await store.delete(stored.seq);
       return left;
@@ -246,10 +244,10 @@ export class Outbox {
 
   async #settle(given: Operation, { replace: meant, records, adjust }: Settlement): Promise<void> {
     this.#sending.delete(given.key);
-    const here = this.find(given.key);
-    const moved = (here?.seq ?? given.seq) - given.seq; // after a loss the storage gave the numbers anew
-    const operation = { ...given, seq: given.seq + moved };
-    let isGivenUp = here?.givenUp;
+    const here = this.find(given.key) ?? given;
+    const moved = here.seq - given.seq; // after a loss the storage gave the numbers anew
+    const operation = { ...given, seq: here.seq };
+    let isGivenUp = here.givenUp;
     let replace: Operation[] = isGivenUp ? [] : meant.map((one) => ({ ...one, seq: one.seq + moved }));
     if (operation.seq >= memoryStart) {
       const lanes = new Set(operation.lanes);
@@ -274,7 +272,7 @@ export class Outbox {
   }
 
   // What later operations of the same records have become; undefined: the storage failed.
-  #settleInStorage(operation: Operation, { replace, records, adjust }: Settlement): Promise<{ changed: Map<number, Operation[]>; isGivenUp: boolean } | undefined> {
+  #settleInStorage(operation: Operation, { replace, records, adjust }: Settlement): Promise<{ changed: Map<number, Operation[]>; isGivenUp: true | undefined } | undefined> {
     return this.database.run(async (handle) => {
       // What the sender makes of an answer it can be told again: the request has its key. What a person decided it cannot.
       const work = handle.transaction(['operations', 'records'], 'readwrite', { durability: operation.state === 'waiting' ? 'relaxed' : 'strict' });
@@ -295,22 +293,23 @@ export class Outbox {
           if (!now.givenUp) for (const one of replace) await operations.put(one);
         }
         if (!this.cache.isShut) await putRecords(work.objectStore('records'), records);
-        return { changed, isGivenUp: now?.givenUp === true };
+        return { changed, isGivenUp: now?.givenUp };
       });
     });
   }
 
   async #tellStorage(): Promise<void> {
     for (const [seq, { was, replace }] of this.#overrides) {
-      const told = await this.#change(async (store) => {
+      const isGivenUp = await this.#change(async (store) => {
         const now = await store.get(seq);
         if (now?.key === was.key && now.generation === was.generation) {
           await store.delete(seq);
-          for (const one of replace) await store.put(one);
+          if (!now.givenUp) for (const one of replace) await store.put(one);
         }
-        return true;
+        return now?.givenUp ?? false;
       });
-      if (told) this.#overrides.delete(seq);
+      if (isGivenUp != null) this.#overrides.delete(seq);
+      if (isGivenUp && replace.length > 0) this.onDiscard(was.key);
     }
   }
 
@@ -396,6 +395,12 @@ export class Outbox {
   export(): { operations: (Operation & { request: ReturnType<typeof requestOf> })[] } {
     return { 'operations': this.operations.map((operation) => ({ ...operation, request: requestOf(operation) })) };
   }
+}
+
+// Of all that waits for its records.
+async function isFirst(store: OperationStore, { seq, lanes }: Operation): Promise<boolean> {
+  const firsts = await Promise.all(lanes.map((lane) => store.index('lanes').getKey(lane)));
+  return firsts.every((first) => first === seq);
 }
 
 // All that `use` writes, or nothing of it.

@@ -35,6 +35,6 @@ export class UnreachableError extends Error {
 export class OutboxFullError extends Error {
   override readonly name = 'OutboxFullError';
   constructor(readonly limit: number) {
-    super(`${limit} changes wait to be sent; no more are taken until some are`);
+    super(`${limit} changes wait; no more are taken until some are sent`);
   }
 }

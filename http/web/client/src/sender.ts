@@ -7,7 +7,7 @@ import { requestOf, type Item, type Operation } from './operation.js';
 import type { Outbox, Settlement } from './outbox.js';
 import type { Problem } from './problem.js';
 import { fullJitter } from './retry.js';
-import { accepted, acceptedBulk, alreadyGone, isAnswerTo, isRecord, refused } from './settlement.js';
+import { accepted, acceptedBulk, alreadyGone, isAnswerTo, refused } from './settlement.js';
 import { positionOf } from './stream.js';
 import type { Outcome, Transport } from './transport.js';
 
@@ -64,8 +64,8 @@ export class Sender {
   }
 
   /** Tries an operation that was just added; answers what became of it in this attempt. */
-  send(operation: Operation): Promise<Verdict> {
-    if (this.#stopped) return Promise.resolve({ stored: 'outbox', reason: 'closed' });
+  async send(operation: Operation): Promise<Verdict> {
+    if (this.#stopped) return { stored: 'outbox', reason: 'closed' };
     return new Promise((resolve) => {
       const patienceMs = this.limits.requestMs * (2 + this.#own.size); // those before it may take as long
       const late = setTimeout(() => this.#tell(operation.key, { stored: 'outbox', reason: 'timeout' }), patienceMs);
@@ -237,7 +237,7 @@ export class Sender {
     if (!problem.current || operation.kind === 'bulk' || item.version === null) return operation;
     if (item.base) return operation;
     const path = `/api/${operation.entity}/${encodeURIComponent(item.id)}?version=${item.version}`;
-    const then = await this.transport.request<StoredRow>(path, { timeoutMs: this.limits.requestMs, isAnswer: isRecord });
+    const then = await this.transport.request<StoredRow>(path, { timeoutMs: this.limits.requestMs });
     return then.kind === 'answer' ? { ...operation, items: [{ ...item, base: then.body }] } : operation;
   }
 

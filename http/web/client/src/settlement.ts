@@ -25,16 +25,13 @@ const bulkStep = 1 / 1024; // children of a bulk stand between it and the next o
 
 /** Whether a success says what the backend says of such an operation. */
 export function isAnswerTo({ kind, items }: Operation, body: unknown): boolean {
-  const said = (body ?? {}) as Partial<BulkResult & StoredRow>;
-  if (kind === 'remove') return typeof said.cursor === 'string';
-  if (kind !== 'bulk') return isRecord(body);
-  const { results } = said;
-  return Array.isArray(results) && results.length === items.length && items.every((_, index) => results.some((one) => one?.index === index));
+  const { cursor, results } = (body ?? {}) as Partial<BulkResult>;
+  if (kind === 'remove') return typeof cursor === 'string';
+  return kind === 'bulk' ? results?.length === items.length && results.every(({ index }) => items[index]) : isRecord(body);
 }
 
 export function isRecord(body: unknown): boolean {
-  const { id, position } = (body ?? {}) as Partial<StoredRow>;
-  return typeof id === 'string' && typeof position === 'number';
+  return typeof (body as Partial<StoredRow> | null)?.position === 'number';
 }
 
 /** The backend has it. */

@@ -108,7 +108,7 @@ export class Transport {
   async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<{ answer: Response; token: string | null }> {
     const token = await this.token(signal);
     if (token) headers = { ...headers, Authorization: `Bearer ${token}` };
-    return { answer: await this.#fetch(this.url(path), { headers, signal, cache: 'no-store' }), token };
+    return { answer: await this.#fetch(this.url(path), { headers, signal, 'cache': 'no-store' }), token };
   }
 
   /** As the browser's fetch, with the sign-in and the faults of this client. */

@@ -41,10 +41,10 @@ function nextText(next: Date | null, nowMs: number): string {
 }
 
 // What waits behind it for the same records.
-function itemsAfter({ key, ids }: UnsentItem): UnsentItem[] {
+function itemsAfter({ key, entity, ids }: UnsentItem): UnsentItem[] {
   const all = sync.unsent.value;
   const at = all.findIndex((one) => one.key === key);
-  return all.slice(at + 1).filter((one) => one.ids.some((id) => ids.includes(id)));
+  return all.filter((one, index) => at >= 0 && index > at && one.entity === entity && one.ids.some((id) => ids.includes(id)));
 }
 
 function WaitingRow({ item, nowMs }: { item: UnsentItem; nowMs: number }) {
@@ -56,8 +56,9 @@ function WaitingRow({ item, nowMs }: { item: UnsentItem; nowMs: number }) {
     const unless = tries > 0 ? 'unless an attempt got through without an answer' : 'unless it is being sent just now';
     const text = `${kindWords[kind]} of ${title}, made ${momentText(created)}${more}. The backend does not get it, ${unless}, and nothing brings it back.`;
     if (!(await confirm({ title: more ? 'Discard these changes?' : 'Discard this change?', text: text[0]!.toUpperCase() + text.slice(1), action: 'Discard' }))) return;
-    for (const one of later.reverse()) await sync.discardUnsent(one.key);
-    toast((await sync.discardUnsent(key)) ? 'Discarded.' : 'It does not wait any more, or this browser cannot write that down.');
+    const isDone = await sync.discardUnsent(key);
+    if (isDone) for (const one of later) await sync.discardUnsent(one.key);
+    toast(isDone ? 'Discarded.' : 'It does not wait any more, or this browser cannot write that down.');
   };
   return (
     <tr>
