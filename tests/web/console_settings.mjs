@@ -174,11 +174,14 @@ export function consoleSettingsTests() {
     const { server, host } = await consoleSetUp(scope, { arguments: ['--auth=token'] });
     const viewer = await makeToken(server, ['--name', 'reader', '--role', 'viewer', '--branch', 'north']);
     const page = await openConsole(await scope.otherBrowser(), host, '#/settings');
+    await page.getByLabel('Token').waitFor();
+    assert.equal(await button(page, 'New token').count(), 0); // nobody is signed in
     await page.getByLabel('Token').fill(viewer);
     await button(page, 'Sign in').click();
     await toast(page, 'Signed in as reader');
     await goTo(page, '#/');
     await page.locator('.figure', { hasText: 'Database' }).getByText('every check is fine').waitFor();
+    assert.deepEqual(await page.getByLabel('Quick links').getByRole('link').allInnerTexts(), ['Watch the stream', 'The API, as OpenAPI']);
     assert.doesNotMatch(await textOf(page), /NaN/);
     await server.stop();
     await page.reload();

@@ -249,6 +249,32 @@ function savingTests() {
     });
   }
 
+  clientTest('what one answer asks for holds although another one asks for nothing', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    let cut;
+    backend.next(/^POST/, () => new Promise((_, reject) => (cut = () => reject(new TypeError('cut')))));
+    const first = clients.add({ full_name: 'A' });
+    await soon('on the wire', () => cut !== undefined);
+    backend.next(/^POST/, () => new Response('{"code":"overloaded"}', { status: 503, headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' } }));
+    const began = performance.now();
+    assert.equal((await clients.add({ full_name: 'B' })).stored, 'outbox');
+    cut();
+    assert.equal((await first).stored, 'outbox');
+    await soon('sent', () => backend.log.length === 2);
+    assert.ok(performance.now() - began > 900);
+  });
+
+  clientTest('what is saved after close() is kept, and answered at once', async ({ backend, tab }) => {
+    const page = await tab();
+    const clients = page.collection('clients');
+    await clients.load();
+    await page.sync.close();
+    const saved = await Promise.race([clients.add({ full_name: 'A' }), new Promise((resolve) => setTimeout(resolve, 5_000, 'late').unref())]);
+    assert.equal(saved.stored, 'outbox');
+    assert.deepEqual([page.status.nextTry, backend.rows('clients')], [null, []]);
+  });
+
   clientTest('a deleted record is gone at once, and deleting what is gone is no error', async ({ backend, tab }) => {
     const page = await tab();
     const clients = page.collection('clients');

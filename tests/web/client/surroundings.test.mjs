@@ -176,6 +176,15 @@ describe('storage', () => {
       assert.equal(JSON.parse(page.sync.exportUnsent()).operations.length, 3);
       backend.start();
       await idle(page);
+      let cut;
+      backend.next(/^PATCH/, () => new Promise((_, reject) => (cut = () => reject(new TypeError('cut')))));
+      const given = page.collection('clients').update('a', { phone: '3' });
+      await soon('on the wire', () => cut !== undefined);
+      assert.equal(await page.sync.discardUnsent(page.sync.unsent.value[0].key), true);
+      assert.equal(page.sync.unsent.value[0].isGivenUp, true);
+      cut();
+      assert.match((await given).warning, /[Dd]iscarded/);
+      assert.deepEqual(page.sync.unsent.value, []);
       assert.deepEqual(backend.rows('clients').map(({ phone }) => phone), ['2']);
       assert.equal(backend.log.length, 3);
     } finally {

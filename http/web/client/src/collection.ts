@@ -72,8 +72,8 @@ export interface Watcher {
 export type LiveCallback<R> = (rows: R[], change: Change) => void;
 
 const kept = 'The backend cannot be reached. The change is kept here and sent later.';
-const warningFor = (reason: string, isSignedOut = reason === 'sign in') =>
-  reason === 'discarded' ? 'Discarded.' : isSignedOut ? 'Signed out. The change is kept here and sent after the next sign-in.' : kept;
+const warningFor = (reason: string, isSignedOut = false) =>
+  reason === 'discarded' ? 'Discarded.' : isSignedOut || reason === 'sign in' ? 'Signed out. The change is kept here and sent after the next sign-in.' : kept;
 
 export class Collection<R extends Row = Row> {
   constructor(private readonly core: Core, readonly name: string) {}

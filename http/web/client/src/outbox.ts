@@ -207,7 +207,7 @@ export class Outbox {
     if (operation?.state !== 'waiting') return false;
     const left = operation.seq >= memoryStart ? this.#leftOf(operation, nowMs) : await this.#discardInStorage(operation, nowMs);
     if (!left) return false;
-    if (left.length === 0) this.onDiscard(key);
+    if (!left[0]) this.onDiscard(key);
     this.#replaceHere(operation, left);
     return true;
   }
@@ -223,8 +223,8 @@ export class Outbox {
       const stored = await store.get(operation.seq);
       if (stored?.key !== operation.key || stored.state !== 'waiting') return null;
       const left = (await isFirst(store, stored)) ? this.#leftOf(stored, nowMs) : []; // behind another nobody tries it
-      if (left.length > 0) await store.put(left[0]!);
-      else await store.delete(stored.seq);
+      await store.delete(stored.seq);
+      for (const one of left) await store.put(one);
       return left;
     }, 'strict');
   }
@@ -255,7 +255,7 @@ export class Outbox {
       this.#memory = this.#memory.map((one) =>
         one.seq > operation.seq && one.lanes.some((lane) => lanes.has(lane)) ? adjust(one) : one,
       );
-      if (isGivenUp && meant.length > 0) this.onDiscard(given.key);
+      if (isGivenUp && meant[0]) this.onDiscard(given.key);
       this.#replaceHere(operation, replace);
       await this.cache.store(records);
       return this.#promote(); // what waited behind it
@@ -267,7 +267,7 @@ export class Outbox {
     this.cache.absorb(records);
     // When the storage failed, what is settled stays so while this page lives, and its repetition does no harm.
     this.#stored = this.#stored.flatMap((one) => (one.key === operation.key ? replace : (swapped?.changed.get(one.seq) ?? [one])));
-    if (isGivenUp && meant.length > 0) this.onDiscard(given.key);
+    if (isGivenUp && meant[0]) this.onDiscard(given.key);
     this.#publish();
   }
 
@@ -280,7 +280,9 @@ export class Outbox {
       const operations = work.objectStore('operations');
       return whole(work, async () => {
         const now = await operations.get(operation.seq);
+        let isGivenUp: true | undefined;
         if (now?.key === operation.key && now.generation === operation.generation && now.state === operation.state) {
+          isGivenUp = now.givenUp;
           for (const lane of operation.lanes) {
             for (const later of await operations.index('lanes').getAll(lane)) {
               const adjusted = later.seq > operation.seq ? adjust(later) : later;
@@ -290,10 +292,10 @@ export class Outbox {
             }
           }
           await operations.delete(operation.seq);
-          if (!now.givenUp) for (const one of replace) await operations.put(one);
+          if (!isGivenUp) for (const one of replace) await operations.put(one);
         }
         if (!this.cache.isShut) await putRecords(work.objectStore('records'), records);
-        return { changed, isGivenUp: now?.givenUp };
+        return { changed, isGivenUp };
       });
     });
   }
@@ -302,14 +304,13 @@ export class Outbox {
     for (const [seq, { was, replace }] of this.#overrides) {
       const isGivenUp = await this.#change(async (store) => {
         const now = await store.get(seq);
-        if (now?.key === was.key && now.generation === was.generation) {
-          await store.delete(seq);
-          if (!now.givenUp) for (const one of replace) await store.put(one);
-        }
-        return now?.givenUp ?? false;
+        if (now?.key !== was.key || now.generation !== was.generation) return false;
+        await store.delete(seq);
+        if (!now.givenUp) for (const one of replace) await store.put(one);
+        return now.givenUp ?? false;
       });
       if (isGivenUp != null) this.#overrides.delete(seq);
-      if (isGivenUp && replace.length > 0) this.onDiscard(was.key);
+      if (isGivenUp && replace[0]) this.onDiscard(was.key);
     }
   }
 
