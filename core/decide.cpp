@@ -205,13 +205,25 @@ void move_holders(decision_state& state, const entity& definition, const field_t
   }
 }
 
+// The first few, as a person would read them out.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t most_named = 8;
+  std::string made;
+  for (std::size_t index = 0; index < std::min(names.size(), most_named); ++index)
+    made += (made.empty() ? "" : ", ") + names[index];
+  return names.size() > most_named ? made + " …" : made;
+}
+
 // The caller must see where the record goes to as well.
 std::optional<problem> check_branch(const entity& definition, const field_texts& fields,
                                     const scope& caller) {
   if (caller.all_branches || caller.sees_branch(branch_of(definition, fields))) {
     return std::nullopt;
   }
-  auto why = make_problem(problem_code::forbidden, "this branch is not yours");
+  auto why =
+      make_problem(problem_code::forbidden, branch_of(definition, fields).empty()
+                                                ? "name one of your branches: " + some_of(caller.branches)
+                                                : "this branch is not yours");
   if (definition.branch_field) {
     why.errors.push_back({"/" + definition.fields[*definition.branch_field].name, why.detail});
   }

@@ -4,7 +4,10 @@
 #include <arpa/inet.h>
 #include <array>
 #include <chrono>
+#include <deque>
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdexcept>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +18,8 @@ namespace synclog::tests::bench {
 namespace {
 
 using clock = std::chrono::steady_clock;
+
+constexpr double burst_s = 0.1; // so much of the rate may be opened at once
 
 sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
   sockaddr_in made{};
@@ -52,11 +57,15 @@ void flood::run() {
   std::vector<std::size_t> closed(options_.connections);
   for (std::size_t place = 0; place < closed.size(); ++place)
     closed[place] = closed.size() - 1 - place;
-  const auto began = clock::now();
+  const auto a_second = static_cast<double>(options_.opened_a_second);
+  double due = 0;
+  auto looked = clock::now();
   while (!ending_) {
-    const auto seconds = std::chrono::duration<double>(clock::now() - began).count();
-    const auto due = static_cast<std::uint64_t>(seconds * static_cast<double>(options_.opened_a_second));
-    for (; !closed.empty() && opened_ < due; ++opened_) {
+    const auto now = clock::now();
+    // What was not opened while nothing could be is not made up for: that would be a flood without a rate.
+    due = std::min(due + std::chrono::duration<double>(now - looked).count() * a_second, a_second * burst_s);
+    looked = now;
+    for (; !closed.empty() && due >= 1; ++opened_, --due) {
       const auto place = closed.back();
       const auto source =
           options_.sources == 0 ? 1u : static_cast<std::uint32_t>(2 + place % options_.sources);
@@ -83,6 +92,41 @@ void flood::run() {
   for (const int fd : all)
     if (fd >= 0) ::close(fd);
   ::close(epoll);
+}
+
+flood_sink::flood_sink(std::size_t most)
+    : most_(most), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  auto at = loopback(1, 0);
+  socklen_t size = sizeof at;
+  auto* const address = reinterpret_cast<sockaddr*>(&at);
+  if (listener_ < 0 || ::bind(listener_, address, size) != 0 || ::listen(listener_, SOMAXCONN) != 0 ||
+      ::getsockname(listener_, address, &size) != 0)
+    throw std::runtime_error("no port for the flood beside the server");
+  port_ = ntohs(at.sin_port);
+  thread_ = std::thread([this] { run(); });
+}
+
+flood_sink::~flood_sink() {
+  ending_ = true;
+  thread_.join();
+  ::close(listener_);
+}
+
+void flood_sink::run() {
+  std::deque<int> taken;
+  while (!ending_) {
+    pollfd wanted{.fd = listener_, .events = POLLIN, .revents = 0};
+    constexpr int look_ms = 50; // how soon it ends
+    if (::poll(&wanted, 1, look_ms) <= 0) continue;
+    for (int fd; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+      taken.push_back(fd);
+      if (taken.size() <= most_) continue;
+      ::close(taken.front());
+      taken.pop_front();
+    }
+  }
+  for (const int fd : taken)
+    ::close(fd);
 }
 
 } // namespace synclog::tests::bench

@@ -1,5 +1,5 @@
 // Attackers on connections: many that are opened and then silent, opened anew as soon as the server closes
-// them. A thread of its own until the object goes.
+// them. Each with a thread of its own until the object goes.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -32,6 +32,27 @@ class flood {
   std::atomic<bool> ending_{false};
   std::atomic<std::size_t> open_{0};
   std::atomic<std::uint64_t> opened_{0};
+  std::thread thread_;
+};
+
+// A listener of loopback that takes connections and does nothing with them; of more than `most` it closes the
+// oldest. A flood of it is what the attackers and the system cost, without a server.
+class flood_sink {
+ public:
+  explicit flood_sink(std::size_t most); // throws std::runtime_error when the system gives no port
+  ~flood_sink();
+  flood_sink(const flood_sink&) = delete;
+  flood_sink& operator=(const flood_sink&) = delete;
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  void run();
+
+  const std::size_t most_;
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 

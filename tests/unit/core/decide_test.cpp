@@ -297,6 +297,21 @@ TEST_CASE("decide: a one-branch caller's create belongs to that branch, and movi
   CHECK(moved.event->previous_branch == "south");
 }
 
+TEST_CASE("decide: a caller of several branches who names none is told which they are") {
+  bench log;
+  log.caller = {"desk", role::editor, false, {"south", "north"}};
+  const auto refused = log.save(R"({"id":"CLT-1","full_name":"A"})").outcome;
+  REQUIRE(refused.error);
+  CHECK(refused.error->code == problem_code::forbidden);
+  CHECK(refused.error->detail == "name one of your branches: south, north");
+  CHECK(refused.error->errors.at(0).pointer == "/branch");
+  CHECK(log.save(R"({"id":"CLT-1","full_name":"A","branch":"west"})").outcome.error->detail ==
+        "this branch is not yours");
+  log.caller.branches = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+  CHECK(log.save(R"({"id":"CLT-1","branch":null})").outcome.error->detail ==
+        "name one of your branches: a, b, c, d, e, f, g, h …");
+}
+
 TEST_CASE("decide: a record over the limit is refused") {
   bench log;
   log.max_record_bytes = 400;
