@@ -15,6 +15,7 @@
 #include <mutex>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
+#include <tuple>
 #include <unordered_set>
 
 namespace synclog::http {
@@ -29,8 +30,8 @@ constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // afte
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
 // Connections over a bound that are told so at once; more are just closed.
 constexpr std::size_t most_refusing = 64;
-// Of all connections, so many at most are parted with at one look when others need their place: looking
-// through all of them is not for each one of a crowd that comes.
+// Of all connections, so many at most are chosen at one look to be parted with when others need their place:
+// looking through all of them is not for each one of a crowd that comes.
 constexpr std::size_t parting_share = 16, most_parted_with = 512;
 // Beyond the bound, for a moment: descriptor_limit.cpp leaves room for them.
 constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
@@ -99,7 +100,13 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::awaitable<void> recover(listener& from, error_code ec, std::chrono::milliseconds& backoff);
   void admit(tcp::socket socket);
   std::optional<core::problem> find_place(const asio::ip::address& from, shares::share& counted);
-  std::size_t part_with_some(waiting::reason why, std::optional<std::size_t> most, clock::time_point now);
+  struct candidate {
+    std::weak_ptr<session> who; // one that has ended must not be counted against its address until it is told
+    waiting::state seen;
+  };
+  std::vector<candidate> look_for(waiting::reason why, std::size_t most, clock::time_point now);
+  std::size_t part_with_some(waiting::reason why, std::size_t most, clock::time_point now);
+  bool part_with_next(clock::time_point now);
   asio::awaitable<void> sweep_loop();
   std::size_t check_deadlines(clock::time_point now);
   asio::awaitable<void> stop(clock::time_point until);
@@ -124,8 +131,8 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
 
   mutable std::mutex mutex; // guards what follows
   std::unordered_set<std::shared_ptr<session>> sessions;
-  std::size_t refusing = 0;       // of the sessions, those that only say why
-  std::size_t places_to_come = 0; // of those that were told to end, not given away yet
+  std::size_t refusing = 0;            // of the sessions, those that only say why
+  std::vector<candidate> to_part_with; // chosen at the last look and not told yet, the next one last
   struct look {
     std::size_t found = 0;
     clock::time_point again_at{};
@@ -202,7 +209,8 @@ asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
   spdlog::warn("cannot accept connections: {}; trying again in {} ms", ec.message(), backoff.count());
   if (is_exhaustion(ec)) {
     const std::lock_guard guard(mutex);
-    part_with_some(any_reason, std::nullopt, clock::now());
+    const auto now = clock::now();
+    part_with_some(any_reason, need.next(now), now);
   }
   from.pause.expires_after(backoff);
   co_await from.pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -230,26 +238,70 @@ void server::impl::refuse(std::shared_ptr<session> one, core::problem why) {
   asio::co_spawn(one->executor(), std::move(telling), std::move(ended));
 }
 
+// The first `most` of those who wait for their client, of one reason or any. The mutex is held.
+std::vector<server::impl::candidate> server::impl::look_for(waiting::reason why, std::size_t most,
+                                                            clock::time_point now) {
+  std::vector<const std::shared_ptr<session>*> ones;
+  std::vector<waiting::state> states;
+  ones.reserve(sessions.size());
+  states.reserve(sessions.size());
+  for (const auto& one : sessions) {
+    const auto state = one->waits();
+    if (state.why == waiting::reason::none || (why != any_reason && state.why != why)) continue;
+    ones.push_back(&one);
+    states.push_back(state);
+  }
+  std::vector<candidate> chosen;
+  for (const std::size_t index : choose_to_part_with(states, most, now))
+    chosen.push_back({*ones[index], states[index]});
+  return chosen;
+}
+
 // Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many.
-// Without `most`: as many as were needed lately. The mutex is held.
-std::size_t server::impl::part_with_some(waiting::reason why, std::optional<std::size_t> most,
-                                         clock::time_point now) {
+// The mutex is held.
+std::size_t server::impl::part_with_some(waiting::reason why, std::size_t most, clock::time_point now) {
   auto& last = last_looks[static_cast<std::size_t>(why)];
   if (now < last.again_at) return last.found;
-  const std::vector<std::shared_ptr<session>> ones(sessions.begin(), sessions.end());
-  std::vector<waiting::state> states;
-  states.reserve(ones.size());
-  for (const auto& one : ones) {
-    const auto state = one->waits();
-    states.push_back(why == any_reason || state.why == why ? state : waiting::state{});
-  }
-  const auto chosen = choose_to_part_with(states, most ? *most : need.next(now), now);
-  for (const std::size_t index : chosen)
-    ones[index]->part_with(states[index]);
+  const auto chosen = look_for(why, most, now);
+  for (const auto& [who, seen] : chosen)
+    if (const auto one = who.lock()) one->part_with(seen);
   // Places that were made are counted, those of slow ones only wished for.
   if (chosen.empty() || why >= waiting::reason::body)
     last = {.found = chosen.size(), .again_at = now + look_pause};
   return chosen.size();
+}
+
+// Tells the next one to end, for somebody who needs the place. False when nobody waits for his client. One
+// look chooses as many as were needed lately, but each is told only when one more comes: hundreds that end at
+// once would hold up everybody else on their threads. The mutex is held.
+bool server::impl::part_with_next(clock::time_point now) {
+  const auto tell_next = [this] {
+    while (!to_part_with.empty()) {
+      const auto seen = to_part_with.back().seen;
+      const auto who = to_part_with.back().who.lock();
+      to_part_with.pop_back();
+      if (!who || who->waits() != seen) continue; // it is gone, or has asked something
+      who->part_with(seen);
+      return true;
+    }
+    return false;
+  };
+  if (tell_next()) return true;
+  auto& last = last_looks[static_cast<std::size_t>(any_reason)];
+  if (now < last.again_at) return false;
+  to_part_with = look_for(any_reason, need.next(now), now);
+  const auto later = [](const candidate& left, const candidate& right) {
+    return std::tie(left.seen.why, left.seen.since_us) > std::tie(right.seen.why, right.seen.since_us);
+  };
+  std::sort(to_part_with.begin(), to_part_with.end(), later);
+  // Whoever comes meanwhile and asks nothing goes before those that were idle.
+  if (!to_part_with.empty())
+    std::erase_if(to_part_with, [first = to_part_with.back().seen.why](const candidate& one) {
+      return one.seen.why != first;
+    });
+  if (tell_next()) return true;
+  last.again_at = now + look_pause;
+  return false;
 }
 
 // The problem when there is no place for one more. The mutex is held.
@@ -260,18 +312,13 @@ std::optional<core::problem> server::impl::find_place(const asio::ip::address& f
                               "this address has too many connections: close one, or try again");
   const std::size_t open = sessions.size() - refusing;
   if (open < capacity) {
-    places_to_come = 0;
+    to_part_with.clear();
     return std::nullopt;
   }
   // Those who were told to go are still there for a moment, or have begun to ask something instead.
   const bool is_crowded =
       open >= capacity + std::clamp(capacity / leaving_share, least_leaving, most_leaving);
-  if (!is_crowded && places_to_come == 0)
-    places_to_come = part_with_some(any_reason, std::nullopt, clock::now());
-  if (!is_crowded && places_to_come > 0) {
-    --places_to_come;
-    return std::nullopt;
-  }
+  if (!is_crowded && part_with_next(clock::now())) return std::nullopt;
   counted.give_back();
   return core::make_problem(core::problem_code::overloaded, "too many connections: try again");
 }

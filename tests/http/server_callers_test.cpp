@@ -253,9 +253,9 @@ TEST_CASE("callers: answers that nobody reads are held up to a bound, the slowes
   REQUIRE(wait_until([&] { return server.metrics().waiting_writes == 3; }));
   // None of them has been slow for long: the next one is not held.
   ask();
+  CHECK(wait_until([&] { return server.metrics().aborted_answers == 1; })); // before it is read
   CHECK(readers.back().closed_by_server());
   CHECK(server.metrics().waiting_writes == 3);
-  CHECK(server.metrics().aborted_answers == 1);
   // Later they are those who go. Not a wait for something: the slowness is what is tested.
   auto silent = server.client();
   CHECK_FALSE(silent.readable(5'500ms));

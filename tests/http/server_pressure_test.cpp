@@ -111,6 +111,48 @@ TEST_CASE("pressure: one that comes costs one idle connection its place, not man
   CHECK(server.metrics().parted_with == 1);
 }
 
+TEST_CASE("pressure: a crowd that comes costs as many idle connections their places, not more") {
+  constexpr std::size_t places = 320, crowd = 40;
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = places;
+  test_server server(with);
+  std::vector<http_client> idle;
+  for (std::size_t one = 0; one < places; ++one) {
+    idle.push_back(server.client());
+    REQUIRE(idle.back().request("GET", "/tiny").status == 200);
+  }
+  std::vector<http_client> newcomers;
+  for (std::size_t one = 0; one < crowd; ++one) {
+    newcomers.push_back(server.client());
+    CHECK(newcomers.back().request("GET", "/tiny").status == 200);
+  }
+  CHECK(server.metrics().parted_with == crowd);
+}
+
+TEST_CASE("pressure: one that was chosen to go and went by itself is not counted against its address") {
+  constexpr std::size_t places = 64;
+  auto with = test_server::quick_settings();
+  with.limits.max_connections = places;
+  with.limits.max_connections_per_address = 2;
+  test_server server(with);
+  std::vector<http_client> silent;
+  for (std::size_t one = 0; one < places; ++one) {
+    const bool is_counted = one == 2 || one == 3;
+    silent.push_back(http_client(server.port(), {.source = is_counted ? "127.0.0.2" : ""}));
+    REQUIRE(wait_until([&] { return server.server().open_sessions() == one + 1; }));
+  }
+  // The second look chooses two, of whom one is told.
+  std::vector<http_client> newcomers;
+  for (int one = 0; one < 2; ++one) {
+    newcomers.push_back(server.client());
+    CHECK(newcomers.back().request("GET", "/tiny").status == 200);
+  }
+  silent[2].close();
+  REQUIRE(wait_until([&] { return server.server().open_sessions() == places - 1; }));
+  http_client again(server.port(), {.source = "127.0.0.2"});
+  CHECK(again.request("GET", "/tiny").status == 200);
+}
+
 TEST_CASE("pressure: who is refused and holds back the rest of a small body makes room at once") {
   constexpr std::size_t places = 3;
   auto with = test_server::quick_settings();

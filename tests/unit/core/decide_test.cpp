@@ -308,7 +308,7 @@ TEST_CASE("decide: a caller of several branches who names none is told which the
   CHECK(log.save(R"({"id":"CLT-1","full_name":"A","branch":"west"})").outcome.error->detail ==
         "this branch is not yours");
   log.caller.branches = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
-  CHECK(log.save(R"({"id":"CLT-1","branch":null})").outcome.error->detail ==
+  CHECK(log.save(R"({"id":"CLT-1","full_name":"A","branch":null})").outcome.error->detail ==
         "name one of your branches: a, b, c, d, e, f, g, h …");
 }
 
