@@ -28,6 +28,7 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // after a failure to accept
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
+constexpr std::size_t most_accepted = 64; // before others on the thread get their turn
 // Connections over a bound that are told so at once; more are just closed.
 constexpr std::size_t most_refusing = 64;
 // Of all connections, so many at most are chosen at one look to be parted with when others need their place:
@@ -181,19 +182,21 @@ void server::impl::start() {
 
 asio::awaitable<void> server::impl::accept_loop(std::shared_ptr<listener> from) {
   std::chrono::milliseconds backoff = backoff_min;
+  error_code ignored;
+  from->acceptor.non_blocking(true, ignored);
   while (!stopping) {
     error_code ec;
     tcp::socket socket =
         co_await from->acceptor.async_accept(next_executor(), asio::redirect_error(asio::use_awaitable, ec));
-    if (stopping) break;
-    if (ec) {
-      co_await recover(*from, ec, backoff);
-      continue;
+    // A crowd is taken together: to wait for each of them costs as much as to accept it.
+    for (std::size_t taken = 0; !ec && !stopping; socket = from->acceptor.accept(next_executor(), ec)) {
+      backoff = backoff_min;
+      admit(std::move(socket));
+      if (++taken == most_accepted) break;
     }
-    backoff = backoff_min;
-    admit(std::move(socket));
+    if (stopping) break;
+    if (ec && ec != asio::error::would_block) co_await recover(*from, ec, backoff);
   }
-  error_code ignored;
   from->acceptor.close(ignored);
 }
 

@@ -302,7 +302,7 @@ int main(int argc, char** argv) {
                               {"opened", "5000"}, // by the flood, a second
                               {"rate", "200"},
                               {"connections", "16"},
-                              {"newcomers", "20"},
+                              {"newcomers", "100"}, // a second: enough for a p99
                               {"seconds", "10"},
                               {"rounds", "3"},
                               {"only", "all"}});
