@@ -220,13 +220,14 @@ std::optional<problem> check_branch(const entity& definition, const field_texts&
   if (caller.all_branches || caller.sees_branch(branch_of(definition, fields))) {
     return std::nullopt;
   }
-  auto why =
-      make_problem(problem_code::forbidden, branch_of(definition, fields).empty()
-                                                ? "name one of your branches: " + some_of(caller.branches)
-                                                : "this branch is not yours");
-  if (definition.branch_field) {
-    why.errors.push_back({"/" + definition.fields[*definition.branch_field].name, why.detail});
-  }
+  if (!definition.branch_field)
+    return make_problem(problem_code::forbidden,
+                        "this belongs to no branch: who is for some branches cannot write it");
+  const bool names_none = branch_of(definition, fields).empty();
+  auto why = make_problem(problem_code::forbidden,
+                          names_none ? "name one of your branches: " + some_of(caller.branches)
+                                     : "this branch is not yours");
+  why.errors.push_back({"/" + definition.fields[*definition.branch_field].name, why.detail});
   return why;
 }
 

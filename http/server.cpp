@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <tuple>
 #include <unordered_set>
+#include <utility>
 
 namespace synclog::http {
 namespace {
@@ -28,7 +29,7 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // after a failure to accept
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
-constexpr std::size_t most_accepted = 64; // before others on the thread get their turn
+constexpr std::size_t most_accepted = 16; // before others on the thread get their turn
 // Connections over a bound that are told so at once; more are just closed.
 constexpr std::size_t most_refusing = 64;
 // Of all connections, so many at most are chosen at one look to be parted with when others need their place:
@@ -36,7 +37,8 @@ constexpr std::size_t most_refusing = 64;
 constexpr std::size_t parting_share = 16, most_parted_with = 512;
 // Beyond the bound, for a moment: descriptor_limit.cpp leaves room for them.
 constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
-constexpr std::chrono::milliseconds look_pause{50}; // after a look that found none
+constexpr std::chrono::milliseconds look_pause{50};   // after a look that found none
+constexpr std::chrono::milliseconds chosen_life{100}; // then others may have a better claim to go
 constexpr auto any_reason = waiting::reason::none;
 constexpr std::chrono::milliseconds stop_poll{20};
 constexpr std::chrono::seconds handlers_end{
@@ -91,9 +93,10 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
     counters.add_collector([counted = context->quotas](auto& out) { counted->collect(out); });
   }
 
+  // Of the next connection; next_lane moves on when there is one.
   asio::any_io_executor next_executor() {
     if (options.lanes.empty()) return asio::make_strand(io);
-    return options.lanes[next_lane++ % options.lanes.size()];
+    return options.lanes[next_lane % options.lanes.size()];
   }
 
   void start();
@@ -106,8 +109,9 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
     waiting::state seen;
   };
   std::vector<candidate> look_for(waiting::reason why, std::size_t most, clock::time_point now);
-  std::size_t part_with_some(waiting::reason why, std::size_t most, clock::time_point now);
+  std::size_t part_with_some(waiting::reason why, std::optional<std::size_t> most, clock::time_point now);
   bool part_with_next(clock::time_point now);
+  void part_with_surplus(clock::time_point now);
   asio::awaitable<void> sweep_loop();
   std::size_t check_deadlines(clock::time_point now);
   asio::awaitable<void> stop(clock::time_point until);
@@ -134,6 +138,8 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   std::unordered_set<std::shared_ptr<session>> sessions;
   std::size_t refusing = 0;            // of the sessions, those that only say why
   std::vector<candidate> to_part_with; // chosen at the last look and not told yet, the next one last
+  clock::time_point chosen_until{};
+  std::size_t surplus = 0; // connections over the bound at the last look of part_with_surplus()
   struct look {
     std::size_t found = 0;
     clock::time_point again_at{};
@@ -182,8 +188,11 @@ void server::impl::start() {
 
 asio::awaitable<void> server::impl::accept_loop(std::shared_ptr<listener> from) {
   std::chrono::milliseconds backoff = backoff_min;
-  error_code ignored;
-  from->acceptor.non_blocking(true, ignored);
+  // Without these Asio's accept() would wait where there is nobody, or nobody any more.
+  error_code failed, ignored;
+  from->acceptor.set_option(asio::socket_base::enable_connection_aborted(true), failed);
+  if (!failed) from->acceptor.non_blocking(true, failed);
+  const std::size_t most = failed ? 1 : most_accepted;
   while (!stopping) {
     error_code ec;
     tcp::socket socket =
@@ -191,8 +200,9 @@ asio::awaitable<void> server::impl::accept_loop(std::shared_ptr<listener> from) 
     // A crowd is taken together: to wait for each of them costs as much as to accept it.
     for (std::size_t taken = 0; !ec && !stopping; socket = from->acceptor.accept(next_executor(), ec)) {
       backoff = backoff_min;
+      ++next_lane;
       admit(std::move(socket));
-      if (++taken == most_accepted) break;
+      if (++taken == most) break;
     }
     if (stopping) break;
     if (ec && ec != asio::error::would_block) co_await recover(*from, ec, backoff);
@@ -212,8 +222,7 @@ asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
   spdlog::warn("cannot accept connections: {}; trying again in {} ms", ec.message(), backoff.count());
   if (is_exhaustion(ec)) {
     const std::lock_guard guard(mutex);
-    const auto now = clock::now();
-    part_with_some(any_reason, need.next(now), now);
+    part_with_some(any_reason, std::nullopt, clock::now());
   }
   from.pause.expires_after(backoff);
   co_await from.pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
@@ -261,11 +270,12 @@ std::vector<server::impl::candidate> server::impl::look_for(waiting::reason why,
 }
 
 // Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many.
-// The mutex is held.
-std::size_t server::impl::part_with_some(waiting::reason why, std::size_t most, clock::time_point now) {
+// Without `most`: as many as were needed lately. The mutex is held.
+std::size_t server::impl::part_with_some(waiting::reason why, std::optional<std::size_t> most,
+                                         clock::time_point now) {
   auto& last = last_looks[static_cast<std::size_t>(why)];
   if (now < last.again_at) return last.found;
-  const auto chosen = look_for(why, most, now);
+  const auto chosen = look_for(why, most ? *most : need.next(now), now);
   for (const auto& [who, seen] : chosen)
     if (const auto one = who.lock()) one->part_with(seen);
   // Places that were made are counted, those of slow ones only wished for.
@@ -289,22 +299,27 @@ bool server::impl::part_with_next(clock::time_point now) {
     }
     return false;
   };
-  if (tell_next()) return true;
+  if (now < chosen_until && tell_next()) return true;
   auto& last = last_looks[static_cast<std::size_t>(any_reason)];
   if (now < last.again_at) return false;
   to_part_with = look_for(any_reason, need.next(now), now);
+  chosen_until = now + chosen_life;
+  if (to_part_with.empty()) last = {.found = 0, .again_at = now + look_pause};
   const auto later = [](const candidate& left, const candidate& right) {
     return std::tie(left.seen.why, left.seen.since_us) > std::tie(right.seen.why, right.seen.since_us);
   };
   std::sort(to_part_with.begin(), to_part_with.end(), later);
-  // Whoever comes meanwhile and asks nothing goes before those that were idle.
-  if (!to_part_with.empty())
-    std::erase_if(to_part_with, [first = to_part_with.back().seen.why](const candidate& one) {
-      return one.seen.why != first;
-    });
-  if (tell_next()) return true;
-  last.again_at = now + look_pause;
-  return false;
+  return tell_next();
+}
+
+// Who was told to go and has begun to ask something keeps its place, and so does who came for it: by and by
+// they would be too many. Only as many as there were at the last look, too: others are about to end.
+void server::impl::part_with_surplus(clock::time_point now) {
+  const std::lock_guard guard(mutex);
+  const std::size_t open = sessions.size() - refusing;
+  const std::size_t over = open > capacity ? open - capacity : 0;
+  for (std::size_t left = std::min(over, std::exchange(surplus, over)); left > 0; --left)
+    if (!part_with_next(now)) break;
 }
 
 // The problem when there is no place for one more. The mutex is held.
@@ -366,6 +381,7 @@ asio::awaitable<void> server::impl::sweep_loop() {
     error_code ec;
     co_await sweep.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     check_deadlines(clock::now());
+    part_with_surplus(clock::now());
   }
 }
 

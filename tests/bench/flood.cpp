@@ -118,7 +118,8 @@ void flood_sink::run() {
     pollfd wanted{.fd = listener_, .events = POLLIN, .revents = 0};
     constexpr int look_ms = 50; // how soon it ends
     if (::poll(&wanted, 1, look_ms) <= 0) continue;
-    for (int fd; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+    int fd;
+    while ((fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0) {
       taken.push_back(fd);
       if (taken.size() <= most_) continue;
       ::close(taken.front());

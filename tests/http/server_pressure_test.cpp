@@ -126,6 +126,7 @@ TEST_CASE("pressure: a crowd that comes costs as many idle connections their pla
     newcomers.push_back(server.client());
     CHECK(newcomers.back().request("GET", "/tiny").status == 200);
   }
+  CHECK(wait_until([&] { return server.server().open_sessions() == places; }));
   CHECK(server.metrics().parted_with == crowd);
 }
 
@@ -149,8 +150,11 @@ TEST_CASE("pressure: one that was chosen to go and went by itself is not counted
   }
   silent[2].close();
   REQUIRE(wait_until([&] { return server.server().open_sessions() == places - 1; }));
-  http_client again(server.port(), {.source = "127.0.0.2"});
-  CHECK(again.request("GET", "/tiny").status == 200);
+  CHECK(wait_until([&] {
+    http_client again(server.port(), {.source = "127.0.0.2"});
+    again.send_request("GET", "/tiny");
+    return again.read_reply().status == 200;
+  }));
 }
 
 TEST_CASE("pressure: who is refused and holds back the rest of a small body makes room at once") {

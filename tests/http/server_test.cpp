@@ -3,7 +3,10 @@
 #include "server_fakes.hpp"
 #include <boost/asio/ip/address.hpp>
 #include <doctest/doctest.h>
+#include <map>
+#include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <unistd.h>
 
 using namespace synclog;
@@ -21,6 +24,30 @@ TEST_CASE("server: a connection serves one request after another") {
     CHECK(got.body == "{\"ok\":true}");
   }
   CHECK(server.metrics().accepted == 1);
+}
+
+TEST_CASE("server: connections are spread over the lanes, also when they come one by one") {
+  tests::io_threads lanes[3]{tests::io_threads(1), tests::io_threads(1), tests::io_threads(1)};
+  auto with = test_server::quick_settings();
+  for (auto& lane : lanes)
+    with.options.lanes.push_back(lane.executor());
+  test_server server(with);
+  std::mutex guards;
+  std::map<std::thread::id, int> by_thread;
+  server.in_stream = [&] {
+    const std::lock_guard guard(guards);
+    ++by_thread[std::this_thread::get_id()];
+  };
+  std::vector<http_client> clients;
+  for (int one = 1; one <= 12; ++one) {
+    clients.push_back(server.client());
+    clients.back().send_request("GET", "/stream");
+    REQUIRE(wait_until([&] { return server.streaming == one; }));
+  }
+  const std::lock_guard guard(guards);
+  CHECK(by_thread.size() == 3);
+  for (const auto& [thread, connections] : by_thread)
+    CHECK(connections == 4);
 }
 
 TEST_CASE("server: an answer carries what every answer carries") {

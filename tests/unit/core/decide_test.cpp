@@ -310,6 +310,14 @@ TEST_CASE("decide: a caller of several branches who names none is told which the
   log.caller.branches = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
   CHECK(log.save(R"({"id":"CLT-1","full_name":"A","branch":null})").outcome.error->detail ==
         "name one of your branches: a, b, c, d, e, f, g, h …");
+  entity plain = clients();
+  plain.branch_field.reset();
+  auto wanted = bench::make(command_kind::save, R"({"id":"CLT-1","full_name":"A"})");
+  wanted.definition = &plain;
+  const auto closed = log.run(wanted).outcome;
+  REQUIRE(closed.error);
+  CHECK(closed.error->detail == "this belongs to no branch: who is for some branches cannot write it");
+  CHECK(closed.error->errors.empty());
 }
 
 TEST_CASE("decide: a record over the limit is refused") {
