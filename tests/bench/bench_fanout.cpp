@@ -70,9 +70,11 @@ std::vector<std::pair<std::string, spread>> measured_ratios(const std::vector<co
     const auto *of = find(all, wanted.of), *to = find(all, wanted.to);
     if (of == nullptr || to == nullptr) continue;
     std::vector<double> values;
-    for (std::size_t i = 0; i < std::min(of->rounds.size(), to->rounds.size()); ++i)
+    const auto rounds = std::min(of->rounds.size(), to->rounds.size());
+    for (std::size_t i = 0; i < rounds; ++i)
       if (to->rounds[i].delivered > 0) values.push_back(of->rounds[i].delivered / to->rounds[i].delivered);
-    if (!values.empty()) made.emplace_back(wanted.key, spread_of(std::move(values)));
+    // Where the other side mostly has no figure, the few rounds in which it had one say nothing.
+    if (2 * values.size() > rounds) made.emplace_back(wanted.key, spread_of(std::move(values)));
   }
   return made;
 }

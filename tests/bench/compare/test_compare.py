@@ -16,6 +16,7 @@ from . import __main__ as command
 from . import load, report
 from .contests import CONTESTS
 from .figures import Measured, Results, ratios_of, spread_of
+from .live_contests import why_missing
 from .processes import Child, CoreWatch, Trouble, run as run_program
 from .run import Run, Side, race
 from .targets import BY_KEY, TARGETS
@@ -125,6 +126,16 @@ class Race(unittest.TestCase):
         other.open = lambda: self.fail("opened")
         quietly(race, run, Scripted("ours", [4] * 3), {OURS_KEY: Scripted("a", [2] * 3), OTHER_KEY: other})
         self.assertEqual(set(run.results.ratios), {OURS_KEY})
+
+
+class Live(unittest.TestCase):
+    def test_a_ratio_that_is_missing_says_whose_figure_it_was(self):
+        found = {"synclog_ws_delivered_per_s": {"median": 5596, "lowest": 0, "highest": 66663},
+                 "node_ws_delivered_per_s": {"median": 0, "lowest": 0, "highest": 0}}
+        self.assertEqual(why_missing(found, {}, "synclog-ws", "node-ws"),
+                         "no rate is delivered in time in most rounds; delivered/s: synclog-ws 5,596 (0–66,663), node-ws 0 (0–0)")
+        self.assertEqual(why_missing(found, {"nchan-ws": "no nginx"}, "synclog-ws", "nchan-ws"), "nchan-ws: no nginx")
+        self.assertEqual(why_missing(found, {}, "synclog-ws", "node-sse"), "node-sse: not measured by bench_fanout")
 
 
 class Reports(unittest.TestCase):
