@@ -72,7 +72,8 @@ class TwoServers(Side):
 
     def measure(self, seconds):
         made = load.write_all(self.run, [server.url for server in self.servers], CONNECTIONS // self.count, seconds,
-                              {f"server {index + 1}": server.pid for index, server in enumerate(self.servers)})
+                              {"postgres": self.run.cluster.pid,
+                               **{f"server {index + 1}": server.pid for index, server in enumerate(self.servers)}})
         return Measured(made.rate, made.context)
 
 
