@@ -202,6 +202,19 @@ load::report_context context_of(const bench_options& options) {
   return made;
 }
 
+CLI::Validator number_between(double lowest, double highest) {
+  const auto refuse = [lowest, highest](const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    // Said this way, because "not a number" is less and more than nothing.
+    const bool is_within =
+        error == std::errc{} && end == text.data() + text.size() && value >= lowest && value <= highest;
+    return is_within ? std::string()
+                     : fmt::format("takes a number from {} to {}, not {}", lowest, highest, text);
+  };
+  return CLI::Validator(refuse, fmt::format("FLOAT in [{} - {}]", lowest, highest));
+}
+
 void add_common_bench_options(CLI::App& mode, bench_options& options) {
   mode.add_option("--url", options.url, "the server: http://host[:port][/base]")
       ->envname("SYNCLOG_BENCH_URL")
@@ -219,13 +232,13 @@ void add_common_bench_options(CLI::App& mode, bench_options& options) {
       ->check(CLI::Range(std::size_t{1}, most_threads))
       ->capture_default_str();
   mode.add_option("--duration", options.duration_s, "seconds measured")
-      ->check(CLI::Range(0.01, longest_s))
+      ->check(number_between(0.01, longest_s))
       ->capture_default_str();
   mode.add_option("--warmup", options.warmup_s, "seconds of the same load before, not counted")
-      ->check(CLI::Range(0.0, longest_s))
+      ->check(number_between(0, longest_s))
       ->capture_default_str();
   mode.add_option("--timeout", options.timeout_s, "seconds for a connection, and for an answer")
-      ->check(CLI::Range(0.01, longest_s))
+      ->check(number_between(0.01, longest_s))
       ->capture_default_str();
   mode.add_option_function<std::string>(
           "--json",
@@ -251,7 +264,7 @@ void add_request_options(CLI::App& mode, bench_options& options) {
   mode.add_option("--rate", options.rate,
                   "requests a second, all connections together; latency then counts from when each was due "
                   "(default: each connection sends when it has its answer)")
-      ->check(CLI::Range(0.001, highest_rate));
+      ->check(number_between(0.001, highest_rate));
   const auto kind = options.mode;
   if (kind != bench_mode::mixed)
     mode.add_option("--path", options.path, "path and query instead of the entity's; may hold places");

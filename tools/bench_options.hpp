@@ -9,6 +9,7 @@
 
 namespace CLI {
 class App;
+class Validator;
 }
 
 namespace synclog::tools {
@@ -36,6 +37,9 @@ struct bench_options {
   bool json = false;
   std::string json_file; // "" = stdout
 };
+
+// For an option that takes a number; "nan" and "inf" are none.
+CLI::Validator number_between(double lowest, double highest);
 
 // What every mode has, then what this mode has.
 void add_common_bench_options(CLI::App& mode, bench_options& options);

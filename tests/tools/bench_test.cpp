@@ -233,6 +233,33 @@ TEST_CASE("bench: a stream that leaves out or repeats an event is found out") {
   CHECK(report(good.output).whole("stream.gaps") + report(good.output).whole("stream.repeated") == 0);
 }
 
+TEST_CASE("bench: subscribers that are cut off are told, and the run fails") {
+  for (const std::string transport : {"sse", "ws"}) {
+    CAPTURE(transport);
+    server_fixture server;
+    command_run follows({"bench", "stream", "--url", url_of(server), "--subscribers", "3", "--rate", "100",
+                         "--transport", transport, "--duration", "60", "--warmup", "0", "--timeout", "1",
+                         "--json"});
+    REQUIRE(wait_until([&] { return server.event_count() > 20; }));
+    server.kill9();
+    CHECK(follows.end_by(SIGINT) == 1);
+    CHECK(follows.errors().find("3 of 3 subscribers were cut off") != std::string::npos);
+    CHECK(report(follows.output()).whole("stream.lost") == 3);
+  }
+}
+
+TEST_CASE("bench: a record without a stamp is counted when it comes, from recorded_at") {
+  const server_fixture server;
+  const auto got = bench(quick("stream", url_of(server),
+                               {"--subscribers", "2", "--rate", "50", "--body-template",
+                                R"({"full_name":"x {unique}","branch":"{branch}"})"}));
+  CHECK(got.code == 0);
+  const report made(got.output);
+  CHECK(made.at("stream.delay_from").text == "recorded_at");
+  CHECK(made.whole("stream.expected") > 0);
+  CHECK(made.whole("stream.missing") == 0);
+}
+
 TEST_CASE("bench: a server that is away is said to be, and fails") {
   for (const std::string mode : {"write", "list", "stream"}) {
     const auto got = bench(quick(mode, url_of_nobody()));
@@ -297,6 +324,10 @@ TEST_CASE("bench: another machine is refused until it is owned, and wrong option
   refused({"write", "--url", "localhost:8080"}, "http://127.0.0.1:8080");
   refused({"write", "--connections", "0"}, "--connections");
   refused({"write", "--duration", "soon"}, "--duration");
+  refused({"write", "--duration", "nan"}, "--duration");
+  refused({"write", "--rate", "nan"}, "--rate");
+  refused({"stream", "--rate", "-1"}, "--rate");
+  refused({"write", "--timeout", "inf"}, "--timeout");
   refused({"write", "--path", "/x/{uid}"}, "{uuid}");
   refused({"write", "--entity", "visits"}, "--body-template");
   refused({"write", "--body-template", "@/no/such/file"}, "/no/such/file");
@@ -311,11 +342,18 @@ TEST_CASE("bench: another machine is refused until it is owned, and wrong option
   CHECK(owned.code == 1); // it was tried
 }
 
-TEST_CASE("bench: a read of nothing says how to get something") {
+TEST_CASE("bench: a read of nothing says how to get something, and a refused one why") {
   const server_fixture server;
   const auto got = bench(quick("read", url_of(server)));
   CHECK(got.code == 1);
   CHECK(got.errors.find("synclog bench write") != std::string::npos);
+  fake_server busy({.answer = busy_answer});
+  const auto refused = bench(quick("read", busy.url()));
+  CHECK(refused.code == 1);
+  CHECK(refused.errors.find("503 too") != std::string::npos);
+  fake_server page({.answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"});
+  CHECK(bench(quick("read", page.url())).errors.find("for records to read: not valid JSON") !=
+        std::string::npos);
 }
 
 TEST_CASE("bench: Ctrl-C ends it early with the figures so far, also in a file beside the text") {

@@ -120,10 +120,13 @@ core::result<std::vector<std::string>> ask_ids(const id_question& question) {
     }
   }
   if (reader.status() != 200)
-    return core::make_problem(problem_code::bad_request,
+    return core::make_problem(problem_code::database_unavailable,
                               fmt::format("GET {} for records to read: {} {}", question.path, reader.status(),
                                           body.substr(0, shown_bytes)));
   auto ids = ids_in(body);
+  if (!ids)
+    return core::make_problem(problem_code::malformed, fmt::format("GET {} for records to read: {}",
+                                                                   question.path, ids.error().detail));
   if (ids && ids->empty())
     return core::make_problem(
         problem_code::not_found,

@@ -148,12 +148,17 @@ std::string text_report(const report_context& context, const load_plan& plan, co
   fmt::format_to(line, "{:<10} {:.2f} MB/s sent, {:.2f} MB/s received\n", "bytes",
                  per_second(static_cast<double>(counted.bytes_sent) / 1e6, figures),
                  per_second(static_cast<double>(counted.bytes_received) / 1e6, figures));
-  if (counted.unsent > 0)
-    fmt::format_to(
-        line,
-        "{:<10} {} that were due found no free connection: the rate is too high for the server or the "
-        "connections too few; the latencies are lower bounds\n",
-        "unsent", counted.unsent);
+  if (counted.unsent > 0) {
+    const auto total = figures.total();
+    const bool was_away = total.failures(failure::connect_refused) > 0 ||
+                          total.failures(failure::connect_timeout) > 0 ||
+                          total.failures(failure::connect_other) > 0;
+    fmt::format_to(line,
+                   "{:<10} {} that were due found no free connection: {}; the latencies are lower bounds\n",
+                   "unsent", counted.unsent,
+                   was_away ? "connections could not be had all the time"
+                            : "the rate is too high for the server or the connections too few");
+  }
   if (counted.unfinished > 0)
     fmt::format_to(line, "{:<10} {} were still under way when the run ended\n", "unfinished",
                    counted.unfinished);
