@@ -65,6 +65,7 @@ std::optional<core::problem> session::examine() {
   exchange& current = *exchange_;
   request& asked = current.parser->request();
   if (current.parser->target().size() > context_->limits.max_target_bytes) {
+    current.keep_alive = false; // as when it is so long that it is not read to its end
     return core::make_problem(code::uri_too_long, "the URL is longer than " +
                                                       std::to_string(context_->limits.max_target_bytes) +
                                                       " bytes");
