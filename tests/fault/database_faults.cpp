@@ -41,13 +41,26 @@ class fsync_error : public injected_fault {
   void inject(site& at) override { faults_.emplace(at.postmaster_pid(), "fsync,fdatasync:error=EIO"); }
   void heal(site& at) override {
     faults_.reset();
-    if (at.kind() != site_kind::networked || is_alive(at.postmaster_pid())) return;
-    at.kill_database(); // it has given up by itself; nothing else may run when it starts again
+    if (at.kind() != site_kind::networked) return;
+    // It recovers, or gives up: seconds later, when some of its processes do not end by themselves.
+    const pid_t postmaster = at.postmaster_pid();
+    (void)wait_until([&] { return !is_alive(postmaster) || answers(at); }, settle_patience);
+    if (is_alive(postmaster)) return;
+    at.kill_database(); // nothing else may run when it starts again
     at.revive_database();
   }
   std::chrono::milliseconds lasts() const override { return 2s; }
 
  private:
+  static bool answers(const site& at) {
+    try {
+      return at.sql("SELECT 1") == "1";
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  }
+
+  static constexpr auto settle_patience = 20s;
   std::optional<syscall_faults> faults_;
 };
 

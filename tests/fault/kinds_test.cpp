@@ -99,6 +99,7 @@ TEST_CASE("fault alone: the power fails, and what was not forced to the disk is 
 }
 TEST_CASE("fault alone: fsync fails") {
   suffer_alone(fault_kind::fsync_error, site_kind::supervised);
+  suffer_alone(fault_kind::fsync_error, site_kind::networked);
 }
 TEST_CASE("fault alone: fsync takes long") {
   suffer_alone(fault_kind::fsync_delay, site_kind::networked);
