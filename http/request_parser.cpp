@@ -110,6 +110,9 @@ head_scanner::verdict head_scanner::scan(std::string_view bytes) {
       break;
     }
     const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
+    // In the order of the bytes, so that it does not depend on how they came: what is before this line's end
+    // first.
+    if (exceeds(at)) return verdict::refused;
     scanned_ = at + 1;
     if (at == 0 || bytes[at - 1] != '\r')
       return refuse(code::bad_request, "a line ends with a bare line feed");
@@ -121,17 +124,24 @@ head_scanner::verdict head_scanner::scan(std::string_view bytes) {
       break;
     }
   }
-  const std::size_t seen = head_bytes_ > 0 ? head_bytes_ : bytes.size();
+  if (exceeds(head_bytes_ > 0 ? head_bytes_ : bytes.size())) return verdict::refused;
+  return head_bytes_ > 0 ? verdict::complete : verdict::incomplete;
+}
+
+// Whether the first `seen` bytes are over a bound, which is then the refusal.
+bool head_scanner::exceeds(std::size_t seen) {
   const std::size_t line_bytes = lines_ == 0 ? seen : request_line_bytes_;
   if (line_bytes > max_target_bytes_ + max_request_line_extra) {
-    return refuse(code::uri_too_long,
-                  "the request line is longer than " + std::to_string(max_target_bytes_) + " bytes");
+    refuse(code::uri_too_long,
+           "the request line is longer than " + std::to_string(max_target_bytes_) + " bytes");
+    return true;
   }
   if (seen - line_bytes > max_header_bytes_) {
-    return refuse(code::header_too_large,
-                  "the headers are larger than " + std::to_string(max_header_bytes_) + " bytes");
+    refuse(code::header_too_large,
+           "the headers are larger than " + std::to_string(max_header_bytes_) + " bytes");
+    return true;
   }
-  return head_bytes_ > 0 ? verdict::complete : verdict::incomplete;
+  return false;
 }
 
 request_parser::request_parser(std::size_t max_body_bytes, body_budget& budget, std::size_t max_header_fields)

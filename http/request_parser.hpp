@@ -34,6 +34,7 @@ class head_scanner {
 
  private:
   verdict refuse(core::problem_code code, std::string detail);
+  bool exceeds(std::size_t seen);
 
   std::size_t max_target_bytes_, max_header_bytes_;
   std::size_t scanned_ = 0, line_begin_ = 0, lines_ = 0, request_line_bytes_ = 0, head_bytes_ = 0;

@@ -236,6 +236,28 @@ TEST_CASE("scanner: target and headers have bounds of their own, exact to the by
   CHECK(verdict_of(8'193 + 64, 100) == code::uri_too_long);
 }
 
+TEST_CASE("scanner: why a head is refused does not depend on the pieces in which it comes") {
+  const std::string line = "GET /" + std::string(200, 'a'), good = "GET / HTTP/1.1\r\n";
+  const std::pair<std::string, code> heads[]{
+      {line + "\nx", code::uri_too_long},
+      {line + " HTTP/1.1\r\nX: a\nY: b", code::uri_too_long},
+      {good + "X: " + std::string(150, 'b') + "\nY: c", code::header_too_large},
+      {good + "X: b\nY: " + std::string(150, 'b'), code::bad_request},
+      {"GET / HTTP/1.1\nX: " + std::string(300, 'b'), code::bad_request}};
+  for (const auto& [head, why] : heads) {
+    CAPTURE(head);
+    for (std::size_t step = 1; step <= head.size(); ++step) {
+      head_scanner scanner(64, 100);
+      auto verdict = head_scanner::verdict::incomplete;
+      for (std::size_t end = step; verdict == head_scanner::verdict::incomplete && end < head.size() + step;
+           end += step)
+        verdict = scanner.scan(std::string_view(head).substr(0, std::min(end, head.size())));
+      REQUIRE(verdict == head_scanner::verdict::refused);
+      CHECK(scanner.refusal().code == why);
+    }
+  }
+}
+
 TEST_CASE("scanner: one empty line before a request is dropped, however it is cut, and a second one is not") {
   const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   for (const std::string& blanks : {std::string(), std::string("\r\n"), std::string("\r\n\r\n")}) {
