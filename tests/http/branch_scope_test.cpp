@@ -2,12 +2,14 @@
 // asked once more about one that does not exist, and the answers are compared byte by byte.
 #include "access_support.hpp"
 #include "records_support.hpp"
+#include "tests/support/wait.hpp"
 #include "tests/support/ws_client.hpp"
 #include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <map>
+#include <memory>
 
 using namespace synclog;
 using namespace synclog::tests;
@@ -341,6 +343,130 @@ TEST_CASE("branch scope: lists are those of one's own branch in every form, orde
   }
 }
 
+TEST_CASE("branch scope: the pages of a list are those of one's own branch, one after the other") {
+  auto& all = world::shared();
+  for (const auto& one : samples()) {
+    CAPTURE(one.entity);
+    const auto list = "/api/" + one.entity;
+    for (const std::string& more :
+         {std::string(), std::string("&sort=updated_at"), std::string("&search=a")}) {
+      CAPTURE(more);
+      const auto whole = all.ask(all.north, "GET", list + "?limit=1000" + more);
+      std::vector<std::string> ids;
+      std::string target = list + "?limit=1" + more;
+      while (!target.empty()) {
+        const auto page = all.ask(all.north, "GET", target);
+        REQUIRE(page.status == 200);
+        const auto some = column(page.body, "id");
+        ids.insert(ids.end(), some.begin(), some.end());
+        const auto link = page.header("link");
+        target = link.empty() ? "" : list + link.substr(1, link.find('>') - 1);
+      }
+      CHECK(ids == column(whole.body, "id"));
+    }
+  }
+}
+
+TEST_CASE("branch scope: a list of a moment is that of one's own branch, also of what has changed since") {
+  auto& all = world::shared();
+  const auto word = unique_word("THEN-");
+  const auto save = [&](const std::string& id, const std::string& branch) {
+    all.must(all.whole, "POST", "/api/clients",
+             fmt::format(R"({{"id":"{}{}","full_name":"Then","branch":"{}"}})", word, id, branch));
+  };
+  save("own", "north");
+  save("far", "south");
+  save("goes", "north");
+  save("comes", "south");
+  const std::array<http_headers, 3> forms{http_headers{{"Accept", "application/json"}},
+                                          http_headers{{"Accept", "text/csv"}},
+                                          http_headers{{"Accept", "application/x-ndjson"}}};
+  const std::vector<std::string> queries{"", "&search=then", "&sort=full_name,id"};
+  std::vector<std::string> before;
+  for (const auto& form : forms)
+    for (const auto& query : queries)
+      before.push_back(all.ask(all.north, "GET", "/api/clients?limit=1000" + query, form).body);
+  const auto at_then = fmt::format("&at={}", all.server.event_count());
+  const auto patch = [&](const std::string& id, const std::string& change) {
+    all.must(all.whole, "PATCH", "/api/clients/" + word + id, "{" + change + "}");
+  };
+  patch("own", R"("phone":"1")");
+  patch("far", R"("phone":"1")");
+  patch("goes", R"("branch":"south")");
+  patch("comes", R"("branch":"north")");
+  auto expected = before.begin();
+  for (const auto& form : forms)
+    for (const auto& query : queries) {
+      CAPTURE(query);
+      const auto target = "/api/clients?limit=1000" + query + at_then;
+      const auto then = all.ask(all.north, "GET", target, form);
+      CHECK(then.status == 200);
+      CHECK(then.body == *expected++);
+      // Another's tag tells nothing of one's own list.
+      auto headers = form;
+      headers.emplace_back("If-None-Match", all.ask(all.whole, "GET", target, form).header("etag"));
+      CHECK(all.ask(all.north, "GET", target, headers).status == 200);
+    }
+}
+
+TEST_CASE("branch scope: a history tells of one's own part, and has no tag once it goes on elsewhere") {
+  auto& all = world::shared();
+  for (const auto& one : samples()) {
+    CAPTURE(one.entity);
+    const auto history = [&](const test_token& who, const std::string& id, http_headers more = {}) {
+      return all.ask(who, "GET", "/api/" + one.entity + "/" + id + "/history", std::move(more));
+    };
+    const auto moved = history(all.north, "MOV-1"), came = history(all.north, "CAM-1");
+    REQUIRE(moved.status == 200);
+    REQUIRE(came.status == 200);
+    CHECK(size_at(moved.body) == 2);
+    CHECK(at(moved.body, "/1/action") == "deleted");
+    CHECK(size_at(came.body) == 1);
+    for (const auto* told : {&moved.body, &came.body})
+      CHECK(told->find("south") == std::string::npos);
+    CHECK(moved.count("etag") == 0);
+    CHECK(came.count("etag") == 1);
+    CHECK(history(all.both, "MOV-1").count("etag") == 1);
+    CHECK(history(all.north, "MOV-1", {{"If-None-Match", "*"}}).status == 200);
+  }
+}
+
+TEST_CASE("branch scope: a search that is answered from memory finds one's own branch, others' never") {
+  const server_fixture server(asks_for_tokens());
+  const auto whole = make_token(server, "whole", role::editor);
+  const auto north = make_token(server, "north", role::viewer, {"north"});
+  const auto metric_of = [&](const std::string& name) {
+    const auto text = server.get("/metrics", whole.header()).body;
+    const auto found = text.find("\n" + name + " ");
+    REQUIRE(found != std::string::npos);
+    return std::stod(text.substr(found + name.size() + 2));
+  };
+  constexpr int count = 20'000; // so many that memory is worth asking, and a term of all of them is common
+  std::string body = "[";
+  for (int i = 0; i < count; ++i)
+    body += fmt::format(R"({}{{"id":"S-{}","full_name":"Person {}.","branch":"{}"}})", i > 0 ? "," : "", i, i,
+                        i % 2 == 0 ? "north" : "south");
+  REQUIRE(server.post("/api/clients", body + "]", whole.header()).status == 200);
+  REQUIRE(wait_until([&] { return metric_of("synclog_search_entities_loading") == 0; }));
+  const auto ids = [&](const test_token& who, const std::string& query) {
+    const auto reply = server.get("/api/clients?" + query, who.header());
+    REQUIRE(reply.status == 200);
+    return column(reply.body, "id");
+  };
+  const auto from = [&](const std::string& way) {
+    return metric_of("synclog_searches_total{from=\"" + way + "\"}");
+  };
+  for (const std::string query : {"search=person%20123.", "search=person%20124.", "search=person%2012",
+                                  "search=person&limit=50", "search=person&limit=50&sort=created_at"}) {
+    CAPTURE(query);
+    CHECK(ids(north, query) == ids(whole, query + "&branch=north"));
+  }
+  CHECK(ids(north, "search=person%20123.").empty());
+  CHECK(ids(north, "search=person%20124.") == std::vector<std::string>{"S-124"});
+  CHECK(from("candidates") > 0);
+  CHECK(from("ordered") > 0);
+}
+
 TEST_CASE("branch scope: one foreign id in a thousand is told like one that does not exist") {
   auto& all = world::shared();
   std::string own, ndjson;
@@ -433,6 +559,68 @@ TEST_CASE("branch scope: pages, server-sent events and the socket tell the same,
   CHECK(all.ask(all.nowhere, "GET", "/api/events?limit=10000").body == "[]");
   const auto both = all.ask(all.north, "GET", "/api/events?branch=south&branch=north&limit=10000");
   CHECK(size_at(both.body) == expected.size() + 1);
+}
+
+TEST_CASE("branch scope: equal streams of different rights, open at once, show each what it may see") {
+  auto& all = world::shared();
+  struct listener {
+    listener(const world& all, const test_token& who)
+        : client(all.server.connect()), socket(all.server.port(), {}, "/ws", who.header()) {
+      client.send_request("GET", "/api/events?resource=clients",
+                          who.header_and("Accept", "text/event-stream"));
+      stream = std::make_unique<sse_reader>(client);
+      while (const auto event = stream->next())
+        if (event->name == "hello") break;
+      socket.send_text(R"({"type":"subscribe","channels":["clients"]})");
+      socket.next_of("subscribed");
+    }
+    std::vector<std::string> events(const std::string& last) {
+      std::vector<std::string> ids;
+      while (const auto event = stream->next()) {
+        if (!event->name.empty() || event->data.empty()) continue;
+        ids.push_back(at(event->data, "/id"));
+        if (ids.back() == last) break;
+      }
+      return ids;
+    }
+    std::vector<std::string> frames(const std::string& last) {
+      std::vector<std::string> ids;
+      do
+        ids.push_back(at(socket.next_of("event"), "/id"));
+      while (ids.back() != last);
+      return ids;
+    }
+    http_client client;
+    ws_client socket;
+    std::unique_ptr<sse_reader> stream;
+  };
+  const auto atlas = make_token(all.server, unique_word("atlas"), role::viewer, {"atlas"});
+  // Each way about: whoever comes second must not be given what the first one's stream is made of.
+  const test_token* const orders[][4] = {{&all.whole, &all.north, &atlas, &all.both},
+                                         {&atlas, &all.both, &all.north, &all.whole}};
+  for (const auto& order : orders) {
+    std::map<const test_token*, std::unique_ptr<listener>> open;
+    for (const auto* who : order)
+      open.emplace(who, std::make_unique<listener>(all, *who));
+    const auto id = unique_word("SHARE-");
+    for (const std::string branch : {"south", "east", "north"})
+      all.must(all.whole, "POST", "/api/clients",
+               fmt::format(R"({{"id":"{}{}","full_name":"A","branch":"{}"}})", id, branch, branch));
+    all.must(all.whole, "POST", "/api/clients",
+             fmt::format(R"({{"id":"{}end","full_name":"A","branch":"atlas"}})", id));
+    all.must(all.whole, "POST", "/api/clients",
+             fmt::format(R"({{"id":"{}last","full_name":"A","branch":"north"}})", id));
+    const std::map<const test_token*, std::vector<std::string>> expected{
+        {&all.whole, {id + "south", id + "east", id + "north", id + "end", id + "last"}},
+        {&all.both, {id + "south", id + "north", id + "last"}},
+        {&all.north, {id + "north", id + "last"}},
+        {&atlas, {id + "end"}}};
+    for (const auto& [who, ids] : expected) {
+      CAPTURE(ids.size());
+      CHECK(open.at(who)->events(ids.back()) == ids);
+      CHECK(open.at(who)->frames(ids.back()) == ids);
+    }
+  }
 }
 
 TEST_CASE("branch scope: a live query shows the own rows, then moves as they look from here, and no others") {
