@@ -149,6 +149,35 @@ TEST_CASE("streams: a client that does not read is cut, and a long list ends, wh
   }
 }
 
+TEST_CASE("streams: a long list ends when its token has, also when its client reads on") {
+  server_fixture server(asks_for_tokens());
+  const auto admin = make_token(server, "keeper", role::admin);
+  std::string body = "[";
+  const std::string filler(6'000, 'x');
+  for (int i = 0; i < 3'000; ++i)
+    body += fmt::format(R"({}{{"full_name":"A {}","data":{{"f":"{}"}}}})", i == 0 ? "" : ",", i, filler);
+  body += "]";
+  REQUIRE(server.post("/api/clients", body, admin.header()).status == 200);
+  const auto token = make_token(server, "reader", role::viewer);
+  http_client_options narrow;
+  narrow.receive_buffer_bytes = 4'096;
+  http_client client(server.port(), narrow);
+  client.send_request("GET", "/api/clients", token.header());
+  client.read_head();
+  // The server that was asked knows before it answers.
+  REQUIRE(server.request("DELETE", "/api/admin/tokens/" + token.id, admin.header()).status == 200);
+  bool whole = true;
+  std::size_t got = 0;
+  try {
+    while (const auto chunk = client.read_chunk())
+      got += chunk->size();
+  } catch (const std::runtime_error&) {
+    whole = false;
+  }
+  CHECK_FALSE(whole);
+  CHECK(got < body.size());
+}
+
 TEST_CASE(
     "streams: an undo writes no more and a verification is left when the access of who asked has ended") {
   server_fixture server(asks_for_tokens());

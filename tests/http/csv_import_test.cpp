@@ -205,6 +205,8 @@ TEST_CASE("csv export: cells that a spreadsheet would run are made harmless and 
   CHECK(exported.body.find("'=1+1") != std::string::npos);
   CHECK(exported.body.find("'+60 12") != std::string::npos);
   CHECK(exported.body.find("''=x") != std::string::npos);
+  CHECK(exported.body.find("'@home") != std::string::npos);
+  CHECK(exported.body.find("'-x") != std::string::npos);
   CHECK(server.get("/api/finance-cash-requests", {{"Accept", "text/csv"}}).body.find(",-5") !=
         std::string::npos);
   const auto events = server.event_count();

@@ -251,6 +251,11 @@ asio::awaitable<void> test_server::fail(const http::request& asked, http::respon
   if (what == "shutting-down") throw eventstore::pg::query_failed({0, "57P01", "secret detail", "", "", ""});
   if (what == "statement") throw eventstore::pg::query_failed({0, "42601", "secret detail", "", "", ""});
   if (what == "nothing") co_return;
+  const std::string rude = "one\r\ntwo\x1b[2J\x7f";
+  if (what == "rude") throw std::runtime_error(rude);
+  if (what == "rude-unavailable") throw eventstore::pg::unavailable(rude);
+  if (what == "rude-statement") throw eventstore::pg::query_failed({0, "42601", rude, "", "", ""});
+  if (what == "rude-timeout") throw eventstore::pg::query_failed({0, "57014", rude, "", "", ""});
   if (what == "sent") {
     co_await answer.send(text("sent"));
     throw std::runtime_error("too late");

@@ -198,7 +198,7 @@ TEST_CASE("server: dripping bytes do not keep a head or a body alive") {
   auto head = server.client();
   head.send("GET /tiny HTTP/1.1\r\nX: ");
   auto body = server.client();
-  body.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
+  body.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n");
   CHECK(wait_until(
       [&] {
         const bool head_over = head.try_send("y", 0ms) == 0;

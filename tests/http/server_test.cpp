@@ -5,6 +5,9 @@
 #include <doctest/doctest.h>
 #include <map>
 #include <mutex>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <unistd.h>
@@ -261,6 +264,27 @@ TEST_CASE("server: what a handler throws becomes a problem that tells nothing") 
   CHECK(status_of("plain") == 500);
   CHECK(status_of("nothing") == 500);
   CHECK(client.request("GET", "/tiny").status == 200);
+}
+
+TEST_CASE("server: whatever an error says, it is one line of the log that commands no terminal") {
+  std::ostringstream written;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(written)));
+  {
+    test_server server;
+    auto client = server.client();
+    for (const char* what : {"rude", "rude-unavailable", "rude-statement", "rude-timeout"})
+      CHECK(client.request("GET", std::string("/throw?what=") + what).status >= 500);
+  }
+  spdlog::set_default_logger(before);
+  const std::string log = written.str();
+  std::size_t told = 0;
+  for (std::size_t at = 0; (at = log.find("one??two?[2J?", at)) != std::string::npos; ++at)
+    ++told;
+  CHECK(told == 4);
+  CHECK(log.find("\ntwo") == std::string::npos);
+  CHECK(log.find_first_of("\r\x1b\x7f") == std::string::npos);
 }
 
 TEST_CASE("server: an answer that breaks off is never taken for a whole one") {

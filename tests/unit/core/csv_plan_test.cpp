@@ -146,6 +146,19 @@ TEST_CASE("csv export: formulas are neutralised, numbers are not, null and the e
   CHECK_THROWS(csv::append_export_row(out, cash, "{}"));
 }
 
+TEST_CASE("csv export: every way for a text or an id to begin a formula is neutralised") {
+  const entity& cash = named("finance-cash-requests");
+  for (const std::string text : {"=1", "+1", "-1", "@a", "'=1", "'-1", "-", "@"}) {
+    CAPTURE(text);
+    field_texts fields(cash.fields.size());
+    fields.set(*cash.field_index("branch"), '"' + text + '"');
+    fields.set(*cash.field_index("amount"), "-1");
+    std::string out;
+    csv::append_export_row(out, cash, encode_record(cash, {text, 1, {1}, {0}, {0}}, fields));
+    CHECK(out.starts_with("'" + text + ",,'" + text + ",-1,"));
+  }
+}
+
 TEST_CASE("csv: import(export(x)) is x for every entity and naughty text") {
   const std::vector<std::string> naughty{"",
                                          "=1+1",

@@ -104,6 +104,38 @@ TEST_CASE("origin: every other page is refused, with every method") {
   }
 }
 
+TEST_CASE("origin: a cookie is taken from our own pages, and from none whose name only looks like ours") {
+  const auto guard = local_guard({"https://app.example.org"}, {"https://sync.example.org"});
+  auto socket = asking(http::method::get, {});
+  socket.path = "/ws";
+  for (const auto& asked : {asking(http::method::post, {}), asking(http::method::delete_, {}), socket}) {
+    const auto refused = [&](const char* origin, const char* host) {
+      auto from = asked;
+      from.headers.emplace_back("origin", origin);
+      return guard.check_cookie_origin(from, host).has_value();
+    };
+    CHECK(guard.check_cookie_origin(asked, "sync.example.org"));
+    CHECK_FALSE(refused("https://sync.example.org", "sync.example.org"));
+    CHECK_FALSE(refused("http://localhost", "localhost"));
+    CHECK_FALSE(refused("http://localhost:808", "localhost:808"));
+    for (const char* origin :
+         {"", "null", "https://sync.example.org.evil.example", "https://sync.example.organic",
+          "https://evil-sync.example.org", "https://evil.sync.example.org", "https://example.org",
+          "https://sync.example.org:8443", "https://sync.example.org@evil.example",
+          "https://sync.example.org/", "https://app.example.org", "sync.example.org"}) {
+      CAPTURE(origin);
+      CHECK(refused(origin, "sync.example.org"));
+    }
+    for (const char* origin : {"http://localhost.evil.example", "http://localhosts", "http://localhost:8080",
+                               "http://notlocalhost", "https://localhost"}) {
+      CAPTURE(origin);
+      CHECK(refused(origin, "localhost"));
+    }
+    CHECK(refused("http://localhost:8080", "localhost:808"));
+  }
+  CHECK_FALSE(guard.check_cookie_origin(asking(http::method::get, {}), "sync.example.org"));
+}
+
 TEST_CASE("origin: a browser that calls for another site without saying which may only follow a link") {
   const auto guard = local_guard();
   const http::header_list link{
