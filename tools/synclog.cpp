@@ -4,6 +4,7 @@
 #include "tools/database_access.hpp"
 #include "tools/event_line.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/log_lines.hpp"
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -21,7 +22,7 @@ namespace {
 // The log goes to stderr, one line an event: stdout belongs to what a command answers.
 void set_up_logging() {
   auto logger = spdlog::stderr_color_mt("synclog");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  logger->set_formatter(synclog::tools::make_log_formatter());
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
 }
