@@ -39,6 +39,7 @@ constexpr std::size_t parting_share = 16, most_parted_with = 512;
 constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
 constexpr std::chrono::milliseconds look_pause{50};   // after a look that found none
 constexpr std::chrono::milliseconds chosen_life{100}; // then others may have a better claim to go
+constexpr std::size_t most_surplus = 64;              // parted with at one look at the deadlines
 constexpr auto any_reason = waiting::reason::none;
 constexpr std::chrono::milliseconds stop_poll{20};
 constexpr std::chrono::seconds handlers_end{
@@ -300,9 +301,10 @@ bool server::impl::part_with_next(clock::time_point now) {
     return false;
   };
   if (now < chosen_until && tell_next()) return true;
+  const bool is_used_up = to_part_with.empty();
   auto& last = last_looks[static_cast<std::size_t>(any_reason)];
   if (now < last.again_at) return false;
-  to_part_with = look_for(any_reason, need.next(now), now);
+  to_part_with = look_for(any_reason, is_used_up ? need.next(now) : need.same(now), now);
   chosen_until = now + chosen_life;
   if (to_part_with.empty()) last = {.found = 0, .again_at = now + look_pause};
   const auto later = [](const candidate& left, const candidate& right) {
@@ -315,10 +317,11 @@ bool server::impl::part_with_next(clock::time_point now) {
 // Who was told to go and has begun to ask something keeps its place, and so does who came for it: by and by
 // they would be too many. Only as many as there were at the last look, too: others are about to end.
 void server::impl::part_with_surplus(clock::time_point now) {
+  if (stopping) return;
   const std::lock_guard guard(mutex);
   const std::size_t open = sessions.size() - refusing;
   const std::size_t over = open > capacity ? open - capacity : 0;
-  for (std::size_t left = std::min(over, std::exchange(surplus, over)); left > 0; --left)
+  for (auto left = std::min({over, std::exchange(surplus, over), most_surplus}); left > 0; --left)
     if (!part_with_next(now)) break;
 }
 
@@ -329,10 +332,7 @@ std::optional<core::problem> server::impl::find_place(const asio::ip::address& f
     return core::make_problem(core::problem_code::too_many_requests,
                               "this address has too many connections: close one, or try again");
   const std::size_t open = sessions.size() - refusing;
-  if (open < capacity) {
-    to_part_with.clear();
-    return std::nullopt;
-  }
+  if (open < capacity) return std::nullopt;
   // Those who were told to go are still there for a moment, or have begun to ask something instead.
   const bool is_crowded =
       open >= capacity + std::clamp(capacity / leaving_share, least_leaving, most_leaving);

@@ -72,9 +72,9 @@ class lag {
   clock::time_point behind_since_{};
 };
 
-// How many to part with at one look, when one place is asked for: one, and twice as many as the last time
-// while looks follow each other. So they are about as many as came lately, and whoever comes by hundreds is
-// not looked for by hundreds of looks.
+// How many to choose at one look, when one place is asked for: one, and twice as many as the last time while
+// looks follow each other and all of them were needed. So they are about as many as came lately, and whoever
+// comes by hundreds is not looked for by hundreds of looks.
 class parting_need {
  public:
   using clock = std::chrono::steady_clock;
@@ -84,6 +84,10 @@ class parting_need {
     wanted_ = wanted_ > 0 && now - last_look_ <= lately ? std::min(wanted_ * 2, most_) : 1;
     last_look_ = now;
     return wanted_;
+  }
+  // Not all of the last time were needed.
+  std::size_t same(clock::time_point now) const {
+    return wanted_ > 0 && now - last_look_ <= lately ? wanted_ : 1;
   }
 
  private:

@@ -86,8 +86,10 @@ subscription_of(const stream_options& options, const load::target_url& url, cons
   made.threads = std::min(options.common.threads, options.subscribers);
   made.timeout = writes.timeout;
   // Without the stamp its own events cannot be told from those of others.
-  const auto record = template_text(writing(options));
-  const bool is_stamped = record && record->find("{sent}") != std::string::npos;
+  auto record = template_text(writing(options));
+  if (!record) return record.error();
+  std::erase(*record, ' ');
+  const bool is_stamped = record->find(R"("sent_ns":"{sent}")") != std::string::npos;
   made.from = options.events_per_s > 0 && is_stamped ? load::delay_begin::sent : load::delay_begin::recorded;
   auto requests = fill_branches(request_text(options, url), options);
   if (!requests) return requests.error();

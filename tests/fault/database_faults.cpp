@@ -44,7 +44,17 @@ class fsync_error : public injected_fault {
     if (at.kind() != site_kind::networked) return;
     // It recovers, or gives up: seconds later, when some of its processes do not end by themselves.
     const pid_t postmaster = at.postmaster_pid();
-    (void)wait_until([&] { return !is_alive(postmaster) || answers(at); }, settle_patience);
+    std::optional<std::chrono::steady_clock::time_point> well_since;
+    const auto settled = [&] {
+      if (!is_alive(postmaster)) return true;
+      const auto now = std::chrono::steady_clock::now();
+      if (!answers(at))
+        well_since.reset();
+      else if (!well_since)
+        well_since = now;
+      return well_since && now - *well_since >= well_for;
+    };
+    (void)wait_until(settled, settle_patience);
     if (is_alive(postmaster)) return;
     at.kill_database(); // nothing else may run when it starts again
     at.revive_database();
@@ -60,7 +70,7 @@ class fsync_error : public injected_fault {
     }
   }
 
-  static constexpr auto settle_patience = 20s;
+  static constexpr auto settle_patience = 20s, well_for = 2s;
   std::optional<syscall_faults> faults_;
 };
 

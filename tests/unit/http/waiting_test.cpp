@@ -68,7 +68,10 @@ TEST_CASE(
   for (int look = 0; look < 10; ++look)
     wanted.push_back(need.next(later + look * 10ms));
   CHECK(wanted == std::vector<std::size_t>{1, 2, 4, 8, 16, 32, 64, 100, 100, 100});
+  CHECK(need.same(later + 100ms) == 100);
+  CHECK(need.same(later + 3s) == 1);
   CHECK(need.next(later + 3s) == 1);
+  CHECK(need.same(later + 3s) == 1);
 }
 
 TEST_CASE("waiting: who moves at a steady pace is never behind, who does not is by what is missing") {
