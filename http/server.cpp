@@ -29,7 +29,6 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // after a failure to accept
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
-constexpr std::size_t most_accepted = 16; // before others on the thread get their turn
 // Connections over a bound that are told so at once; more are just closed.
 constexpr std::size_t most_refusing = 64;
 // Of all connections, so many at most are chosen at one look to be parted with when others need their place:
@@ -94,10 +93,9 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
     counters.add_collector([counted = context->quotas](auto& out) { counted->collect(out); });
   }
 
-  // Of the next connection; next_lane moves on when there is one.
   asio::any_io_executor next_executor() {
     if (options.lanes.empty()) return asio::make_strand(io);
-    return options.lanes[next_lane % options.lanes.size()];
+    return options.lanes[next_lane++ % options.lanes.size()];
   }
 
   void start();
@@ -189,25 +187,19 @@ void server::impl::start() {
 
 asio::awaitable<void> server::impl::accept_loop(std::shared_ptr<listener> from) {
   std::chrono::milliseconds backoff = backoff_min;
-  // Without these Asio's accept() would wait where there is nobody, or nobody any more.
-  error_code failed, ignored;
-  from->acceptor.set_option(asio::socket_base::enable_connection_aborted(true), failed);
-  if (!failed) from->acceptor.non_blocking(true, failed);
-  const std::size_t most = failed ? 1 : most_accepted;
   while (!stopping) {
     error_code ec;
     tcp::socket socket =
         co_await from->acceptor.async_accept(next_executor(), asio::redirect_error(asio::use_awaitable, ec));
-    // A crowd is taken together: to wait for each of them costs as much as to accept it.
-    for (std::size_t taken = 0; !ec && !stopping; socket = from->acceptor.accept(next_executor(), ec)) {
-      backoff = backoff_min;
-      ++next_lane;
-      admit(std::move(socket));
-      if (++taken == most) break;
-    }
     if (stopping) break;
-    if (ec && ec != asio::error::would_block) co_await recover(*from, ec, backoff);
+    if (ec) {
+      co_await recover(*from, ec, backoff);
+      continue;
+    }
+    backoff = backoff_min;
+    admit(std::move(socket));
   }
+  error_code ignored;
   from->acceptor.close(ignored);
 }
 
