@@ -58,6 +58,15 @@ struct open_streams {
   ws_client socket;
 };
 
+// More than sockets hold.
+std::string records_of_a_long_list() {
+  std::string body = "[";
+  const std::string filler(6'000, 'x');
+  for (int i = 0; i < 3'000; ++i)
+    body += fmt::format(R"({}{{"full_name":"A {}","data":{{"f":"{}"}}}})", i == 0 ? "" : ",", i, filler);
+  return body + "]";
+}
+
 } // namespace
 
 TEST_CASE(
@@ -112,11 +121,7 @@ TEST_CASE(
 TEST_CASE("streams: a client that does not read is cut, and a long list ends, when their token has") {
   server_fixture server(asks_for_tokens());
   const auto writer = make_token(server, "writer", role::editor);
-  std::string body = "[";
-  const std::string filler(6'000, 'x');
-  for (int i = 0; i < 3'000; ++i)
-    body += fmt::format(R"({}{{"full_name":"A {}","data":{{"f":"{}"}}}})", i == 0 ? "" : ",", i, filler);
-  body += "]";
+  const auto body = records_of_a_long_list();
   REQUIRE(server.post("/api/clients", body, writer.header()).status == 200);
   for (const bool is_list : {false, true}) {
     CAPTURE(is_list);
@@ -152,11 +157,7 @@ TEST_CASE("streams: a client that does not read is cut, and a long list ends, wh
 TEST_CASE("streams: a long list ends when its token has, also when its client reads on") {
   server_fixture server(asks_for_tokens());
   const auto admin = make_token(server, "keeper", role::admin);
-  std::string body = "[";
-  const std::string filler(6'000, 'x');
-  for (int i = 0; i < 3'000; ++i)
-    body += fmt::format(R"({}{{"full_name":"A {}","data":{{"f":"{}"}}}})", i == 0 ? "" : ",", i, filler);
-  body += "]";
+  const auto body = records_of_a_long_list();
   REQUIRE(server.post("/api/clients", body, admin.header()).status == 200);
   const auto token = make_token(server, "reader", role::viewer);
   http_client_options narrow;

@@ -38,6 +38,16 @@ bool all_wait(test_server& server, std::int64_t answers) {
          seen.aborted_answers == 0;
 }
 
+// So many connections, each of which has had an answer.
+std::vector<http_client> served_clients(const test_server& server, std::size_t count) {
+  std::vector<http_client> made;
+  for (std::size_t one = 0; one < count; ++one) {
+    made.push_back(server.client());
+    REQUIRE(made.back().request("GET", "/tiny").status == 200);
+  }
+  return made;
+}
+
 } // namespace
 
 TEST_CASE("pressure: a request's body makes room for others when its answer begins, a GET's before") {
@@ -92,11 +102,7 @@ TEST_CASE("pressure: one that comes costs one idle connection its place, not man
   auto with = test_server::quick_settings();
   with.limits.max_connections = places;
   test_server server(with);
-  std::vector<http_client> idle;
-  for (std::size_t one = 0; one < places; ++one) {
-    idle.push_back(server.client());
-    REQUIRE(idle.back().request("GET", "/tiny").status == 200);
-  }
+  auto idle = served_clients(server, places);
   auto newcomer = server.client();
   CHECK(newcomer.request("GET", "/tiny").status == 200);
   std::size_t left = 0;
@@ -116,16 +122,8 @@ TEST_CASE("pressure: a crowd that comes costs as many idle connections their pla
   auto with = test_server::quick_settings();
   with.limits.max_connections = places;
   test_server server(with);
-  std::vector<http_client> idle;
-  for (std::size_t one = 0; one < places; ++one) {
-    idle.push_back(server.client());
-    REQUIRE(idle.back().request("GET", "/tiny").status == 200);
-  }
-  std::vector<http_client> newcomers;
-  for (std::size_t one = 0; one < crowd; ++one) {
-    newcomers.push_back(server.client());
-    CHECK(newcomers.back().request("GET", "/tiny").status == 200);
-  }
+  auto idle = served_clients(server, places);
+  const auto newcomers = served_clients(server, crowd);
   CHECK(wait_until([&] { return server.server().open_sessions() == places; }));
   CHECK(server.metrics().parted_with >= crowd);
   CHECK(server.metrics().parted_with < crowd + 8); // those who were still leaving at a look at the deadlines
