@@ -6,12 +6,13 @@
 #include "core/chain.hpp"
 #include "core/entity.hpp"
 #include "core/record_state.hpp"
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace synclog::eventstore {
@@ -67,7 +68,9 @@ class known_log {
   std::size_t bytes_ = 0;
   std::optional<log_head> head_;
   order entries_;
-  std::unordered_map<std::string_view, order::iterator> by_key_; // keys live in the entries
+  // Keys live in the entries. Flat: most look-ups are of records that are not there, and such a look reads no
+  // entry.
+  boost::unordered_flat_map<std::string_view, order::iterator, std::hash<std::string_view>> by_key_;
   std::string scratch_;
   std::vector<const core::entity*> distrusted_;
 };
