@@ -22,14 +22,20 @@ using namespace synclog::tests::bench;
 using wire = subscriber_plan::wire;
 
 constexpr branch_count filtered_branches = 40;
-constexpr std::size_t filtered_batch = 100; // one event in 40 concerns a subscriber: more must be written
-constexpr double next_search_share = 0.6;   // of the best rate so far, where the next search begins
+// Events in a POST that are tried. One event in 40 concerns a filtered subscriber: more must be written.
+const std::vector<std::size_t> batches{1, 10}, filtered_batches{10, 100};
+// A second, where the search begins: with fewer the cores sleep between them, and wake slowly.
+constexpr double first_posts = 80;
+constexpr double batch_trial_share = 0.5; // of a step
+constexpr double next_search_share = 0.5; // of the best rate so far, where the next search begins
 
 struct contender {
   const live_server* server = nullptr;
   branch_count branches = 0;
-  std::vector<fanout_step> rounds;
-  std::string trouble = ""; // why it was left out in a later round
+  std::size_t batch = 0; // events in a POST
+  double best_rate = 0;  // so far, of trials and rounds: there the next search begins
+  std::vector<fanout_step> rounds = {};
+  std::string trouble = ""; // why it was left out
 
   std::string name() const { return server->name() + (branches > 0 ? "-filtered" : ""); }
   std::string key() const {
@@ -80,26 +86,26 @@ std::vector<std::pair<std::string, spread>> measured_ratios(const std::vector<co
 }
 
 void print_table(const std::vector<contender>& all) {
-  fmt::print("{:<20} {:>11} {:>23} {:>8} {:>7} {:>7} {:>8} {:>6}   {}\n", "server", "delivered/s",
-             "lowest–highest", "events/s", "p50 ms", "p99 ms", "POST p99", "bytes",
+  fmt::print("{:<20} {:>11} {:>23} {:>8} {:>6} {:>7} {:>7} {:>8} {:>6}   {}\n", "server", "delivered/s",
+             "lowest–highest", "events/s", "a POST", "p50 ms", "p99 ms", "POST p99", "bytes",
              "cores: generator, server, PostgreSQL, others");
   double others = 0;
   for (const auto& one : all) {
     const auto delivered = one.over([](const auto& step) { return step.delivered; });
     const auto median = [&](auto figure) { return one.over(figure).median; };
-    fmt::print(
-        "{:<20} {:>11.0f} {:>11.0f}–{:<11.0f} {:>8.0f} {:>7.2f} {:>7.2f} {:>8.2f} {:>6.0f}   {:.2f}, {:.2f}, "
-        "{:.2f}, {:.2f}\n",
-        one.name(), delivered.median, delivered.lowest, delivered.highest,
-        median([](const auto& step) { return step.reached; }),
-        median([](const auto& step) { return step.sent_p50_ms; }),
-        median([](const auto& step) { return step.sent_p99_ms; }),
-        median([](const auto& step) { return step.answered_p99_ms; }),
-        median([](const auto& step) { return step.event_bytes; }),
-        median([](const auto& step) { return step.generator_cores; }),
-        median([](const auto& step) { return step.serving_cores; }),
-        median([](const auto& step) { return step.database_cores; }),
-        median([](const auto& step) { return step.others_cores; }));
+    fmt::print("{:<20} {:>11.0f} {:>11.0f}–{:<11.0f} {:>8.0f} {:>6} {:>7.2f} {:>7.2f} {:>8.2f} {:>6.0f}   "
+               "{:.2f}, {:.2f}, "
+               "{:.2f}, {:.2f}\n",
+               one.name(), delivered.median, delivered.lowest, delivered.highest,
+               median([](const auto& step) { return step.reached; }), one.batch,
+               median([](const auto& step) { return step.sent_p50_ms; }),
+               median([](const auto& step) { return step.sent_p99_ms; }),
+               median([](const auto& step) { return step.answered_p99_ms; }),
+               median([](const auto& step) { return step.event_bytes; }),
+               median([](const auto& step) { return step.generator_cores; }),
+               median([](const auto& step) { return step.serving_cores; }),
+               median([](const auto& step) { return step.database_cores; }),
+               median([](const auto& step) { return step.others_cores; }));
     others = std::max(others, one.over([](const auto& step) { return step.others_cores; }).highest);
   }
   for (const auto& [key, value] : measured_ratios(all))
@@ -118,6 +124,7 @@ void write_json(const std::string& path, const std::vector<contender>& all) {
     const auto figure = [&](const char* name, auto read) {
       out << ",\n \"" << one.key() << "_" << name << "\":" << json_of(one.over(read));
     };
+    out << ",\n \"" << one.key() << "_events_a_post\":" << one.batch;
     figure("delivered_per_s", [](const auto& step) { return step.delivered; });
     figure("p99_ms", [](const auto& step) { return step.sent_p99_ms; });
     figure("event_bytes", [](const auto& step) { return step.event_bytes; });
@@ -134,29 +141,60 @@ fanout_options options_for(const options& given, const contender& one) {
   fanout_options made;
   made.subscribers = static_cast<std::size_t>(given.number("subscribers"));
   made.branches = one.branches;
-  made.batch = one.branches > 0 ? filtered_batch : static_cast<std::size_t>(given.number("batch"));
+  made.batch = one.batch;
   made.step_seconds = given.number("seconds");
   made.p99_bound_ms = given.number("p99-ms");
   made.patience_seconds = std::atof(given.text("patience").c_str());
   made.verbose = given.flag("verbose");
-  double best = 0;
-  for (const auto& step : one.rounds)
-    best = std::max(best, step.rate);
-  made.first_rate = best > 0 ? best * next_search_share : one.branches > 0 ? 1'000 : 100;
+  made.first_rate =
+      one.best_rate > 0 ? one.best_rate * next_search_share : first_posts * static_cast<double>(one.batch);
   return made;
 }
 
+template <class Measure>
+void or_its_trouble(contender& one, Measure measure) {
+  if (!one.trouble.empty()) return;
+  try {
+    measure();
+  } catch (const std::runtime_error& failed) {
+    one.trouble = failed.what();
+  }
+}
+
+// The better number of events in a POST: one server writes those of a POST to a subscriber at once, another
+// one by one.
+void choose_batch(const options& given, contender& one, std::uint64_t& next_number) {
+  const auto& candidates = one.branches > 0 ? filtered_batches : batches;
+  if (!given.text("batch").empty() || !given.text("rate").empty()) {
+    one.batch =
+        given.text("batch").empty() ? candidates.back() : static_cast<std::size_t>(given.number("batch"));
+    return;
+  }
+  fanout_step best;
+  std::size_t chosen = candidates.front();
+  for (const auto batch : candidates) {
+    one.batch = batch;
+    auto how = options_for(given, one);
+    how.step_seconds *= batch_trial_share;
+    const auto found = fanout_measurement(*one.server, how, next_number).search();
+    fmt::print("tried: {}, {} in a POST: {:.0f} delivered/s\n", one.name(), batch, found.delivered);
+    std::fflush(stdout);
+    if (found.delivered <= best.delivered) continue;
+    best = found;
+    chosen = batch;
+  }
+  one.batch = chosen;
+  one.best_rate = best.rate;
+}
+
 void measure_round(const options& given, std::vector<contender>& all, std::uint64_t& next_number) {
-  for (auto& one : all) {
-    if (!one.trouble.empty()) continue;
-    try {
+  for (auto& one : all)
+    or_its_trouble(one, [&] {
       fanout_measurement measurement(*one.server, options_for(given, one), next_number);
       one.rounds.push_back(given.text("rate").empty() ? measurement.search()
                                                       : measurement.step(given.number("rate")));
-    } catch (const std::runtime_error& failed) {
-      one.trouble = failed.what();
-    }
-  }
+      one.best_rate = std::max(one.best_rate, one.rounds.back().rate);
+    });
 }
 
 // A peer that is missing, or does not start, is skipped by name.
@@ -189,22 +227,22 @@ int measure(const options& given) {
   add_peer(servers, "nchan-ws", [](std::string& missing) { return start_nchan_peer(missing); });
   std::vector<contender> all;
   for (const auto& one : servers)
-    all.push_back({one.get(), 0, {}, ""});
+    all.push_back({.server = one.get()});
   for (const auto& one : servers)
     if (one->name() == "synclog-ws" || one->name() == "node-ws")
-      all.push_back({one.get(), filtered_branches, {}, ""});
+      all.push_back({.server = one.get(), .branches = filtered_branches});
   if (const auto& only = given.text("only"); !only.empty())
     std::erase_if(all, [&](const contender& one) {
       return ("," + only + ",").find("," + one.name() + ",") == std::string::npos;
     });
   for (const auto& one : servers)
     fmt::print("{}: {}\n", one->name(), one->version());
-  fmt::print("{} subscribers, {} events a POST ({} filtered by {} branches), p99 at most {} ms from sending "
-             "the POST\n",
-             given.number("subscribers"), given.number("batch"), filtered_batch, filtered_branches,
-             given.number("p99-ms"));
+  fmt::print("{} subscribers, filtered ones of {} branches, p99 at most {} ms from sending the POST\n",
+             given.number("subscribers"), filtered_branches, given.number("p99-ms"));
   std::fflush(stdout);
   std::uint64_t next_number = 1;
+  for (auto& one : all)
+    or_its_trouble(one, [&] { choose_batch(given, one, next_number); });
   for (int round = 0; round < given.number("rounds"); ++round)
     measure_round(given, all, next_number);
   // One that fails costs its own figures only.
@@ -228,7 +266,7 @@ int main(int argc, char** argv) {
                        {"rounds", "3"},
                        {"seconds", "2"},
                        {"subscribers", "1000"},
-                       {"batch", "10"},
+                       {"batch", ""},
                        {"p99-ms", "15"},
                        {"rate", ""},
                        {"patience", "0"},

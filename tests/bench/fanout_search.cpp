@@ -2,6 +2,7 @@
 #include "bench/fanout_search.hpp"
 #include "bench/cpu_time.hpp"
 #include "bench/publisher.hpp"
+#include "bench/rate_search.hpp"
 #include "support/wait.hpp"
 #include <algorithm>
 #include <fmt/format.h>
@@ -18,8 +19,8 @@ using clock = std::chrono::steady_clock;
 constexpr auto drain_patience = 30s;
 constexpr double settling_share = 0.25; // of a step, before its events count
 constexpr double reached_share = 0.95;
-constexpr int max_growths = 16, halvings = 3;
-constexpr double growth = 1.5;
+// Of the bound: what is later by more is not tried again, and no higher rate either.
+constexpr double nearly = 2, hopeless = 4;
 constexpr double lowest_rate = 5; // events a second; a server that cannot do that has no figure
 
 struct cpu_marks {
@@ -154,23 +155,21 @@ fanout_step fanout_measurement::try_step(double events_per_s) {
   return made;
 }
 
+rate_search::verdict fanout_measurement::verdict_of(const fanout_step& made) const {
+  if (made.good) return rate_search::verdict::good;
+  const bool keeps_up = made.reached >= reached_share * made.rate;
+  return keeps_up && made.sent_p99_ms <= hopeless * options_.p99_bound_ms ? rate_search::verdict::late
+                                                                          : rate_search::verdict::too_much;
+}
+
 fanout_step fanout_measurement::search() {
   fanout_step best;
-  const auto try_rate = [&](double rate) {
-    auto made = step(rate);
-    if (!made.good) made = step(rate);
+  rate_search rates(options_.first_rate, lowest_rate);
+  while (const auto rate = rates.next()) {
+    auto made = step(*rate);
+    if (!made.good && made.sent_p99_ms <= nearly * options_.p99_bound_ms) made = step(*rate);
     if (made.good && made.delivered > best.delivered) best = made;
-    return made.good;
-  };
-  double rate = options_.first_rate, good = 0, bad = 0;
-  for (int i = 0; i < max_growths && (good == 0 || bad == 0) && rate >= lowest_rate; ++i) {
-    const bool reached = try_rate(rate);
-    (reached ? good : bad) = rate;
-    rate = reached ? rate * growth : rate / growth;
-  }
-  for (int i = 0; i < halvings && bad > 0; ++i) {
-    const double middle = (good + bad) / 2;
-    (try_rate(middle) ? good : bad) = middle;
+    rates.saw(verdict_of(made));
   }
   return best;
 }

@@ -2,6 +2,7 @@
 // at one rate after the other, until they come too late or not at all. One thread.
 #pragma once
 #include "bench/live_servers.hpp"
+#include "bench/rate_search.hpp"
 #include "bench/send_log.hpp"
 #include <cstdint>
 #include <string>
@@ -51,12 +52,12 @@ class fanout_measurement {
   // One rate; a step that was disturbed is repeated as long as there is patience. Throws std::runtime_error
   // when a subscriber is lost, or an event for one of them.
   fanout_step step(double events_per_s);
-  // The best step: rates grow until one is too high, then the gap is halved. At most max_steps steps; a rate
-  // that fails gets a second chance.
+  // The best step, of the rates that rate_search names; one that nearly did gets a second chance.
   fanout_step search();
 
  private:
   fanout_step try_step(double events_per_s);
+  rate_search::verdict verdict_of(const fanout_step& made) const;
   void wait_for_quiet();
   void wait_for_all();
 
