@@ -10,7 +10,7 @@ import tempfile
 import time
 import traceback
 
-from . import report
+from . import report, summary
 from .cluster import Cluster
 from .contests import CONTESTS
 from .processes import Trouble
@@ -39,6 +39,8 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float, metavar="S",
                         help=f"of one side in one round (default {SECONDS}; with --quick {QUICK_SECONDS})")
     parser.add_argument("--list", action="store_true", help="prints the keys, what they must reach, and ends")
+    parser.add_argument("--summary", metavar="FILE", nargs="+", help="measures nothing: prints what several runs wrote by --json "
+                        "as one table in Markdown, with how many of them reached what they must")
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)   # only the options: tools/bench builds behind it
     given = parser.parse_args(arguments)
     unknown = [key for key in given.only or () if key not in BY_KEY]
@@ -137,6 +139,13 @@ def end_in_order(_signal, _frame):
 
 def main():
     given = parse(sys.argv[1:])
+    if given.summary:
+        try:
+            print("\n".join(summary.markdown_lines([summary.read_document(path) for path in given.summary])))
+        except Trouble as trouble:
+            print(f"tools/bench: {trouble}", file=sys.stderr)
+            return 1
+        return 0
     if given.check:
         return 0
     if given.list:

@@ -13,7 +13,7 @@ import time
 import unittest
 
 from . import __main__ as command
-from . import load, report
+from . import load, report, summary
 from .contests import CONTESTS
 from .figures import Measured, Results, ratios_of, spread_of
 from .live_contests import why_missing
@@ -293,6 +293,41 @@ def is_running(pid):
             return stat.read().rsplit(") ", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+class Summaries(unittest.TestCase):
+    def document(self, **ratios):
+        return {"ratios": ratios, "spread": {key: {"lowest": value - 0.5, "highest": value + 0.5, "rounds": [value]}
+                                             for key, value in ratios.items()}}
+
+    def rows(self, *documents):
+        made = (line.strip("| ").split(" | ") for line in summary.markdown_lines(documents)[2:])
+        return {cells[-1].strip("`"): cells[1:-1] for cells in made}
+
+    def test_runs_are_put_together_and_counted(self):
+        rows = self.rows(self.document(list_vs_pgbench=1.6, post_vs_pgbench_insert=1.0, post_latency_vs_pgbench=3.0),
+                         self.document(list_vs_pgbench=1.7, post_vs_pgbench_insert=1.3, post_latency_vs_pgbench=3.2),
+                         self.document(list_vs_pgbench=1.5, post_vs_pgbench_insert=1.25, post_latency_vs_pgbench=2.9))
+        self.assertEqual(rows["list_vs_pgbench"], ["1.60 (1.00–2.20)", "0.9", "yes"])
+        self.assertEqual(rows["post_vs_pgbench_insert"], ["1.25 (0.50–1.80)", "1.2", "2 of 3"])
+        self.assertEqual(rows["post_latency_vs_pgbench"], ["3.00 (2.40–3.70)", "at most 2", "no"])
+        self.assertNotIn("csv_vs_copy", rows)
+
+    def test_a_run_without_a_figure_did_not_reach_it(self):
+        rows = self.rows(self.document(list_vs_node=7.0), self.document(post_vs_node_event_cte=2.0))
+        self.assertEqual(rows["list_vs_node"][1:], ["6", "1 of 2, 1 without a figure"])
+        self.assertEqual(rows["post_vs_node_event_cte"][1:], ["", ""])
+
+    def test_a_file_that_is_something_else_is_said(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "made.json")
+            for text in ("", "[]", '{"ratios": {"a": 1}, "spread": {}}', '{"ratios": {"a": "b"}, "spread": {"a": {}}}'):
+                with open(path, "w", encoding="utf-8") as out:
+                    out.write(text)
+                with self.assertRaisesRegex(Trouble, "not what --json writes"):
+                    summary.read_document(path)
+            with self.assertRaisesRegex(Trouble, "No such file"):
+                summary.read_document(os.path.join(folder, "other.json"))
 
 
 if __name__ == "__main__":
