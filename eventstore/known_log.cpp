@@ -8,7 +8,14 @@ namespace synclog::eventstore {
 
 namespace {
 
-constexpr std::size_t entry_overhead = 256; // list and map nodes, strings
+constexpr std::size_t entry_overhead = 256; // list node, place in the table, strings
+constexpr std::size_t usual_entry = 512;
+} // namespace
+
+// Room for all beforehand: a table that is nearly full makes itself anew from time to time while entries come
+// and go, and reads each of them for it.
+known_log::known_log(std::size_t max_bytes) : max_bytes_(max_bytes) {
+  by_key_.reserve(max_bytes_ / usual_entry);
 }
 
 void known_log::saw(const log_head& read) {

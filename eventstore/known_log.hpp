@@ -31,7 +31,7 @@ class known_log {
  public:
   static constexpr std::size_t default_max_bytes = 16u << 20;
 
-  explicit known_log(std::size_t max_bytes = default_max_bytes) : max_bytes_(max_bytes) {}
+  explicit known_log(std::size_t max_bytes = default_max_bytes);
 
   // Empty: nothing is known.
   const std::optional<log_head>& head() const { return head_; }
@@ -68,8 +68,8 @@ class known_log {
   std::size_t bytes_ = 0;
   std::optional<log_head> head_;
   order entries_;
-  // Keys live in the entries. Flat: most look-ups are of records that are not there, and such a look reads no
-  // entry.
+  // Keys live in the entries. Flat: nearly every look-up of a record that is not there ends without reading
+  // an entry.
   boost::unordered_flat_map<std::string_view, order::iterator, std::hash<std::string_view>> by_key_;
   std::string scratch_;
   std::vector<const core::entity*> distrusted_;

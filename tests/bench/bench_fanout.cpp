@@ -1,6 +1,7 @@
 // Events delivered a second to many subscribers while 99 of 100 come in time: synclog over WebSocket and SSE,
 // and broadcast servers in Node and nginx, with the same load, in interleaved rounds. --rate N measures one
-// rate instead of looking for the highest. Run by tools/bench.
+// rate, with the larger number of events a POST, instead of looking for the highest; --batch N fixes that
+// number for all, those with filters too. Run by tools/bench.
 #include "bench/durable_server.hpp"
 #include "bench/fanout_search.hpp"
 #include "bench/live_servers.hpp"
@@ -26,14 +27,12 @@ constexpr branch_count filtered_branches = 40;
 const std::vector<std::size_t> batches{1, 10}, filtered_batches{10, 100};
 // A second, where the search begins: with fewer the cores sleep between them, and wake slowly.
 constexpr double first_posts = 80;
-constexpr double batch_trial_share = 0.5; // of a step
-constexpr double next_search_share = 0.5; // of the best rate so far, where the next search begins
+constexpr double next_search_share = 0.6; // of the best rate so far, where the next search begins
 
 struct contender {
   const live_server* server = nullptr;
   branch_count branches = 0;
-  std::size_t batch = 0; // events in a POST
-  double best_rate = 0;  // so far, of trials and rounds: there the next search begins
+  std::size_t batch = 0; // events in a POST; 0 = the first round will tell
   std::vector<fanout_step> rounds = {};
   std::string trouble = ""; // why it was left out
 
@@ -137,6 +136,12 @@ void write_json(const std::string& path, const std::vector<contender>& all) {
   if (!out.flush()) throw std::runtime_error("cannot write " + path);
 }
 
+std::vector<std::size_t> batches_for(const options& given, const contender& one) {
+  if (!given.text("batch").empty()) return {static_cast<std::size_t>(given.number("batch"))};
+  const auto& all = one.branches > 0 ? filtered_batches : batches;
+  return given.text("rate").empty() ? all : std::vector<std::size_t>{all.back()};
+}
+
 fanout_options options_for(const options& given, const contender& one) {
   fanout_options made;
   made.subscribers = static_cast<std::size_t>(given.number("subscribers"));
@@ -146,55 +151,64 @@ fanout_options options_for(const options& given, const contender& one) {
   made.p99_bound_ms = given.number("p99-ms");
   made.patience_seconds = std::atof(given.text("patience").c_str());
   made.verbose = given.flag("verbose");
-  made.first_rate =
-      one.best_rate > 0 ? one.best_rate * next_search_share : first_posts * static_cast<double>(one.batch);
+  double best = 0;
+  for (const auto& step : one.rounds)
+    best = std::max(best, step.rate);
+  made.first_rate = best > 0 ? best * next_search_share : first_posts * static_cast<double>(one.batch);
   return made;
 }
 
-template <class Measure>
-void or_its_trouble(contender& one, Measure measure) {
-  if (!one.trouble.empty()) return;
+// What had been sent when one failed is not known: no number is used twice.
+constexpr std::uint64_t numbers_left_out = 1'000'000;
+
+fanout_step measure_one(const options& given, contender& one, std::uint64_t& next_number) {
   try {
-    measure();
-  } catch (const std::runtime_error& failed) {
-    one.trouble = failed.what();
+    fanout_measurement measurement(*one.server, options_for(given, one), next_number);
+    return given.text("rate").empty() ? measurement.search() : measurement.step(given.number("rate"));
+  } catch (const std::runtime_error&) {
+    next_number += numbers_left_out;
+    throw;
   }
 }
 
-// The better number of events in a POST: one server writes those of a POST to a subscriber at once, another
-// one by one.
-void choose_batch(const options& given, contender& one, std::uint64_t& next_number) {
-  const auto& candidates = one.branches > 0 ? filtered_batches : batches;
-  if (!given.text("batch").empty() || !given.text("rate").empty()) {
-    one.batch =
-        given.text("batch").empty() ? candidates.back() : static_cast<std::size_t>(given.number("batch"));
-    return;
-  }
+// With each number of events in a POST; the best is the first round, and its number that of the others.
+void first_round(const options& given, contender& one, std::uint64_t& next_number) {
   fanout_step best;
-  std::size_t chosen = candidates.front();
-  for (const auto batch : candidates) {
+  std::size_t chosen = 0;
+  for (const auto batch : batches_for(given, one)) {
     one.batch = batch;
-    auto how = options_for(given, one);
-    how.step_seconds *= batch_trial_share;
-    const auto found = fanout_measurement(*one.server, how, next_number).search();
-    fmt::print("tried: {}, {} in a POST: {:.0f} delivered/s\n", one.name(), batch, found.delivered);
+    try {
+      const auto found = measure_one(given, one, next_number);
+      fmt::print("tried: {}, {} in a POST: {:.0f} delivered/s\n", one.name(), batch, found.delivered);
+      if (chosen == 0 || found.delivered > best.delivered) {
+        best = found;
+        chosen = batch;
+      }
+    } catch (const std::runtime_error& failed) {
+      one.trouble = failed.what();
+      fmt::print("tried: {}, {} in a POST: it failed: {}\n", one.name(), batch, failed.what());
+    }
     std::fflush(stdout);
-    if (found.delivered <= best.delivered) continue;
-    best = found;
-    chosen = batch;
   }
+  if (chosen == 0) return;
+  one.trouble.clear();
   one.batch = chosen;
-  one.best_rate = best.rate;
+  one.rounds.push_back(best);
 }
 
 void measure_round(const options& given, std::vector<contender>& all, std::uint64_t& next_number) {
-  for (auto& one : all)
-    or_its_trouble(one, [&] {
-      fanout_measurement measurement(*one.server, options_for(given, one), next_number);
-      one.rounds.push_back(given.text("rate").empty() ? measurement.search()
-                                                      : measurement.step(given.number("rate")));
-      one.best_rate = std::max(one.best_rate, one.rounds.back().rate);
-    });
+  for (auto& one : all) {
+    if (!one.trouble.empty()) continue;
+    if (one.batch == 0) {
+      first_round(given, one, next_number);
+      continue;
+    }
+    try {
+      one.rounds.push_back(measure_one(given, one, next_number));
+    } catch (const std::runtime_error& failed) {
+      one.trouble = failed.what();
+    }
+  }
 }
 
 // A peer that is missing, or does not start, is skipped by name.
@@ -241,8 +255,6 @@ int measure(const options& given) {
              given.number("subscribers"), filtered_branches, given.number("p99-ms"));
   std::fflush(stdout);
   std::uint64_t next_number = 1;
-  for (auto& one : all)
-    or_its_trouble(one, [&] { choose_batch(given, one, next_number); });
   for (int round = 0; round < given.number("rounds"); ++round)
     measure_round(given, all, next_number);
   // One that fails costs its own figures only.

@@ -52,11 +52,12 @@ class fanout_measurement {
   // One rate; a step that was disturbed is repeated as long as there is patience. Throws std::runtime_error
   // when a subscriber is lost, or an event for one of them.
   fanout_step step(double events_per_s);
-  // The best step, of the rates that rate_search names; one that nearly did gets a second chance.
+  // The best step, of the rates that rate_search names.
   fanout_step search();
 
  private:
   fanout_step try_step(double events_per_s);
+  fanout_step step_or_again(double events_per_s);
   rate_search::verdict verdict_of(const fanout_step& made) const;
   void wait_for_quiet();
   void wait_for_all();

@@ -1,5 +1,6 @@
 // See rate_search.hpp.
 #include "bench/rate_search.hpp"
+#include <algorithm>
 
 namespace synclog::tests::bench {
 
@@ -7,12 +8,13 @@ namespace {
 
 constexpr double growth = 2;
 constexpr int most_climbs = 12;
-constexpr int halvings = 2; // of the gap between the best rate and the one above it
+constexpr int halvings = 3; // of the gap between the best rate and the one above it
 constexpr int most_late = 2, most_late_at_first = 3;
 
 } // namespace
 
-rate_search::rate_search(double first, double lowest) : first_(first), lowest_(lowest), next_(first) {}
+rate_search::rate_search(double first, double lowest)
+    : first_(std::max(first, lowest)), lowest_(lowest), next_(first_) {}
 
 void rate_search::saw(verdict found) {
   if (!next_) return;

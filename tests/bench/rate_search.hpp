@@ -1,7 +1,7 @@
 // Which rate comes next while the highest good one is looked for. Delays do not simply rise with the rate:
 // the cores of a machine that is mostly idle wake slowly, so that a hundred events a second may come late
 // where a thousand are in time. So the climb goes on behind a rate that was late; what ends it is two of them
-// in a row behind a good one (three where none was good yet), or one that the server could not keep up with.
+// in a row behind a good one (three where none was good yet), one that was too much, or the twelfth step.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@ class rate_search {
  public:
   enum class verdict : std::uint8_t { good, late, too_much };
 
-  // Rates are not negative; none below `lowest` is tried.
+  // Rates are positive; none below `lowest` is tried.
   rate_search(double first, double lowest);
 
   // Empty: it is over.

@@ -71,9 +71,10 @@ def fanout(run):
             reason = why_missing(document, skipped, ours, theirs)
             (run.results.fail if "it failed" in reason else run.results.skip)(key, reason)
             continue
-        delivered = [document[f"{name_of(name)}_delivered_per_s"]["median"] for name in (ours, theirs)]
+        delivered = [f"{document[name_of(name) + '_delivered_per_s']['median']:,.0f} "
+                     f"({document[name_of(name) + '_events_a_post']} a POST)" for name in (ours, theirs)]
         generator = document[f"{name_of(ours)}_generator_cores"]["median"]
-        run.results.measured(key, document[key]["rounds"], f"{delivered[0]:,.0f} / {delivered[1]:,.0f} delivered/s; cores: "
+        run.results.measured(key, document[key]["rounds"], f"{delivered[0]} / {delivered[1]} delivered/s; cores: "
                              f"server {document[name_of(ours) + '_serving_cores']['median']:.2f}, generator {generator:.2f}")
 
 

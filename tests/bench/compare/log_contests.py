@@ -135,10 +135,12 @@ class Append(Side):
         self.server.stop()
         self.run.cluster.drop(self.server.database)
 
-    def measure(self, seconds):
+    def prepare(self):
         # What a server that has been running for a while has in the kernel's memory: the pages of its indexes. After
         # filling and VACUUM these are the pages of the tables, and the first rounds would measure the disk.
         self.run.cluster.sql(self.server.database, READ_INDEXES)
+
+    def measure(self, seconds):
         made = load.bulk(self.run, self.server.url, seconds, {"server": self.server.pid, "postgres": self.run.cluster.pid})
         return Measured(made.rate, made.context)
 

@@ -51,6 +51,9 @@ class Side:
     def open(self):
         pass
 
+    def prepare(self):
+        """Before the checkpoint that a round begins with."""
+
     def measure(self, seconds):
         """One round: Measured."""
         raise NotImplementedError
@@ -110,6 +113,12 @@ def attempt(run, racing, key, work):
         return None
 
 
+def one_round(run, side):
+    side.prepare()
+    run.cluster.settle()
+    return side.measure(run.seconds)
+
+
 def rounds_of(run, ours, racing, note):
     our_rounds, their_rounds, absolute = [], {key: [] for key in racing}, {}
     for number in range(run.rounds):
@@ -120,9 +129,7 @@ def rounds_of(run, ours, racing, note):
                 continue
             side = ours if key is None else racing[key]
             began = time.monotonic()
-            run.cluster.settle()
-            made = ours.measure(run.seconds) if key is None else attempt(run, racing, key,
-                                                                         lambda s=side: s.measure(run.seconds))
+            made = one_round(run, ours) if key is None else attempt(run, racing, key, lambda s=side: one_round(run, s))
             if made is None:
                 continue
             (our_rounds if key is None else their_rounds[key]).append(made)

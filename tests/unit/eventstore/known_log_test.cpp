@@ -47,6 +47,31 @@ TEST_CASE("known log: states count until somebody else has written") {
   CHECK(known.bytes() == 0);
 }
 
+TEST_CASE("known log: of thousands that come and are overwritten the last are found, and no others") {
+  const auto clients = entity_named("clients");
+  constexpr int records = 60'000, held = 500;
+  known_log known(held * 1'000);
+  const auto version_of = [](int record) { return record % 3 == 0 ? 2 : 1; };
+  for (int i = 0; i < records; ++i) {
+    for (int version = 1; version <= version_of(i); ++version)
+      known.put(clients, state_of("R" + std::to_string(i), version, 500));
+    REQUIRE(known.bytes() <= held * 1'000);
+  }
+  int found = 0;
+  for (int i = 0; i < records; ++i) {
+    const auto* one = known.find(clients, "R" + std::to_string(i));
+    if (one == nullptr) {
+      REQUIRE(found == 0);
+      continue;
+    }
+    ++found;
+    REQUIRE(one->id == "R" + std::to_string(i));
+    REQUIRE(one->version == version_of(i));
+  }
+  CHECK(found > held);
+  CHECK(found < 2 * held);
+}
+
 TEST_CASE("known log: after a failure nothing is known") {
   const auto clients = entity_named("clients");
   known_log known;

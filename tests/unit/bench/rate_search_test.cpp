@@ -28,10 +28,10 @@ walk search(double first, const std::function<verdict(double)>& server) {
 
 } // namespace
 
-TEST_CASE("the gap above the best rate is halved twice") {
+TEST_CASE("the gap above the best rate is halved three times") {
   const auto server = [](double rate) { return rate <= 700 ? verdict::good : verdict::too_much; };
   const auto found = search(100, server);
-  CHECK(found.tried == std::vector<double>{100, 200, 400, 800, 600, 700});
+  CHECK(found.tried == std::vector<double>{100, 200, 400, 800, 600, 700, 750});
   CHECK(found.best == 700);
 }
 
@@ -41,8 +41,8 @@ TEST_CASE("a rate that is late between two good ones does not end the climb") {
     return rate <= 900 ? verdict::good : verdict::late;
   };
   const auto found = search(100, server);
-  CHECK(found.tried == std::vector<double>{100, 200, 400, 800, 1600, 3200, 1200, 1000});
-  CHECK(found.best == 800);
+  CHECK(found.tried == std::vector<double>{100, 200, 400, 800, 1600, 3200, 1200, 1000, 900});
+  CHECK(found.best == 900);
 }
 
 TEST_CASE("a good rate above one that was late is the best, and the gap lies above it") {
@@ -51,7 +51,7 @@ TEST_CASE("a good rate above one that was late is the best, and the gap lies abo
     return rate <= 1000 ? verdict::good : verdict::too_much;
   };
   const auto found = search(100, server);
-  CHECK(found.tried == std::vector<double>{100, 200, 400, 800, 1600, 1200, 1000});
+  CHECK(found.tried == std::vector<double>{100, 200, 400, 800, 1600, 1200, 1000, 1100});
   CHECK(found.best == 1000);
 }
 
@@ -63,8 +63,13 @@ TEST_CASE("where the first rates fail it goes down to the lowest one, and ends")
   CHECK(search(40, always_late).tried == std::vector<double>{40, 80, 160, 20, 10, 5});
   const auto slow = [](double rate) { return rate <= 12 ? verdict::good : verdict::late; };
   const auto found = search(40, slow);
-  CHECK(found.tried == std::vector<double>{40, 80, 160, 20, 10, 15, 12.5});
-  CHECK(found.best == 10);
+  CHECK(found.tried == std::vector<double>{40, 80, 160, 20, 10, 15, 12.5, 11.25});
+  CHECK(found.best == 11.25);
+}
+
+TEST_CASE("no rate below the lowest is tried") {
+  const auto nothing = [](double) { return verdict::too_much; };
+  CHECK(search(3, nothing).tried == std::vector<double>{5});
 }
 
 TEST_CASE("a server that nothing is too much for ends the search") {
