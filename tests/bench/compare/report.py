@@ -37,7 +37,7 @@ def table_lines(results, wanted):
             rows.append((key, number_text(made.median), f"{number_text(made.lowest)} - {number_text(made.highest)}", must,
                          aim, target.met(made.median), results.notes.get(key, "")))
         elif key in results.failed:
-            rows.append((key, "failed", "", must, aim, "", results.failed[key]))
+            rows.append((key, "failed", "", must, aim, "", " ".join(results.failed[key].split())))
         else:
             rows.append((key, "-", "", must, aim, "", "not measured: " + results.skipped.get(key, "not reached")))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]

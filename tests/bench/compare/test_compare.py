@@ -143,7 +143,7 @@ class Reports(unittest.TestCase):
         made = Results()
         made.measured(OURS_KEY, [1.0, 1.5, 1.25], "20,000 / 16,000 a second")
         made.skip(OTHER_KEY, "node is not installed")
-        made.fail(THIRD_KEY, "it ended with 1")
+        made.fail(THIRD_KEY, "it ended with 1:\nno space left")
         return made
 
     def test_json_holds_plain_numbers_for_what_was_measured_and_reasons_for_the_rest(self):
@@ -152,7 +152,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(document["ratios"], {OURS_KEY: 1.25})
         self.assertEqual(document["spread"], {OURS_KEY: {"lowest": 1.0, "highest": 1.5, "rounds": [1.0, 1.5, 1.25]}})
         self.assertEqual(document["context"]["skipped"], {OTHER_KEY: "node is not installed"})
-        self.assertEqual(document["context"]["failed"], {THIRD_KEY: "it ended with 1"})
+        self.assertEqual(document["context"]["failed"], {THIRD_KEY: "it ended with 1:\nno space left"})
         self.assertEqual(document["context"]["machine"], "2 cores")
 
     def test_the_table_has_a_line_for_every_wanted_key(self):
@@ -163,6 +163,7 @@ class Reports(unittest.TestCase):
         self.assertIn("must", by_key[OURS_KEY])
         self.assertIn("not measured: node is not installed", by_key[OTHER_KEY])
         self.assertIn("failed", by_key[THIRD_KEY])
+        self.assertTrue(by_key[THIRD_KEY].endswith("it ended with 1: no space left"))
 
     def test_a_disturbed_machine_is_said(self):
         results = self.results()
