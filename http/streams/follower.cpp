@@ -25,6 +25,7 @@ constexpr auto look_around_every = 500ms;
 constexpr auto read_deadline = 10s; // of a slice that is no longer in memory
 constexpr auto retry_pause = 200ms;
 constexpr auto pause_a_wake = 5us; // what waking and writing one subscriber costs, about
+constexpr auto ringing_stretch = 1500us;
 
 // The other cores belong to requests and to the database.
 std::size_t lanes_of(const hub_options& options) {
@@ -79,10 +80,9 @@ void follower::change_history() {
 }
 
 // Encodes the events that `before` covers into every channel that they belong to; then the place moves, then
-// bells may ring: those of the channels with new frames. When it throws half-way the next call, with the same
-// events, does the rest: a channel takes no event twice.
-std::vector<channel_ptr> follower::append(const std::vector<eventstore::feed_event_ptr>& events,
-                                          const docs_before& before) {
+// bells may ring: those of `touched_`. When it throws half-way the next call, with the same events, does the
+// rest: a channel takes no event twice.
+void follower::append(const std::vector<eventstore::feed_event_ptr>& events, const docs_before& before) {
   const std::lock_guard guard(mutex_);
   for (std::size_t i = 0; i < before.covers; ++i) {
     const auto& event = *events[i];
@@ -97,23 +97,34 @@ std::vector<channel_ptr> follower::append(const std::vector<eventstore::feed_eve
     index_.visit(event, offer);
   }
   move_to({events[before.covers - 1]->at, where().generation});
+}
+
+std::vector<channel_ptr> follower::take_touched() {
+  const std::lock_guard guard(mutex_);
   for (const auto& one : touched_)
     one->touched = false;
   return std::exchange(touched_, {});
 }
 
+bool follower::has_touched() const {
+  const std::lock_guard guard(mutex_);
+  return !touched_.empty();
+}
+
+bool follower::wants_before(const eventstore::feed_event& event) {
+  bool asked = false;
+  const auto ask = [&](const channel_ptr& one) { asked = asked || one->view().wants_before(event); };
+  const std::lock_guard guard(mutex_);
+  index_.visit(event, ask);
+  return asked;
+}
+
 asio::awaitable<docs_before> follower::read_before(const std::vector<eventstore::feed_event_ptr>& events) {
-  const before_question wants = [this](const eventstore::feed_event& event) {
-    bool asked = false;
-    const auto ask = [&](const channel_ptr& one) { asked = asked || one->view().wants_before(event); };
-    const std::lock_guard guard(mutex_);
-    index_.visit(event, ask);
-    return asked;
-  };
+  const before_question wants = [this](const eventstore::feed_event& event) { return wants_before(event); };
   co_return co_await read_docs_before(around_.log, events, wants, options_.before_patience);
 }
 
-// One slice. True when more lies ready.
+// One slice into the channels. True when more lies ready.
 asio::awaitable<bool> follower::advance() {
   const auto from = where();
   if (around_.feed.generation() != from.generation) {
@@ -125,11 +136,32 @@ asio::awaitable<bool> follower::advance() {
   if (page.events.empty()) co_return false;
   const auto before = co_await read_before(page.events);
   if (around_.feed.generation() != from.generation) co_return true;
-  auto touched = append(page.events, before);
-  const auto ring_from = clock::now();
-  rung_in_round_ += co_await ring_channels(io_, std::move(touched), lanes_);
-  ringing_in_round_ += clock::now() - ring_from;
+  append(page.events, before);
   co_return before.covers < page.events.size() || page.events.size() >= slice_bounds.max_events;
+}
+
+// What has come is appended between two stretches: those whose turn is still to come get it with the same
+// write, the others in the next round. So nobody waits for longer than from one round to the next, where it
+// would be twice that for an event that comes when a round has just begun.
+asio::awaitable<void> follower::ring_touched() {
+  const auto from = clock::now();
+  ringing all(io_, take_touched(), lanes_);
+  while (!all.is_over()) {
+    rung_in_round_ += co_await all.go_on(ringing_stretch);
+    if (!all.is_over()) co_await top_up();
+  }
+  ringing_in_round_ += clock::now() - from;
+}
+
+// One slice, if it is there without waiting for anything.
+asio::awaitable<void> follower::top_up() {
+  const auto from = where();
+  if (around_.feed.generation() != from.generation || !around_.feed.known_cursor(from.at.position)) co_return;
+  const auto page = co_await around_.feed.read_after(from.at, slice_bounds, clock::now() + read_deadline);
+  const auto wants = [this](const auto& event) { return wants_before(*event); };
+  if (page.events.empty() || std::ranges::any_of(page.events, wants)) co_return;
+  const auto before = co_await read_before(page.events);
+  if (before.covers > 0 && around_.feed.generation() == from.generation) append(page.events, before);
 }
 
 asio::awaitable<void> follower::wait(clock::duration span) {
@@ -142,20 +174,26 @@ asio::awaitable<void> follower::round() {
   bool failed = false;
   try {
     bool more = true;
-    while (more && !ending_)
+    while (more && !ending_) {
       more = co_await advance();
+      co_await ring_touched();
+    }
   } catch (const std::runtime_error& error) { // unavailable: the feed's tail says so too
     spdlog::warn("streams: {}", error.what());
     failed = true;
   }
-  if (failed && !ending_) co_await wait(retry_pause);
+  if (failed && !ending_) {
+    co_await ring_touched();
+    co_await wait(retry_pause);
+  }
 }
 
 asio::awaitable<void> follower::run() {
   auto self = shared_from_this();
   clock::time_point next_round{};
   while (!ending_) {
-    co_await around_.feed.wait_beyond(where().at.position, clock::now() + look_around_every);
+    if (!has_touched())
+      co_await around_.feed.wait_beyond(where().at.position, clock::now() + look_around_every);
     // Many subscribers under load: what comes meanwhile leaves with the same write. An idle server does not
     // wait.
     const auto now = clock::now();

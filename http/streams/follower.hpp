@@ -72,12 +72,16 @@ class follower : public std::enable_shared_from_this<follower> {
 
   boost::asio::awaitable<void> round();
   boost::asio::awaitable<bool> advance();
+  boost::asio::awaitable<void> ring_touched();
+  boost::asio::awaitable<void> top_up();
   boost::asio::awaitable<docs_before> read_before(const std::vector<eventstore::feed_event_ptr>& events);
   boost::asio::awaitable<void> wait(clock::duration span);
   bool skip_when_nobody_listens();
   void change_history();
-  std::vector<channel_ptr> append(const std::vector<eventstore::feed_event_ptr>& events,
-                                  const docs_before& before);
+  void append(const std::vector<eventstore::feed_event_ptr>& events, const docs_before& before);
+  std::vector<channel_ptr> take_touched();
+  bool has_touched() const;
+  bool wants_before(const eventstore::feed_event& event);
   void move_to(const stream_place& next);
 
   const boost::asio::any_io_executor io_;

@@ -4,49 +4,60 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
-#include <memory>
 #include <utility>
 
 namespace synclog::http::streams {
 
 namespace asio = boost::asio;
 
-namespace {
-
-struct ringing {
+struct ringing::state {
   asio::any_io_executor executor;
+  std::size_t lanes = 1;
   std::vector<std::pair<channel_ptr, std::size_t>> groups;
-  std::atomic<std::size_t> next{0}, rung{0}, lanes{0};
+  std::atomic<std::size_t> next{0}, rung{0}, lanes_left{0};
+  std::chrono::steady_clock::time_point until; // of this stretch
   std::unique_ptr<eventstore::reply_slot<bool>> done;
 };
 
+ringing::ringing(asio::any_io_executor executor, const std::vector<channel_ptr>& channels, std::size_t lanes)
+    : state_(std::make_shared<state>()) {
+  state_->executor = std::move(executor);
+  state_->lanes = std::max<std::size_t>(1, lanes);
+  for (const auto& one : channels)
+    for (std::size_t group = 0; group < one->bell_groups(); ++group)
+      state_->groups.emplace_back(one, group);
+}
+
+bool ringing::is_over() const {
+  return state_->next >= state_->groups.size();
+}
+
 // One group, then the next one behind whatever waits.
-void run_lane(const std::shared_ptr<ringing>& all) {
+void ringing::run_lane(const std::shared_ptr<state>& all) {
   const auto index = all->next.fetch_add(1);
-  if (index >= all->groups.size()) {
-    if (all->lanes.fetch_sub(1) == 1) all->done->complete(true);
+  bool is_over = index >= all->groups.size();
+  if (!is_over) {
+    const auto& [one, group] = all->groups[index];
+    all->rung.fetch_add(one->ring_bells(group));
+    is_over = std::chrono::steady_clock::now() >= all->until;
+  }
+  if (is_over) {
+    if (all->lanes_left.fetch_sub(1) == 1) all->done->complete(true);
     return;
   }
-  const auto& [one, group] = all->groups[index];
-  all->rung.fetch_add(one->ring_bells(group));
   auto go_on = [all] { run_lane(all); };
   asio::post(all->executor, std::move(go_on));
 }
 
-} // namespace
-
-asio::awaitable<std::size_t> ring_channels(asio::any_io_executor executor, std::vector<channel_ptr> channels,
-                                           std::size_t lanes) {
-  const auto all = std::make_shared<ringing>();
-  all->executor = std::move(executor);
-  for (const auto& one : channels)
-    for (std::size_t group = 0; group < one->bell_groups(); ++group)
-      all->groups.emplace_back(one, group);
-  if (all->groups.empty()) co_return 0;
-  lanes = std::clamp<std::size_t>(lanes, 1, all->groups.size());
+asio::awaitable<std::size_t> ringing::go_on(std::chrono::steady_clock::duration span) {
+  const auto all = state_;
+  if (is_over()) co_return 0;
+  all->rung = 0;
+  all->until = std::chrono::steady_clock::now() + span;
+  const auto lanes = std::min(all->lanes, all->groups.size() - all->next);
   auto start = [all, lanes](std::unique_ptr<eventstore::reply_slot<bool>> slot) {
     all->done = std::move(slot);
-    all->lanes = lanes;
+    all->lanes_left = lanes;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       auto run = [all] { run_lane(all); };
       asio::post(all->executor, std::move(run));

@@ -1,16 +1,31 @@
 // Ringing the bells of whole channels: group by group, on several threads, and between two groups whoever
-// else waits for a thread gets it. Streams at rest write to their clients meanwhile. Any thread.
+// else waits for a thread gets it. Streams at rest write to their clients meanwhile.
 #pragma once
 #include "http/streams/channel.hpp"
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 namespace synclog::http::streams {
 
-// Returns when all have been rung: how many. `lanes` of them at a time, at least one.
-boost::asio::awaitable<std::size_t> ring_channels(boost::asio::any_io_executor executor,
-                                                  std::vector<channel_ptr> channels, std::size_t lanes);
+// Every group of these channels once. Used by one coroutine; the bells ring on the executor's threads, at
+// most `lanes` of them at a time, at least one.
+class ringing {
+ public:
+  ringing(boost::asio::any_io_executor executor, const std::vector<channel_ptr>& channels, std::size_t lanes);
+
+  bool is_over() const;
+  // Rings for about so long, at least a group for each lane: how many bells.
+  boost::asio::awaitable<std::size_t> go_on(std::chrono::steady_clock::duration span);
+
+ private:
+  struct state;
+  static void run_lane(const std::shared_ptr<state>& all);
+
+  std::shared_ptr<state> state_; // lanes hold it too
+};
 
 } // namespace synclog::http::streams
