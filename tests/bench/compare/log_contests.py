@@ -135,7 +135,7 @@ class Append(Side):
         self.server.stop()
         self.run.cluster.drop(self.server.database)
 
-    def prepare(self):
+    def before_round(self):
         # What a server that has been running for a while has in the kernel's memory: the pages of its indexes. After
         # filling and VACUUM these are the pages of the tables, and the first rounds would measure the disk.
         self.run.cluster.sql(self.server.database, READ_INDEXES)

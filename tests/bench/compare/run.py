@@ -51,7 +51,7 @@ class Side:
     def open(self):
         pass
 
-    def prepare(self):
+    def before_round(self):
         """Before the checkpoint that a round begins with."""
 
     def measure(self, seconds):
@@ -114,7 +114,7 @@ def attempt(run, racing, key, work):
 
 
 def one_round(run, side):
-    side.prepare()
+    side.before_round()
     run.cluster.settle()
     return side.measure(run.seconds)
 
