@@ -374,43 +374,43 @@ core::cursor feed::last_change(std::string_view entity) const {
   return found == impl_->last_changes.end() ? impl_->start_head : found->second;
 }
 
-asio::awaitable<feed_page> feed::read_after(core::cursor after, page_bounds bounds, pg::deadline until) {
+std::optional<feed_page> feed::held_after(core::cursor after, page_bounds bounds) const {
   feed_page page;
-  bool in_ring = false;
-  {
-    const std::lock_guard guard(impl_->mutex);
-    page.end = impl_->head;
-    // Before the first event every history is the same.
-    const bool from_first = after.position.value == 0;
-    if (after.position >= impl_->head.position) {
-      page.history_changed = !from_first && after.position == impl_->head.position && after != impl_->head;
-      co_return page;
-    }
-    // The ring must hold the reader's own place too, so that its history can be told.
-    const auto needed = from_first ? after.position.next() : after.position;
-    if (!impl_->ring.empty() && impl_->ring.front()->at.position <= needed) {
-      in_ring = true;
-      auto index = static_cast<std::size_t>(needed.value - impl_->ring.front()->at.position.value);
-      if (!from_first && impl_->ring[index++]->at != after) {
-        page.history_changed = true;
-        co_return page;
-      }
-      std::size_t bytes = 0;
-      while (index < impl_->ring.size() && page.events.size() < bounds.max_events &&
-             bytes < bounds.max_bytes) {
-        bytes += bytes_of(*impl_->ring[index]);
-        page.events.push_back(impl_->ring[index++]);
-      }
-    }
+  const std::lock_guard guard(impl_->mutex);
+  page.end = impl_->head;
+  // Before the first event every history is the same.
+  const bool from_first = after.position.value == 0;
+  if (after.position >= impl_->head.position) {
+    page.history_changed = !from_first && after.position == impl_->head.position && after != impl_->head;
+    return page;
   }
-  if (!in_ring) {
-    const auto events = co_await impl_->log.page_continuing(after, bounds, until);
-    if (events) {
-      page.events = feed_events_of(*events);
-    } else {
-      page.history_changed = true;
-      hint();
-    }
+  // The ring must hold the reader's own place too, so that its history can be told.
+  const auto needed = from_first ? after.position.next() : after.position;
+  if (impl_->ring.empty() || impl_->ring.front()->at.position > needed) return std::nullopt;
+  auto index = static_cast<std::size_t>(needed.value - impl_->ring.front()->at.position.value);
+  if (!from_first && impl_->ring[index++]->at != after) {
+    page.history_changed = true;
+    return page;
+  }
+  std::size_t bytes = 0;
+  while (index < impl_->ring.size() && page.events.size() < bounds.max_events && bytes < bounds.max_bytes) {
+    bytes += bytes_of(*impl_->ring[index]);
+    page.events.push_back(impl_->ring[index++]);
+  }
+  if (!page.events.empty()) page.end = page.events.back()->at;
+  return page;
+}
+
+asio::awaitable<feed_page> feed::read_after(core::cursor after, page_bounds bounds, pg::deadline until) {
+  if (auto held = held_after(after, bounds)) co_return std::move(*held);
+  feed_page page;
+  page.end = head();
+  const auto events = co_await impl_->log.page_continuing(after, bounds, until);
+  if (events) {
+    page.events = feed_events_of(*events);
+  } else {
+    page.history_changed = true;
+    hint();
   }
   if (!page.events.empty()) {
     page.end = page.events.back()->at;

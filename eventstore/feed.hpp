@@ -79,6 +79,9 @@ class feed {
   // and cannot.
   boost::asio::awaitable<feed_page> read_after(core::cursor after, page_bounds bounds, pg::deadline until);
 
+  // What read_after() answers without asking the log; nothing when it would have to.
+  std::optional<feed_page> held_after(core::cursor after, page_bounds bounds) const;
+
   // True as soon as the head is beyond `after`; false when `until` passes or the feed stops. Resumes on the
   // caller's executor.
   boost::asio::awaitable<bool> wait_beyond(core::position after, pg::deadline until);

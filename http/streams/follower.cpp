@@ -142,26 +142,48 @@ asio::awaitable<bool> follower::advance() {
 
 // What has come is appended between two stretches: those whose turn is still to come get it with the same
 // write, the others in the next round. So nobody waits for longer than from one round to the next, where it
-// would be twice that for an event that comes when a round has just begun.
+// would be twice that for an event that comes when a round has just begun. Not for longer than writing takes,
+// though, and only as long as all that there is can be had at once: else the others would wait for it.
 asio::awaitable<void> follower::ring_touched() {
-  const auto from = clock::now();
   ringing all(io_, take_touched(), lanes_);
+  const auto news = [this] { return around_.feed.head().position > where().at.position; };
+  clock::duration topping_up{};
+  bool is_level = true;
   while (!all.is_over()) {
-    rung_in_round_ += co_await all.go_on(ringing_stretch);
-    if (!all.is_over()) co_await top_up();
+    const bool may_top_up = is_level && !ending_ && topping_up <= ringing_in_round_;
+    const auto from = clock::now();
+    std::size_t bells = 0;
+    if (may_top_up) {
+      bells = co_await all.go_on(ringing_stretch, news);
+    } else {
+      bells = co_await all.finish();
+    }
+    const auto rung = clock::now();
+    rung_in_round_ += bells;
+    ringing_in_round_ += rung - from;
+    if (!may_top_up || all.is_over()) continue;
+    is_level = top_up();
+    topping_up += clock::now() - rung;
   }
-  ringing_in_round_ += clock::now() - from;
 }
 
-// One slice, if it is there without waiting for anything.
-asio::awaitable<void> follower::top_up() {
+// One slice, if it is in memory and no view has a question about it. True when nothing lies behind it.
+bool follower::top_up() {
   const auto from = where();
-  if (around_.feed.generation() != from.generation || !around_.feed.known_cursor(from.at.position)) co_return;
-  const auto page = co_await around_.feed.read_after(from.at, slice_bounds, clock::now() + read_deadline);
+  if (around_.feed.generation() != from.generation) return false;
+  const auto page = around_.feed.held_after(from.at, slice_bounds);
+  if (!page || page->history_changed) return false;
   const auto wants = [this](const auto& event) { return wants_before(*event); };
-  if (page.events.empty() || std::ranges::any_of(page.events, wants)) co_return;
-  const auto before = co_await read_before(page.events);
-  if (before.covers > 0 && around_.feed.generation() == from.generation) append(page.events, before);
+  if (std::ranges::any_of(page->events, wants)) return false;
+  if (page->events.empty()) return true;
+  docs_before nothing;
+  nothing.covers = page->events.size();
+  try {
+    append(page->events, nothing);
+  } catch (const std::runtime_error&) { // the next round meets it again, and says so
+    return false;
+  }
+  return page->events.size() < slice_bounds.max_events && page->end.position == around_.feed.head().position;
 }
 
 asio::awaitable<void> follower::wait(clock::duration span) {
@@ -174,6 +196,10 @@ asio::awaitable<void> follower::round() {
   bool failed = false;
   try {
     bool more = true;
+    if (has_touched()) { // left by the last round: it need not wait for what the log is asked
+      more = !top_up();
+      co_await ring_touched();
+    }
     while (more && !ending_) {
       more = co_await advance();
       co_await ring_touched();

@@ -73,7 +73,7 @@ class follower : public std::enable_shared_from_this<follower> {
   boost::asio::awaitable<void> round();
   boost::asio::awaitable<bool> advance();
   boost::asio::awaitable<void> ring_touched();
-  boost::asio::awaitable<void> top_up();
+  bool top_up();
   boost::asio::awaitable<docs_before> read_before(const std::vector<eventstore::feed_event_ptr>& events);
   boost::asio::awaitable<void> wait(clock::duration span);
   bool skip_when_nobody_listens();

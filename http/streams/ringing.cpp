@@ -15,7 +15,8 @@ struct ringing::state {
   std::size_t lanes = 1;
   std::vector<std::pair<channel_ptr, std::size_t>> groups;
   std::atomic<std::size_t> next{0}, rung{0}, lanes_left{0};
-  std::chrono::steady_clock::time_point until; // of this stretch
+  std::chrono::steady_clock::time_point until; // of this stretch, once there is news
+  std::function<bool()> news;
   std::unique_ptr<eventstore::reply_slot<bool>> done;
 };
 
@@ -32,39 +33,50 @@ bool ringing::is_over() const {
   return state_->next >= state_->groups.size();
 }
 
-// One group, then the next one behind whatever waits.
-void ringing::run_lane(const std::shared_ptr<state>& all) {
+// One group, then the next one behind whatever waits. Whoever ends last lets go of everything first: with the
+// answer the one who waits may go away, with what channels refer to.
+void ringing::run_lane(std::shared_ptr<state> all) {
   const auto index = all->next.fetch_add(1);
   bool is_over = index >= all->groups.size();
   if (!is_over) {
     const auto& [one, group] = all->groups[index];
     all->rung.fetch_add(one->ring_bells(group));
-    is_over = std::chrono::steady_clock::now() >= all->until;
+    is_over = std::chrono::steady_clock::now() >= all->until && all->news();
   }
-  if (is_over) {
-    if (all->lanes_left.fetch_sub(1) == 1) all->done->complete(true);
-    return;
+  if (!is_over) {
+    const auto executor = all->executor;
+    auto go_on = [all = std::move(all)]() mutable { run_lane(std::move(all)); };
+    asio::post(executor, std::move(go_on));
+  } else if (all->lanes_left.fetch_sub(1) == 1) {
+    const auto done = std::move(all->done);
+    all.reset();
+    done->complete(true);
   }
-  auto go_on = [all] { run_lane(all); };
-  asio::post(all->executor, std::move(go_on));
 }
 
-asio::awaitable<std::size_t> ringing::go_on(std::chrono::steady_clock::duration span) {
+asio::awaitable<std::size_t> ringing::go_on(std::chrono::steady_clock::duration span,
+                                            std::function<bool()> news) {
   const auto all = state_;
   if (is_over()) co_return 0;
   all->rung = 0;
   all->until = std::chrono::steady_clock::now() + span;
-  const auto lanes = std::min(all->lanes, all->groups.size() - all->next);
-  auto start = [all, lanes](std::unique_ptr<eventstore::reply_slot<bool>> slot) {
+  all->news = std::move(news);
+  auto start = [all](std::unique_ptr<eventstore::reply_slot<bool>> slot) {
+    const auto lanes = std::min<std::size_t>(all->lanes, all->groups.size() - all->next);
     all->done = std::move(slot);
     all->lanes_left = lanes;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      auto run = [all] { run_lane(all); };
+      auto run = [own = std::shared_ptr<state>(all)]() mutable { run_lane(std::move(own)); };
       asio::post(all->executor, std::move(run));
     }
   };
   co_await eventstore::wait_for_reply<bool>(std::move(start));
   co_return all->rung.load();
+}
+
+asio::awaitable<std::size_t> ringing::finish() {
+  const auto never = [] { return false; };
+  co_return co_await go_on({}, never);
 }
 
 } // namespace synclog::http::streams

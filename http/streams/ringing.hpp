@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,12 +19,16 @@ class ringing {
   ringing(boost::asio::any_io_executor executor, const std::vector<channel_ptr>& channels, std::size_t lanes);
 
   bool is_over() const;
-  // Rings for about so long, at least a group for each lane: how many bells.
-  boost::asio::awaitable<std::size_t> go_on(std::chrono::steady_clock::duration span);
+  // Rings until it has for so long and `news` says that there is something to do between two stretches; all
+  // that is left at most, a group for each lane at least. Returns how many bells. `news`: any thread.
+  boost::asio::awaitable<std::size_t> go_on(std::chrono::steady_clock::duration span,
+                                            std::function<bool()> news);
+  // All that is left.
+  boost::asio::awaitable<std::size_t> finish();
 
  private:
   struct state;
-  static void run_lane(const std::shared_ptr<state>& all);
+  static void run_lane(std::shared_ptr<state> all);
 
   std::shared_ptr<state> state_; // lanes hold it too
 };
