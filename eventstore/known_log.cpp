@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t entry_overhead = 256; // list node, place in the table, strings
 constexpr std::size_t usual_entry = 512;
+
 } // namespace
 
 // Room for all beforehand: a table that is nearly full makes itself anew from time to time while entries come

@@ -29,13 +29,18 @@ ringing::ringing(asio::any_io_executor executor, const std::vector<channel_ptr>&
       state_->groups.emplace_back(one, group);
 }
 
+// A lane that has said that it is done may still hold the state: not the channels, which refer to what
+// whoever waited takes with it.
+ringing::~ringing() {
+  state_->groups.clear();
+}
+
 bool ringing::is_over() const {
   return state_->next >= state_->groups.size();
 }
 
-// One group, then the next one behind whatever waits. Whoever ends last lets go of everything first: with the
-// answer the one who waits may go away, with what channels refer to.
-void ringing::run_lane(std::shared_ptr<state> all) {
+// One group, then the next one behind whatever waits.
+void ringing::run_lane(const std::shared_ptr<state>& all) {
   const auto index = all->next.fetch_add(1);
   bool is_over = index >= all->groups.size();
   if (!is_over) {
@@ -44,12 +49,10 @@ void ringing::run_lane(std::shared_ptr<state> all) {
     is_over = std::chrono::steady_clock::now() >= all->until && all->news();
   }
   if (!is_over) {
-    const auto executor = all->executor;
-    auto go_on = [all = std::move(all)]() mutable { run_lane(std::move(all)); };
-    asio::post(executor, std::move(go_on));
+    auto go_on = [all] { run_lane(all); };
+    asio::post(all->executor, std::move(go_on));
   } else if (all->lanes_left.fetch_sub(1) == 1) {
-    const auto done = std::move(all->done);
-    all.reset();
+    const auto done = std::move(all->done); // the next stretch has one of its own
     done->complete(true);
   }
 }
@@ -66,7 +69,7 @@ asio::awaitable<std::size_t> ringing::go_on(std::chrono::steady_clock::duration 
     all->done = std::move(slot);
     all->lanes_left = lanes;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      auto run = [own = std::shared_ptr<state>(all)]() mutable { run_lane(std::move(own)); };
+      auto run = [all] { run_lane(all); };
       asio::post(all->executor, std::move(run));
     }
   };

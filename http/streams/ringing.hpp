@@ -18,6 +18,10 @@ class ringing {
  public:
   ringing(boost::asio::any_io_executor executor, const std::vector<channel_ptr>& channels, std::size_t lanes);
 
+  ~ringing();
+  ringing(const ringing&) = delete;
+  ringing& operator=(const ringing&) = delete;
+
   bool is_over() const;
   // Rings until it has for so long and `news` says that there is something to do between two stretches; all
   // that is left at most, a group for each lane at least. Returns how many bells. `news`: any thread.
@@ -28,7 +32,7 @@ class ringing {
 
  private:
   struct state;
-  static void run_lane(std::shared_ptr<state> all);
+  static void run_lane(const std::shared_ptr<state>& all);
 
   std::shared_ptr<state> state_; // lanes hold it too
 };

@@ -93,8 +93,7 @@ void print_table(const std::vector<contender>& all) {
     const auto delivered = one.over([](const auto& step) { return step.delivered; });
     const auto median = [&](auto figure) { return one.over(figure).median; };
     fmt::print("{:<20} {:>11.0f} {:>11.0f}–{:<11.0f} {:>8.0f} {:>6} {:>7.2f} {:>7.2f} {:>8.2f} {:>6.0f}   "
-               "{:.2f}, {:.2f}, "
-               "{:.2f}, {:.2f}\n",
+               "{:.2f}, {:.2f}, {:.2f}, {:.2f}\n",
                one.name(), delivered.median, delivered.lowest, delivered.highest,
                median([](const auto& step) { return step.reached; }), one.batch,
                median([](const auto& step) { return step.sent_p50_ms; }),

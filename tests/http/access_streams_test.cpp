@@ -67,6 +67,18 @@ std::string records_of_a_long_list() {
   return body + "]";
 }
 
+// Whether an answer came to its end, and how much of it came.
+std::pair<bool, std::size_t> read_rest(http_client& client) {
+  std::size_t got = 0;
+  try {
+    while (const auto chunk = client.read_chunk())
+      got += chunk->size();
+  } catch (const std::runtime_error&) {
+    return {false, got};
+  }
+  return {true, got};
+}
+
 } // namespace
 
 TEST_CASE(
@@ -141,14 +153,7 @@ TEST_CASE("streams: a client that does not read is cut, and a long list ends, wh
       return std::stod(text.substr(text.find(name) + name.size()));
     };
     CHECK(wait_until([&] { return open() == 1; }, gone_within));
-    bool whole = true;
-    std::size_t got = 0;
-    try {
-      while (const auto chunk = client.read_chunk())
-        got += chunk->size();
-    } catch (const std::runtime_error&) {
-      whole = false;
-    }
+    const auto [whole, got] = read_rest(client);
     CHECK_FALSE(whole);
     CHECK(got < body.size() / 2);
   }
@@ -167,14 +172,7 @@ TEST_CASE("streams: a long list ends when its token has, also when its client re
   client.read_head();
   // The server that was asked knows before it answers.
   REQUIRE(server.request("DELETE", "/api/admin/tokens/" + token.id, admin.header()).status == 200);
-  bool whole = true;
-  std::size_t got = 0;
-  try {
-    while (const auto chunk = client.read_chunk())
-      got += chunk->size();
-  } catch (const std::runtime_error&) {
-    whole = false;
-  }
+  const auto [whole, got] = read_rest(client);
   CHECK_FALSE(whole);
   CHECK(got < body.size());
 }

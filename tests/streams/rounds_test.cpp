@@ -7,7 +7,9 @@
 #include <deque>
 #include <doctest/doctest.h>
 #include <functional>
+#include <numeric>
 #include <thread>
+#include <vector>
 
 using namespace synclog;
 using namespace synclog::tests;
@@ -16,7 +18,7 @@ namespace streams = synclog::http::streams;
 
 namespace {
 
-constexpr std::size_t listeners = 256;
+constexpr std::size_t listeners = 512;
 constexpr auto writing_takes = 100us; // to one: a group of 64 is longer than a stretch of a round
 
 // Notes what its stream shows whenever it is woken, behind what it has.
@@ -27,16 +29,21 @@ struct listener final : http::wakeable {
   void wake() override {
     when_woken_();
     std::this_thread::sleep_for(writing_takes);
-    const auto shown = membership.shared().after(has);
-    if (!shown || shown->frames == 0) return;
-    frames.push_back(shown->frames);
-    has = shown->last.position;
+    std::size_t written = 0;
+    for (auto shown = membership.shared().after(has); shown && shown->frames > 0;
+         shown = membership.shared().after(has)) {
+      is_whole = is_whole && shown->first_previous == has;
+      has = shown->last.position;
+      written += shown->frames;
+    }
+    if (written > 0) frames.push_back(written);
     reached = has.value;
   }
 
   streams::bell bell;
   streams::hub::membership membership;
   core::position has;
+  bool is_whole = true;            // what was shown began behind what it had
   std::vector<std::size_t> frames; // in each write
   std::atomic<std::int64_t> reached{0};
 
@@ -57,45 +64,74 @@ core::event client_at(std::int64_t position) {
   return made;
 }
 
+// A stream of all events with its listeners. When the first of them is written the first event, `meanwhile`
+// more come.
+struct one_round {
+  one_round(std::size_t lanes, std::int64_t meanwhile)
+      : hub(threads.executor(), server.feed, server.log, {.lanes = lanes}), last(1 + meanwhile) {
+    hub.start();
+    // What is published here is not in the log: the feed must not look for it there.
+    REQUIRE(wait_until([&] { return server.feed.stats().tail_reads > 0; }));
+    const auto publish_rest = [this] {
+      if (woken.fetch_add(1) > 0) return;
+      std::vector<core::event> rest;
+      for (std::int64_t position = 2; position <= last; ++position)
+        rest.push_back(client_at(position));
+      server.feed.publish(server.feed.head(), rest);
+    };
+    const auto view =
+        std::make_shared<const streams::event_view>(core::event_filter{}, streams::shared_sse_format());
+    for (std::size_t i = 0; i < listeners; ++i) {
+      auto& one = all.emplace_back(hub, publish_rest);
+      auto joined = hub.join(view, one.bell);
+      REQUIRE(joined.has_value());
+      one.membership = std::move(*joined);
+    }
+    server.feed.publish(server.feed.head(), {client_at(1)});
+    const auto all_came = [&] {
+      return std::ranges::all_of(all, [&](const listener& one) { return one.reached == last; });
+    };
+    CHECK(wait_until(all_came));
+    for (auto& one : all)
+      one.membership = {};
+    threads.run(hub.stop());
+    for (const auto& one : all) {
+      const auto came = std::accumulate(one.frames.begin(), one.frames.end(), std::size_t{0});
+      CHECK(came == static_cast<std::size_t>(last));
+      CHECK(one.is_whole);
+    }
+  }
+
+  test_cluster& cluster = test_cluster::shared();
+  const std::string database = fresh_log(cluster);
+  io_threads threads;
+  log_server server{threads, cluster, database, {}, {.poll_interval = 1h}};
+  streams::hub hub;
+  const std::int64_t last;
+  std::atomic<int> woken{0};
+  std::deque<listener> all;
+};
+
 } // namespace
 
 TEST_CASE(
     "rounds: what comes while others are written to leaves with the same write for those still to come") {
-  test_cluster& cluster = test_cluster::shared();
-  const std::string database = fresh_log(cluster);
-  io_threads threads;
-  log_server server(threads, cluster, database, {}, {.poll_interval = 1h});
-  streams::hub hub(threads.executor(), server.feed, server.log, {.lanes = 1});
-  hub.start();
-  // What is published here is not in the log: the feed must not look for it there.
-  REQUIRE(wait_until([&] { return server.feed.stats().tail_reads > 0; }));
-  std::atomic<int> woken{0};
-  const auto publish_second = [&] {
-    if (woken.fetch_add(1) == 0) server.feed.publish(server.feed.head(), {client_at(2)});
-  };
-  std::deque<listener> all;
-  for (std::size_t i = 0; i < listeners; ++i) {
-    auto& one = all.emplace_back(hub, publish_second);
-    auto joined = hub.join(
-        std::make_shared<const streams::event_view>(core::event_filter{}, streams::shared_sse_format()),
-        one.bell);
-    REQUIRE(joined.has_value());
-    one.membership = std::move(*joined);
+  std::size_t lanes = 0;
+  SUBCASE("one thread writes") {
+    lanes = 1;
   }
-  server.feed.publish(server.feed.head(), {client_at(1)});
-  const auto all_have_both = [&] {
-    return std::ranges::all_of(all, [](const listener& one) { return one.reached == 2; });
-  };
-  CHECK(wait_until(all_have_both));
-  for (auto& one : all)
-    one.membership = {};
-  threads.run(hub.stop());
-  std::size_t at_once = 0;
-  for (const auto& one : all) {
-    at_once += one.frames == std::vector<std::size_t>{2} ? 1 : 0;
-    CHECK((one.frames == std::vector<std::size_t>{2} || one.frames == std::vector<std::size_t>{1, 1}));
+  SUBCASE("three threads write") {
+    lanes = 3;
   }
+  const one_round made(lanes, 1);
+  const auto at_once = std::ranges::count_if(
+      made.all, [](const listener& one) { return one.frames == std::vector<std::size_t>{2}; });
   // All but those of the first stretches.
-  CHECK(at_once >= listeners / 2);
-  CHECK(at_once < listeners);
+  CHECK(at_once > 0);
+  CHECK(at_once < static_cast<std::ptrdiff_t>(listeners));
+}
+
+TEST_CASE("rounds: more than a round takes up comes behind it, whole and in order") {
+  const one_round made(1, 2'000);
+  CHECK(made.woken > static_cast<int>(listeners));
 }

@@ -4,6 +4,7 @@ import json
 import statistics
 
 from .processes import Trouble
+from .report import bound_text, number_text
 from .targets import TARGETS
 
 
@@ -20,16 +21,6 @@ def read_document(path):
     except (ValueError, KeyError, TypeError, AttributeError) as failure:
         raise Trouble(f"{path} is not what --json writes: {failure}") from failure
     return document
-
-
-def short(value):
-    return f"{value:.0f}" if value >= 20 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def bound(target):
-    if target.must is None:
-        return ""
-    return ("at most " if target.lower_is_better else "") + f"{target.must:g}"
 
 
 def reached(target, values, runs):
@@ -53,6 +44,7 @@ def markdown_lines(documents):
         values = [document["ratios"][target.key] for document in measured]
         spreads = [document["spread"][target.key] for document in measured]
         lowest, highest = min(one["lowest"] for one in spreads), max(one["highest"] for one in spreads)
-        lines.append(f"| {target.what} | {short(statistics.median(values))} ({short(lowest)}–{short(highest)}) | {bound(target)} | "
-                     f"{reached(target, values, runs)} | `{target.key}` |")
+        figure = f"{number_text(statistics.median(values))} ({number_text(lowest)}–{number_text(highest)})"
+        lines.append(f"| {target.what} | {figure} | {bound_text(target, target.must)} | {reached(target, values, runs)} | "
+                     f"`{target.key}` |")
     return lines

@@ -13,7 +13,7 @@ import time
 import unittest
 
 from . import __main__ as command
-from . import load, report, summary
+from . import load, pgbench, report, summary
 from .contests import CONTESTS
 from .figures import Measured, Results, ratios_of, spread_of
 from .live_contests import why_missing
@@ -136,6 +136,31 @@ class Live(unittest.TestCase):
                          "no rate is delivered in time in most rounds; delivered/s: synclog-ws 5,596 (0–66,663), node-ws 0 (0–0)")
         self.assertEqual(why_missing(found, {"nchan-ws": "no nginx"}, "synclog-ws", "nchan-ws"), "nchan-ws: no nginx")
         self.assertEqual(why_missing(found, {}, "synclog-ws", "node-sse"), "node-sse: not measured by bench_fanout")
+
+
+class RoundOrder(unittest.TestCase):
+    def test_a_side_gets_ready_before_the_checkpoint_of_its_round(self):
+        said = []
+
+        class Told(Side):
+            def before_round(self):
+                said.append("ready")
+
+            def measure(self, seconds):
+                said.append("measure")
+                return Measured(1.0)
+
+        class Settling:
+            def settle(self):
+                said.append("settle")
+
+        run = Run(Settling(), "", "", "", "", 1, 1, False, frozenset([OURS_KEY]))
+        quietly(race, run, Told(), {OURS_KEY: Told()})
+        self.assertEqual(said, ["ready", "settle", "measure"] * 2)
+
+    def test_pgbench_hides_nothing_that_a_round_calls(self):
+        side = pgbench.Pgbench(None, "insert.sql", "bench", lambda side: None)
+        side.before_round()
 
 
 class Reports(unittest.TestCase):
@@ -310,14 +335,14 @@ class Summaries(unittest.TestCase):
                          self.document(list_vs_pgbench=1.7, post_vs_pgbench_insert=1.3, post_latency_vs_pgbench=3.2),
                          self.document(list_vs_pgbench=1.5, post_vs_pgbench_insert=1.25, post_latency_vs_pgbench=2.9))
         self.assertEqual(rows["list_vs_pgbench"], ["1.60 (1.00–2.20)", "0.9", "yes"])
-        self.assertEqual(rows["post_vs_pgbench_insert"], ["1.25 (0.50–1.80)", "1.2", "2 of 3"])
-        self.assertEqual(rows["post_latency_vs_pgbench"], ["3.00 (2.40–3.70)", "at most 2", "no"])
+        self.assertEqual(rows["post_vs_pgbench_insert"], ["1.25 (0.5–1.80)", "1.20", "2 of 3"])
+        self.assertEqual(rows["post_latency_vs_pgbench"], ["3.00 (2.40–3.70)", "<= 2.00", "no"])
         self.assertNotIn("csv_vs_copy", rows)
 
     def test_a_run_without_a_figure_did_not_reach_it(self):
         rows = self.rows(self.document(list_vs_node=7.0), self.document(post_vs_node_event_cte=2.0))
-        self.assertEqual(rows["list_vs_node"][1:], ["6", "1 of 2, 1 without a figure"])
-        self.assertEqual(rows["post_vs_node_event_cte"][1:], ["", ""])
+        self.assertEqual(rows["list_vs_node"][1:], ["6.00", "1 of 2, 1 without a figure"])
+        self.assertEqual(rows["post_vs_node_event_cte"][1:], ["-", ""])
 
     def test_a_file_that_is_something_else_is_said(self):
         with tempfile.TemporaryDirectory() as folder:
