@@ -21,6 +21,8 @@ namespace {
 
 // A larger batch is looked up: to have it refused would cost more than the look-ups.
 constexpr std::size_t max_guessed_commands = 2'000;
+// What a socket takes at once.
+constexpr std::size_t much_unsent = 64u << 10;
 
 } // namespace
 
@@ -114,6 +116,13 @@ void committer::impl::start_ahead() {
   if (!may_start_ahead || ahead || !connection->is_open()) {
     return;
   }
+  // To decide a large batch takes milliseconds of this thread, in which it would give the database nothing of
+  // the one before.
+  waits_for_socket = true;
+  if (connection->unsent_bytes() > much_unsent) {
+    return;
+  }
+  waits_for_socket = false;
   const bool may_be_whole = known.head() && !fence_route.is_paused() && !proof_route.is_paused();
   if (may_be_whole && !are_waiting(std::max<std::size_t>(1, current->requests.size()))) {
     return;

@@ -194,6 +194,12 @@ asio::awaitable<void> committer::impl::connect_once() {
     definitions.load(answer.results.at(1));
     known.forget();
     known.distrust(projection.read_distrusted(answer.results.at(2)));
+    const auto go_on = [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || !self->waits_for_socket.exchange(false)) return;
+      asio::post(self->strand, [self] { self->start_ahead(); });
+    };
+    opened->on_all_sent(go_on);
     connection = std::move(opened);
     counted.backend_pid = connection->backend_pid();
     counted.connected = true;

@@ -187,6 +187,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   // done.
   std::unique_ptr<flight> ahead;
   bool may_start_ahead = false;
+  std::atomic<bool> waits_for_socket{false}; // start_ahead() is to be called when it has taken all
   std::optional<pg::failure> last_failure;
   std::chrono::milliseconds backoff{0};
   std::minstd_rand random;

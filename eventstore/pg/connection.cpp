@@ -121,6 +121,7 @@ void connection::impl::submit(request_ptr one) {
     } else {
       ++in_flight_count;
       bytes_in_flight += one->bytes;
+      unsent_bytes += one->bytes;
       incoming.push_back(one);
       post_turn = !turn_posted;
       turn_posted = true;
@@ -224,6 +225,9 @@ void connection::impl::shut(std::string reason) {
   }
   shut_done = true;
   notify_handler = nullptr;
+  all_sent_handler = nullptr;
+  given_bytes = 0;
+  unsent_bytes = 0;
   if (const auto handler = std::exchange(close_handler, nullptr)) handler();
 }
 
@@ -297,6 +301,9 @@ bool connection::is_open() const {
 std::size_t connection::in_flight() const {
   return impl_->in_flight_count;
 }
+std::size_t connection::unsent_bytes() const {
+  return impl_->unsent_bytes;
+}
 int connection::backend_pid() const {
   return impl_->open ? impl_->pid.load() : 0;
 }
@@ -307,6 +314,13 @@ void connection::close() {
 void connection::on_notify(std::function<void(const notification&)> handler) {
   auto set = [self = impl_, one = std::move(handler)]() mutable {
     if (!self->shut_done) self->notify_handler = std::move(one);
+  };
+  asio::post(impl_->strand, std::move(set));
+}
+
+void connection::on_all_sent(std::function<void()> handler) {
+  auto set = [self = impl_, one = std::move(handler)]() mutable {
+    if (!self->shut_done) self->all_sent_handler = std::move(one);
   };
   asio::post(impl_->strand, std::move(set));
 }

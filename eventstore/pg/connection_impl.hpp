@@ -118,6 +118,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   bool accept(result_handle result);
   void on_failed(request& front, const pg_result* result, std::uint32_t query_index);
   void on_finished();
+  void note_all_sent();
   void leave(const request& one);
   void mend_housekeeping(const request& one);
   bool deliver_notifications();
@@ -144,6 +145,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   std::vector<const char*> values;   // scratch of send_query
   bool reading = false;
   bool writing = false;
+  std::size_t given_bytes = 0;       // to libpq, since the socket last took all
   bool housekeeping = false;         // one DEALLOCATE segment is in flight
   std::size_t housekeeping_from = 0; // evicted names that make the next one worthwhile
   bool sent_open_transaction = false;
@@ -152,6 +154,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   clock::time_point last_progress{};
   std::string fatal_notice;
   std::function<void(const notification&)> notify_handler;
+  std::function<void()> all_sent_handler;
   std::function<void()> close_handler;
   bool shut_done = false;
 
@@ -166,6 +169,7 @@ struct connection::impl : std::enable_shared_from_this<connection::impl> {
   std::atomic<bool> open{true};
   std::atomic<std::size_t> in_flight_count{0};
   std::atomic<int> pid{0};
+  std::atomic<std::size_t> unsent_bytes{0};
 };
 
 failure failure_from(const pg_result* result, std::size_t query_index);

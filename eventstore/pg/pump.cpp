@@ -77,6 +77,7 @@ class tear_down_guard {
 void connection::impl::tear_down() {
   close_handler = nullptr;
   notify_handler = nullptr;
+  all_sent_handler = nullptr;
   std::vector<request_ptr> unsent;
   {
     const std::lock_guard lock(mutex);
@@ -155,6 +156,7 @@ void connection::impl::turn() {
     if (!handle) return;
     flushed = PQflush(handle.get());
     if (flushed < 0) return shut(libpq_message());
+    if (flushed == 0) note_all_sent();
     // A flush that would block reads meanwhile, and what it read makes no socket readable again.
     if (budget == 0 || !has_result()) break;
   }
@@ -178,6 +180,13 @@ void connection::impl::turn() {
     };
     descriptor.async_wait(asio::posix::descriptor_base::wait_write, std::move(writable));
   }
+}
+
+void connection::impl::note_all_sent() {
+  const auto taken_now = std::exchange(given_bytes, 0);
+  if (taken_now == 0) return;
+  unsent_bytes -= taken_now;
+  if (all_sent_handler) all_sent_handler();
 }
 
 void connection::impl::on_readable(const boost::system::error_code& error) {
@@ -208,6 +217,7 @@ void connection::impl::take_incoming() {
   const auto now = taken.empty() ? clock::time_point{} : clock::now();
   for (std::size_t i = 0; i < taken.size(); ++i) {
     if (taken[i]->until <= now) {
+      given_bytes += taken[i]->bytes;
       leave(*taken[i]);
       finish(*taken[i], request::outcome::expired);
       continue;
@@ -226,6 +236,7 @@ void connection::impl::take_incoming() {
 
 void connection::impl::send(const request_ptr& one) {
   in_flight.push_back(one);
+  if (!one->repeated) given_bytes += one->bytes;
   arm_deadline(one->until);
   const auto count = static_cast<std::uint32_t>(one->work.size());
   for (std::uint32_t i = 0; i < count; ++i) {

@@ -86,6 +86,34 @@ TEST_CASE(
   check_everything(on.cluster, on.database);
 }
 
+// To decide the next one would keep the first from being sent.
+TEST_CASE("pipelined: behind a batch that the socket does not take at once the next is decided when it has") {
+  constexpr int many = 1'000; // rows of about a kilobyte
+  moody_log on;
+  {
+    log_server server(on.threads, on.cluster, on.database);
+    warm_up(server);
+    io_threads in_order(1);
+    answers asked(in_order, server);
+    eventstore::write_request large = request_of({save_client("A", "slow")});
+    for (int index = 1; index < many; ++index)
+      large.commands.push_back(nameless(fmt::format("name {} {}", index, std::string(200, 'x'))));
+    {
+      const stopped_process asleep(server.committer.backend_pid());
+      asked.ask(std::move(large));
+      asked.ask(request_of({save_client("A", "changed")}));
+      REQUIRE(wait_until([&] { return server.committer.stats().queued_requests == 1; }));
+      CHECK_FALSE(wait_until([&] { return server.committer.stats().overlapped > 0; }, 200ms));
+    }
+    REQUIRE(wait_until([&] { return asked.complete(); }));
+    CHECK(asked.of(0)->items.size() == many);
+    CHECK(asked.of(1)->items.at(0).version == 2);
+    CHECK(server.committer.stats().pipelined == 1);
+    CHECK(server.committer.stats().fenced + server.committer.stats().disproven == 0);
+  }
+  check_everything(on.cluster, on.database);
+}
+
 TEST_CASE("pipelined: when the first is refused, with its rows or its COMMIT, the second is decided anew") {
   for (const char* refused : {"slow poison", "slow late"}) {
     CAPTURE(refused);

@@ -3,6 +3,8 @@
 #include "common.hpp"
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/use_future.hpp>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <random>
 
@@ -334,4 +336,40 @@ TEST_CASE("segments: thousands of queries in one segment while results of 4 KB p
   const auto answer = run(threads, *one, std::move(work), 60s);
   REQUIRE(answer.ok());
   CHECK(answer.results.size() == 5'000);
+}
+
+TEST_CASE("segment: what the socket has not taken is known, and that it has taken all is told") {
+  constexpr std::size_t large = 8u << 20; // more than any socket takes at once
+  io_threads threads;
+  const auto one = connect(threads);
+  std::atomic<int> told{0};
+  one->on_all_sent([&told] { ++told; });
+  REQUIRE(run_sql(threads, *one, "SELECT 1").results.size() == 1);
+  const int told_before = told;
+  CHECK(one->unsent_bytes() == 0);
+  pg::segment work;
+  work.add_sql("SELECT length($1::text)", std::move(pg::params().text(std::string(large, 'x'))));
+  REQUIRE(kill(one->backend_pid(), SIGSTOP) == 0);
+  auto running = one->run(std::move(work), in(20s));
+  auto answer = asio::co_spawn(threads.context(), std::move(running), asio::use_future);
+  const bool is_sending = wait_until([&one] { return one->unsent_bytes() >= large; });
+  kill(one->backend_pid(), SIGCONT);
+  CHECK(is_sending);
+  CHECK(answer.get().results.at(0).text(0, 0) == std::to_string(large));
+  CHECK(one->unsent_bytes() == 0);
+  CHECK(told > told_before);
+
+  // Nothing is left of what a broken connection had to send.
+  const int backend = one->backend_pid();
+  REQUIRE(kill(backend, SIGSTOP) == 0);
+  pg::segment lost;
+  lost.add_sql("SELECT length($1::text)", std::move(pg::params().text(std::string(large, 'x'))));
+  auto losing = one->run(std::move(lost), in(20s));
+  auto never = asio::co_spawn(threads.context(), std::move(losing), asio::use_future);
+  const bool was_sending = wait_until([&one] { return one->unsent_bytes() >= large; });
+  CHECK(close_and_wait(one));
+  kill(backend, SIGCONT);
+  CHECK(was_sending);
+  CHECK_THROWS_AS(never.get(), pg::connection_lost);
+  CHECK(one->unsent_bytes() == 0);
 }
