@@ -21,8 +21,9 @@ namespace {
 
 // A larger batch is looked up: to have it refused would cost more than the look-ups.
 constexpr std::size_t max_guessed_commands = 2'000;
-// What a socket takes at once.
+// Any socket takes so much at once, and so many are decided in a fraction of a millisecond.
 constexpr std::size_t much_unsent = 64u << 10;
+constexpr std::size_t few_commands = 100;
 
 } // namespace
 
@@ -110,19 +111,25 @@ void committer::impl::join(flight& joined, pending_list more) {
   }
 }
 
+// To decide a large batch takes milliseconds of this thread, in which it would give the database nothing of
+// the one before. Small ones may leave in one piece with it.
+bool committer::impl::must_wait_for_socket() {
+  const bool waited = waits_for_socket.exchange(true); // first: what goes out from here on is told
+  const auto bound = commands_in_front() > few_commands ? 0 : much_unsent;
+  if (connection->unsent_bytes() > bound) {
+    counted.deferred += waited ? 0 : 1;
+    return true;
+  }
+  waits_for_socket = false;
+  return false;
+}
+
 // Also called when requests come meanwhile. A batch that is sent whole can take in no more, so it waits until
 // as many are there as are on their way: more, smaller batches would cost more than the wait.
 void committer::impl::start_ahead() {
-  if (!may_start_ahead || ahead || !connection->is_open()) {
+  if (!may_start_ahead || ahead || !connection || !connection->is_open() || must_wait_for_socket()) {
     return;
   }
-  // To decide a large batch takes milliseconds of this thread, in which it would give the database nothing of
-  // the one before.
-  waits_for_socket = true;
-  if (connection->unsent_bytes() > much_unsent) {
-    return;
-  }
-  waits_for_socket = false;
   const bool may_be_whole = known.head() && !fence_route.is_paused() && !proof_route.is_paused();
   if (may_be_whole && !are_waiting(std::max<std::size_t>(1, current->requests.size()))) {
     return;

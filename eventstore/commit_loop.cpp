@@ -86,8 +86,11 @@ asio::awaitable<void> committer::impl::run() {
     // An idle server keeps its connection too: it is ready, and the first write does not wait for a connect.
     if (!connection || !connection->is_open()) {
       co_await connect_once();
+      if (are_waiting(1)) {
+        continue; // whoever came meanwhile woke nobody
+      }
     }
-    // wake() is posted to this strand, so it cannot run between take_batch() and this wait.
+    // wake() is posted to this strand, so it cannot run between here and this wait.
     wake_timer.expires_after(connection ? idle_look
                                         : std::max<std::chrono::milliseconds>(backoff, backoff_min));
     boost::system::error_code cancelled;

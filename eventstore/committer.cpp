@@ -153,6 +153,11 @@ pending_list committer::impl::take_batch(const pending_list& beside) {
   return taken;
 }
 
+std::size_t committer::impl::commands_in_front() {
+  const std::lock_guard guard(mutex);
+  return queue.empty() ? 0 : queue.front()->request.commands.size();
+}
+
 bool committer::impl::are_waiting(std::size_t requests) {
   const std::lock_guard guard(mutex);
   const bool enough = queue.size() >= requests;
@@ -217,6 +222,7 @@ committer_stats committer::stats() const {
   seen.overlapped = counted.overlapped;
   seen.short_batches = counted.short_batches;
   seen.pipelined = counted.pipelined;
+  seen.deferred = counted.deferred;
   seen.fenced = counted.fenced;
   seen.disproven = counted.disproven;
   seen.connected = counted.connected;

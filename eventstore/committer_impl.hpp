@@ -90,6 +90,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   void enqueue(pending_ptr added);
   // What waits, as far as a batch of `beside` has room for it; the first request always has.
   pending_list take_batch(const pending_list& beside);
+  std::size_t commands_in_front(); // of the request that is next; 0 = none waits
   // Whether so many requests wait; if not, wake() comes when they do.
   bool are_waiting(std::size_t requests);
   void wake();
@@ -144,6 +145,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   void ask_lookups(flight& begun, in_transaction is_open);
   void join(flight& joined, pending_list more);
   void start_ahead();
+  bool must_wait_for_socket();
   boost::asio::awaitable<void> withdraw_ahead();
 
   // --- bisect.cpp: all on the strand
@@ -198,7 +200,7 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   struct counters {
     std::atomic<std::uint64_t> batches{0}, events{0}, requests{0}, unchanged{0}, rejected{0}, bisections{0},
         unknown{0}, retries{0}, expired{0}, refused{0}, overlapped{0}, short_batches{0}, fenced{0},
-        disproven{0}, pipelined{0};
+        disproven{0}, pipelined{0}, deferred{0};
     std::atomic<bool> connected{false};
     std::atomic<std::int64_t> last_commit_us{0};
     std::atomic<int> backend_pid{0};

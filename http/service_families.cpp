@@ -33,6 +33,8 @@ void append_committer(std::vector<prometheus::MetricFamily>& out, const eventsto
         stats.short_batches);
   count("synclog_commit_pipelined_total", "Of those, sent before the one before had its answer.",
         stats.pipelined);
+  count("synclog_commit_deferred_total",
+        "Batches that set out only when the socket had taken the one before.", stats.deferred);
   count("synclog_commit_fenced_total", "Sent that way and looked up instead, because others had written.",
         stats.fenced);
   count("synclog_commit_disproven_total",

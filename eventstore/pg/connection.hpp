@@ -51,7 +51,7 @@ class connection {
   bool is_open() const;          // any thread
   std::size_t in_flight() const; // segments waiting for their answer; any thread
   int backend_pid() const;       // 0 when closed
-  // Of parameters that the socket has not taken yet, about; any thread.
+  // Of parameters, as long as the socket has not taken all of them; any thread.
   std::size_t unsent_bytes() const;
 
   static constexpr std::size_t max_in_flight = 65'536;
@@ -62,7 +62,8 @@ class connection {
 
   // NOTIFY messages arriving on this connection, on its strand. Set before LISTEN.
   void on_notify(std::function<void(const notification&)> handler);
-  // Called on the strand each time that the socket has taken all that there was to send.
+  // Called on the strand when unsent_bytes() has come down to nothing, or to what was handed over meanwhile:
+  // not for segments without parameters, nor when the connection breaks.
   void on_all_sent(std::function<void()> handler);
   // Called once on the strand when the connection has broken or was closed; also when that was before this
   // call.
