@@ -22,7 +22,7 @@ namespace {
 // A larger batch is looked up: to have it refused would cost more than the look-ups.
 constexpr std::size_t max_guessed_commands = 2'000;
 // Any socket takes so much at once, and so many are decided in a fraction of a millisecond.
-constexpr std::size_t much_unsent = 64u << 10;
+constexpr std::size_t much_unsent = 128u << 10;
 constexpr std::size_t few_commands = 100;
 
 } // namespace
