@@ -1,9 +1,9 @@
-// Accepting, the registry of sessions, the deadline sweep, and stopping.
+// Accepting, the deadline sweep, and stopping.
 #include "http/server.hpp"
 #include "http/descriptor_limit.hpp"
 #include "http/session.hpp"
+#include "http/session_registry.hpp"
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,11 +12,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <mutex>
+#include <optional>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
-#include <tuple>
-#include <unordered_set>
 #include <utility>
 
 namespace synclog::http {
@@ -29,17 +27,6 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds backoff_min{20}, backoff_max{1'000}; // after a failure to accept
 constexpr std::chrono::milliseconds sweep_min{5}, sweep_max{250};        // between two looks at the deadlines
-// Connections over a bound that are told so at once; more are just closed.
-constexpr std::size_t most_refusing = 64;
-// Of all connections, so many at most are chosen at one look to be parted with when others need their place:
-// looking through all of them is not for each one of a crowd that comes.
-constexpr std::size_t parting_share = 16, most_parted_with = 512;
-// Beyond the bound, for a moment: descriptor_limit.cpp leaves room for them.
-constexpr std::size_t leaving_share = 8, least_leaving = 64, most_leaving = 1'024;
-constexpr std::chrono::milliseconds look_pause{50};   // after a look that found none
-constexpr std::chrono::milliseconds chosen_life{100}; // then others may have a better claim to go
-constexpr std::size_t most_surplus = 64;              // parted with at one look at the deadlines
-constexpr auto any_reason = waiting::reason::none;
 constexpr std::chrono::milliseconds stop_poll{20};
 constexpr std::chrono::seconds handlers_end{
     35}; // after the cut: longer than any deadline that a handler waits with
@@ -103,19 +90,9 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::awaitable<void> recover(listener& from, error_code ec, std::chrono::milliseconds& backoff);
   void admit(tcp::socket socket);
   std::optional<core::problem> find_place(const asio::ip::address& from, shares::share& counted);
-  struct candidate {
-    std::weak_ptr<session> who; // one that has ended must not be counted against its address until it is told
-    waiting::state seen;
-  };
-  std::vector<candidate> look_for(waiting::reason why, std::size_t most, clock::time_point now);
-  std::size_t part_with_some(waiting::reason why, std::optional<std::size_t> most, clock::time_point now);
-  bool part_with_next(clock::time_point now);
-  void part_with_surplus(clock::time_point now);
   asio::awaitable<void> sweep_loop();
-  std::size_t check_deadlines(clock::time_point now);
   asio::awaitable<void> stop(clock::time_point until);
   asio::awaitable<bool> all_ended(clock::time_point until);
-  std::vector<std::shared_ptr<session>> living();
   void refuse(std::shared_ptr<session> one, core::problem why);
   void spawn(asio::any_io_executor where, asio::awaitable<session::ending> work,
              std::shared_ptr<session> owner);
@@ -130,30 +107,16 @@ struct server::impl : std::enable_shared_from_this<server::impl> {
   asio::steady_timer sweep;
   std::atomic<bool> stopping{false}, stopped{false};
   std::atomic<std::size_t> coroutines{0}; // accept loops and the sweep
-
-  std::size_t capacity = 0; // connections: as many as the options and the system allow
-
-  mutable std::mutex mutex; // guards what follows
-  std::unordered_set<std::shared_ptr<session>> sessions;
-  std::size_t refusing = 0;            // of the sessions, those that only say why
-  std::vector<candidate> to_part_with; // chosen at the last look and not told yet, the next one last
-  clock::time_point chosen_until{};
-  std::size_t surplus = 0; // connections over the bound at the last look of part_with_surplus()
-  struct look {
-    std::size_t found = 0;
-    clock::time_point again_at{};
-  };
-  std::array<look, waiting::reasons> last_looks{}; // by reason
-  parting_need need{1};                            // of places
+  session_registry sessions;
 };
 
 void server::impl::start() {
-  capacity = connections_within_descriptors(context->limits.max_connections);
+  const auto capacity = connections_within_descriptors(context->limits.max_connections);
   if (capacity < context->limits.max_connections) {
     spdlog::warn("the system allows too few descriptors for {} connections: {} may come; raise `ulimit -n`",
                  context->limits.max_connections, capacity);
   }
-  need = parting_need(std::clamp<std::size_t>(capacity / parting_share, 1, most_parted_with));
+  sessions.open(capacity);
   std::vector<std::shared_ptr<listener>> opened;
   for (const listen_address& address : options.listen) {
     for (tcp::acceptor& acceptor : bind_listeners(strand, address)) {
@@ -172,9 +135,7 @@ void server::impl::start() {
   };
   context->part_with_slow = [owner = weak_from_this()](waiting::reason why, std::size_t most) -> std::size_t {
     const auto self = owner.lock();
-    if (!self) return 0;
-    const std::lock_guard guard(self->mutex);
-    return self->part_with_some(why, most, clock::now());
+    return self ? self->sessions.part_with(why, most, clock::now()) : 0;
   };
   const auto ended = [self = shared_from_this()](std::exception_ptr) { self->coroutines.fetch_sub(1); };
   for (const auto& from : listeners) {
@@ -213,10 +174,7 @@ asio::awaitable<void> server::impl::recover(listener& from, error_code ec,
     if (ec == asio::error::connection_aborted || ec == asio::error::connection_reset) co_return;
   }
   spdlog::warn("cannot accept connections: {}; trying again in {} ms", ec.message(), backoff.count());
-  if (is_exhaustion(ec)) {
-    const std::lock_guard guard(mutex);
-    part_with_some(any_reason, std::nullopt, clock::now());
-  }
+  if (is_exhaustion(ec)) sessions.part_with_some(clock::now());
   from.pause.expires_after(backoff);
   co_await from.pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   backoff = std::min(backoff * 2, backoff_max);
@@ -227,108 +185,26 @@ void server::impl::spawn(asio::any_io_executor where, asio::awaitable<session::e
   auto ended = [self = shared_from_this(), owner](std::exception_ptr failed, session::ending how) {
     if (failed) spdlog::error("a session ended with an exception");
     if (!failed && how == session::ending::at_rest) return;
-    const std::lock_guard guard(self->mutex);
-    self->sessions.erase(owner);
+    self->sessions.remove(owner);
   };
   asio::co_spawn(std::move(where), std::move(work), std::move(ended));
 }
 
 void server::impl::refuse(std::shared_ptr<session> one, core::problem why) {
   auto ended = [self = shared_from_this(), one](std::exception_ptr, session::ending) {
-    const std::lock_guard guard(self->mutex);
-    self->sessions.erase(one);
-    --self->refusing;
+    self->sessions.remove_refused(one);
   };
   auto telling = one->refuse(std::move(why));
   asio::co_spawn(one->executor(), std::move(telling), std::move(ended));
 }
 
-// The first `most` of those who wait for their client, of one reason or any. The mutex is held.
-std::vector<server::impl::candidate> server::impl::look_for(waiting::reason why, std::size_t most,
-                                                            clock::time_point now) {
-  std::vector<const std::shared_ptr<session>*> ones;
-  std::vector<waiting::state> states;
-  ones.reserve(sessions.size());
-  states.reserve(sessions.size());
-  for (const auto& one : sessions) {
-    const auto state = one->waits();
-    if (state.why == waiting::reason::none || (why != any_reason && state.why != why)) continue;
-    ones.push_back(&one);
-    states.push_back(state);
-  }
-  std::vector<candidate> chosen;
-  for (const std::size_t index : choose_to_part_with(states, most, now))
-    chosen.push_back({*ones[index], states[index]});
-  return chosen;
-}
-
-// Tells some of those who wait for their client, of one reason or any, to end; they go by and by. How many.
-// Without `most`: as many as were needed lately. The mutex is held.
-std::size_t server::impl::part_with_some(waiting::reason why, std::optional<std::size_t> most,
-                                         clock::time_point now) {
-  auto& last = last_looks[static_cast<std::size_t>(why)];
-  if (now < last.again_at) return last.found;
-  const auto chosen = look_for(why, most ? *most : need.next(now), now);
-  for (const auto& [who, seen] : chosen)
-    if (const auto one = who.lock()) one->part_with(seen);
-  // Places that were made are counted, those of slow ones only wished for.
-  if (chosen.empty() || why >= waiting::reason::body)
-    last = {.found = chosen.size(), .again_at = now + look_pause};
-  return chosen.size();
-}
-
-// Tells the next one to end, for somebody who needs the place. False when nobody waits for his client. One
-// look chooses as many as were needed lately, but each is told only when one more comes: hundreds that end at
-// once would hold up everybody else on their threads. The mutex is held.
-bool server::impl::part_with_next(clock::time_point now) {
-  const auto tell_next = [this] {
-    while (!to_part_with.empty()) {
-      const auto seen = to_part_with.back().seen;
-      const auto who = to_part_with.back().who.lock();
-      to_part_with.pop_back();
-      if (!who || who->waits() != seen) continue; // it is gone, or has asked something
-      who->part_with(seen);
-      return true;
-    }
-    return false;
-  };
-  if (now < chosen_until && tell_next()) return true;
-  const bool is_used_up = to_part_with.empty();
-  auto& last = last_looks[static_cast<std::size_t>(any_reason)];
-  if (now < last.again_at) return false;
-  to_part_with = look_for(any_reason, is_used_up ? need.next(now) : need.same(now), now);
-  chosen_until = now + chosen_life;
-  if (to_part_with.empty()) last = {.found = 0, .again_at = now + look_pause};
-  const auto later = [](const candidate& left, const candidate& right) {
-    return std::tie(left.seen.why, left.seen.since_us) > std::tie(right.seen.why, right.seen.since_us);
-  };
-  std::sort(to_part_with.begin(), to_part_with.end(), later);
-  return tell_next();
-}
-
-// Who was told to go and has begun to ask something keeps its place, and so does who came for it: by and by
-// they would be too many. Only as many as there were at the last look, too: others are about to end.
-void server::impl::part_with_surplus(clock::time_point now) {
-  if (stopping) return;
-  const std::lock_guard guard(mutex);
-  const std::size_t open = sessions.size() - refusing;
-  const std::size_t over = open > capacity ? open - capacity : 0;
-  for (auto left = std::min({over, std::exchange(surplus, over), most_surplus}); left > 0; --left)
-    if (!part_with_next(now)) break;
-}
-
-// The problem when there is no place for one more. The mutex is held.
+// The problem when there is no place for one more.
 std::optional<core::problem> server::impl::find_place(const asio::ip::address& from, shares::share& counted) {
   const auto key = context->proxies.key_of_connection(from);
   if (context->quotas->connections.take(key, counted) != shares::outcome::taken)
     return core::make_problem(core::problem_code::too_many_requests,
                               "this address has too many connections: close one, or try again");
-  const std::size_t open = sessions.size() - refusing;
-  if (open < capacity) return std::nullopt;
-  // Those who were told to go are still there for a moment, or have begun to ask something instead.
-  const bool is_crowded =
-      open >= capacity + std::clamp(capacity / leaving_share, least_leaving, most_leaving);
-  if (!is_crowded && part_with_next(clock::now())) return std::nullopt;
+  if (sessions.find_place(clock::now())) return std::nullopt;
   counted.give_back();
   return core::make_problem(core::problem_code::overloaded, "too many connections: try again");
 }
@@ -340,29 +216,18 @@ void server::impl::admit(tcp::socket socket) {
   context->stats.accepted.fetch_add(1, std::memory_order_relaxed);
   connection_origin from{.address = socket.remote_endpoint(ignored).address(), .counted = {}};
   const asio::any_io_executor where = socket.get_executor();
-  std::shared_ptr<session> made;
-  std::optional<core::problem> refused;
-  {
-    const std::lock_guard guard(mutex);
-    refused = find_place(from.address, from.counted);
-    if (refused) {
-      context->stats.refused_connections.fetch_add(1, std::memory_order_relaxed);
-      // The socket closes. A handshake would cost more than to serve what is asked.
-      if (refusing >= most_refusing || context->tls) return;
-      ++refusing;
-    }
-    made = std::make_shared<session>(std::move(socket), context, std::move(from));
-    sessions.insert(made);
-  }
-  if (refused)
+  auto refused = find_place(from.address, from.counted);
+  if (refused) context->stats.refused_connections.fetch_add(1, std::memory_order_relaxed);
+  // The socket closes. A handshake would cost more than to serve what is asked.
+  if (refused && (context->tls || !sessions.may_refuse())) return;
+  const auto made = std::make_shared<session>(std::move(socket), context, std::move(from));
+  if (refused) {
+    sessions.add_refused(made);
     refuse(made, std::move(*refused));
-  else
+  } else {
+    sessions.add(made);
     spawn(where, made->run(), made);
-}
-
-std::vector<std::shared_ptr<session>> server::impl::living() {
-  const std::lock_guard guard(mutex);
-  return {sessions.begin(), sessions.end()};
+  }
 }
 
 // One timer for all connections: a session only notes its deadline, and is told here when that has passed.
@@ -372,26 +237,15 @@ asio::awaitable<void> server::impl::sweep_loop() {
     sweep.expires_after(interval);
     error_code ec;
     co_await sweep.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-    check_deadlines(clock::now());
-    part_with_surplus(clock::now());
+    sessions.check_deadlines(clock::now());
+    if (!stopping) sessions.part_with_surplus(clock::now());
   }
-}
-
-std::size_t server::impl::check_deadlines(clock::time_point now) {
-  const std::lock_guard guard(mutex);
-  std::size_t passed = 0;
-  for (const auto& one : sessions)
-    passed += one->check_deadline(now) ? 1 : 0;
-  return passed;
 }
 
 asio::awaitable<bool> server::impl::all_ended(clock::time_point until) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (;;) {
-    {
-      const std::lock_guard guard(mutex);
-      if (sessions.empty()) co_return true;
-    }
+    if (sessions.size() == 0) co_return true;
     if (clock::now() >= until) co_return false;
     timer.expires_after(std::min<clock::duration>(
         stop_poll, std::max<clock::duration>(until - clock::now(), clock::duration(1))));
@@ -411,16 +265,16 @@ asio::awaitable<void> server::impl::stop(clock::time_point until) {
       }
     };
     asio::post(strand, std::move(close_listeners));
-    for (const auto& one : living())
+    for (const auto& one : sessions.all())
       one->drain();
   }
   if (!co_await all_ended(until)) {
-    const auto left = living();
+    const auto left = sessions.all();
     spdlog::info("closing {} connections that are still busy", left.size());
     for (const auto& one : left)
       one->cut();
     const bool ended = co_await all_ended(std::max(until, clock::now()) + handlers_end);
-    if (!ended) spdlog::error("{} requests did not end", living().size());
+    if (!ended) spdlog::error("{} requests did not end", sessions.size());
   }
   stopped = true;
   auto wake = [self = shared_from_this()] { self->sweep.cancel(); };
@@ -452,16 +306,15 @@ asio::awaitable<void> server::stop(clock::time_point until) {
 }
 
 std::size_t server::check_deadlines(clock::time_point now) {
-  return impl_->check_deadlines(now);
+  return impl_->sessions.check_deadlines(now);
 }
 
 void server::access_changed() {
-  for (const auto& one : impl_->living())
+  for (const auto& one : impl_->sessions.all())
     one->access_changed();
 }
 
 std::size_t server::open_sessions() const {
-  const std::lock_guard guard(impl_->mutex);
   return impl_->sessions.size();
 }
 

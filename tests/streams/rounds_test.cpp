@@ -64,10 +64,36 @@ core::event client_at(std::int64_t position) {
   return made;
 }
 
+streams::stream_view_ptr all_events() {
+  return std::make_shared<const streams::event_view>(core::event_filter{}, streams::shared_sse_format());
+}
+
+// All events, and the log is asked for the record before each but the first.
+class asking_view final : public streams::stream_view {
+ public:
+  std::string key() const override { return "asking"; }
+  streams::stream_interest interest() const override { return shown_->interest(); }
+  const streams::wire_format& format() const override { return shown_->format(); }
+  bool may_want_before() const override { return true; }
+  bool wants_before(const eventstore::feed_event& event) const override {
+    return event.at.position.value > 1;
+  }
+  bool append(std::string& out, const eventstore::feed_event& event, core::position previous,
+              const streams::docs_before& before) const override {
+    if (wants_before(event) && !before.states.contains(event.at.position.value)) ++unanswered_;
+    return shown_->append(out, event, previous, before);
+  }
+  int unanswered() const { return unanswered_; }
+
+ private:
+  const streams::stream_view_ptr shown_ = all_events();
+  mutable std::atomic<int> unanswered_{0};
+};
+
 // A stream of all events with its listeners. When the first of them is written the first event, `meanwhile`
 // more come.
 struct one_round {
-  one_round(std::size_t lanes, std::int64_t meanwhile)
+  one_round(std::size_t lanes, std::int64_t meanwhile, const streams::stream_view_ptr& view = all_events())
       : hub(threads.executor(), server.feed, server.log, {.lanes = lanes}), last(1 + meanwhile) {
     hub.start();
     // What is published here is not in the log: the feed must not look for it there.
@@ -79,8 +105,6 @@ struct one_round {
         rest.push_back(client_at(position));
       server.feed.publish(server.feed.head(), rest);
     };
-    const auto view =
-        std::make_shared<const streams::event_view>(core::event_filter{}, streams::shared_sse_format());
     for (std::size_t i = 0; i < listeners; ++i) {
       auto& one = all.emplace_back(hub, publish_rest);
       auto joined = hub.join(view, one.bell);
@@ -134,4 +158,11 @@ TEST_CASE(
 TEST_CASE("rounds: more than a round takes up comes behind it, whole and in order") {
   const one_round made(1, 2'000);
   CHECK(made.woken > static_cast<int>(listeners));
+}
+
+TEST_CASE(
+    "rounds: what the log must be asked about is not taken up, and comes behind the round with its answer") {
+  const auto view = std::make_shared<const asking_view>();
+  const one_round made(1, 20, view);
+  CHECK(view->unanswered() == 0);
 }
