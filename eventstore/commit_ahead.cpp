@@ -21,9 +21,8 @@ namespace {
 
 // A larger batch is looked up: to have it refused would cost more than the look-ups.
 constexpr std::size_t max_guessed_commands = 2'000;
-// Any socket takes so much at once, and so many are decided in a fraction of a millisecond.
+// A local socket takes so much at once: a usual batch of single records.
 constexpr std::size_t much_unsent = 128u << 10;
-constexpr std::size_t few_commands = 100;
 
 } // namespace
 
@@ -114,10 +113,9 @@ void committer::impl::join(flight& joined, pending_list more) {
 // To decide a large batch takes milliseconds of this thread, in which it would give the database nothing of
 // the one before. Small ones may leave in one piece with it.
 bool committer::impl::must_wait_for_socket() {
-  const bool waited = waits_for_socket.exchange(true); // first: what goes out from here on is told
-  const auto bound = commands_in_front() > few_commands ? 0 : much_unsent;
+  waits_for_socket = true; // first: what goes out from here on is told
+  const auto bound = are_many_waiting() ? 0 : much_unsent;
   if (connection->unsent_bytes() > bound) {
-    counted.deferred += waited ? 0 : 1;
     return true;
   }
   waits_for_socket = false;
@@ -127,7 +125,11 @@ bool committer::impl::must_wait_for_socket() {
 // Also called when requests come meanwhile. A batch that is sent whole can take in no more, so it waits until
 // as many are there as are on their way: more, smaller batches would cost more than the wait.
 void committer::impl::start_ahead() {
-  if (!may_start_ahead || ahead || !connection || !connection->is_open() || must_wait_for_socket()) {
+  if (!may_start_ahead || ahead || !connection || !connection->is_open()) {
+    return;
+  }
+  if (must_wait_for_socket()) {
+    had_to_wait = true;
     return;
   }
   const bool may_be_whole = known.head() && !fence_route.is_paused() && !proof_route.is_paused();
@@ -136,6 +138,7 @@ void committer::impl::start_ahead() {
   }
   auto taken = take_batch({});
   if (taken.empty()) {
+    had_to_wait = false;
     return;
   }
   ahead = std::make_unique<flight>(std::move(taken));
@@ -149,6 +152,7 @@ void committer::impl::start_ahead() {
     }
   }
   ++counted.overlapped;
+  counted.deferred += std::exchange(had_to_wait, false) ? 1 : 0;
   counted.pipelined += ahead->sent ? 1 : 0;
 }
 

@@ -77,16 +77,13 @@ asio::awaitable<void> committer::impl::run() {
       current.reset();
       continue;
     }
-    {
-      const std::lock_guard guard(mutex);
-      if (draining) {
-        break;
-      }
+    if (is_draining()) {
+      break;
     }
     // An idle server keeps its connection too: it is ready, and the first write does not wait for a connect.
     if (!connection || !connection->is_open()) {
       co_await connect_once();
-      if (are_waiting(1)) {
+      if (are_waiting(1) || is_draining()) {
         continue; // whoever came meanwhile woke nobody
       }
     }
@@ -102,6 +99,11 @@ asio::awaitable<void> committer::impl::run() {
     connection.reset();
   }
   counted.connected = false;
+}
+
+bool committer::impl::is_draining() {
+  const std::lock_guard guard(mutex);
+  return draining;
 }
 
 // Deadlines are kept here, not by a timer a request: nobody waits past his own, whatever the database does.

@@ -35,6 +35,7 @@ asio::awaitable<committer::impl::attempt_end> committer::impl::settle(flight& tr
   commit_sent = true;
   // Replayed records are read behind this commit: not behind the whole of the next batch, too.
   may_start_ahead = next == look_ahead::yes && tried.work->replayed_positions().empty();
+  had_to_wait = false;
   start_ahead();
   pg::segment_result answer;
   bool is_lost = false;

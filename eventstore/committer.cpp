@@ -14,6 +14,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::size_t few_commands = 100; // decided in a fraction of a millisecond
+
 std::size_t size_of(const write_request& request) {
   std::size_t bytes = sizeof(pending_write);
   for (const auto& wanted : request.commands) {
@@ -153,9 +155,14 @@ pending_list committer::impl::take_batch(const pending_list& beside) {
   return taken;
 }
 
-std::size_t committer::impl::commands_in_front() {
+bool committer::impl::are_many_waiting() {
+  std::size_t commands = 0;
   const std::lock_guard guard(mutex);
-  return queue.empty() ? 0 : queue.front()->request.commands.size();
+  for (const auto& waiting : queue) {
+    commands += waiting->request.commands.size();
+    if (commands > few_commands) return true;
+  }
+  return false;
 }
 
 bool committer::impl::are_waiting(std::size_t requests) {

@@ -64,7 +64,7 @@ struct committer_stats {
                 overlapped = 0;    // batches that set out while the one before committed
   std::uint64_t short_batches = 0, // saved in one round trip, on what was known
       pipelined = 0,               // … and sent before the one before had its answer
-      deferred = 0,                // that waited to set out until the socket had taken the one before
+      deferred = 0,                // that set out only when the socket had taken the one before
       fenced = 0,                  // sent that way, and others had written: looked up instead
       disproven = 0;               // sent that way, and a record or value was not new: looked up instead
   bool connected = false;

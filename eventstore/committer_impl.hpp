@@ -90,13 +90,15 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   void enqueue(pending_ptr added);
   // What waits, as far as a batch of `beside` has room for it; the first request always has.
   pending_list take_batch(const pending_list& beside);
-  std::size_t commands_in_front(); // of the request that is next; 0 = none waits
+  // Whether the next batch may be one that takes long to decide.
+  bool are_many_waiting();
   // Whether so many requests wait; if not, wake() comes when they do.
   bool are_waiting(std::size_t requests);
   void wake();
 
   // --- commit_loop.cpp: all on the strand
   boost::asio::awaitable<void> run();
+  bool is_draining();
   boost::asio::awaitable<void> expire_loop();
   void expire(pending_list& list, bool may_be_saved);
   void expire_queue();
@@ -189,7 +191,8 @@ struct committer::impl : std::enable_shared_from_this<committer::impl> {
   // done.
   std::unique_ptr<flight> ahead;
   bool may_start_ahead = false;
-  std::atomic<bool> waits_for_socket{false}; // start_ahead() is to be called when it has taken all
+  bool had_to_wait = false;                  // … until the socket had taken `current`
+  std::atomic<bool> waits_for_socket{false}; // start_ahead() is to be called when it has
   std::optional<pg::failure> last_failure;
   std::chrono::milliseconds backoff{0};
   std::minstd_rand random;

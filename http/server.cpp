@@ -133,9 +133,8 @@ void server::impl::start() {
     // Posted: whoever wakes a stream may hold what the stream's end must take.
     asio::post(one->executor(), std::move(go_on));
   };
-  context->part_with_slow = [owner = weak_from_this()](waiting::reason why, std::size_t most) -> std::size_t {
-    const auto self = owner.lock();
-    return self ? self->sessions.part_with(why, most, clock::now()) : 0;
+  context->part_with_slow = [owner = weak_from_this()](waiting::reason why, std::size_t most) {
+    if (const auto self = owner.lock()) self->sessions.part_with(why, most, clock::now());
   };
   const auto ended = [self = shared_from_this()](std::exception_ptr) { self->coroutines.fetch_sub(1); };
   for (const auto& from : listeners) {
@@ -284,6 +283,8 @@ asio::awaitable<void> server::impl::stop(clock::time_point until) {
     timer.expires_after(std::chrono::milliseconds(1));
     co_await timer.async_wait(asio::use_awaitable);
   }
+  // One may have been accepted in the last moment.
+  co_await all_ended(std::max(until, clock::now()) + handlers_end);
 }
 
 server::server(asio::any_io_executor executor, server_options options, const limits& bounds,

@@ -56,9 +56,9 @@ struct session_context {
   seldom stalled_cuts{std::chrono::seconds(10)};
   // Runs session::resume() on its strand, later. Set before the first session; any thread.
   std::function<void(std::shared_ptr<session>)> resume;
-  // Parts with at most so many of those who are slowest at this, by and by: how many. Set before the first
-  // session; any thread.
-  std::function<std::size_t(waiting::reason, std::size_t)> part_with_slow;
+  // Parts with at most so many of those who are slowest at this, by and by. Set before the first session; any
+  // thread.
+  std::function<void(waiting::reason, std::size_t)> part_with_slow;
   static constexpr std::size_t most_slow = 8; // at once of those whose bodies take too much memory
   std::atomic<std::size_t> handshakes{0};     // of TLS, under way
 };

@@ -90,14 +90,13 @@ std::size_t session_registry::tell(const std::vector<candidate>& chosen) {
   return chosen.size();
 }
 
-std::size_t session_registry::part_with(waiting::reason why, std::size_t most, clock::time_point now) {
+void session_registry::part_with(waiting::reason why, std::size_t most, clock::time_point now) {
   const std::lock_guard guard(mutex_);
-  auto& last = last_of_reason_[static_cast<std::size_t>(why)];
-  if (now < last.again_at) return last.found;
+  auto& look_from = look_from_[static_cast<std::size_t>(why)];
+  if (now < look_from) return;
   const auto told = tell(look_for(why, most, now));
   // Places that were made are counted, those of slow ones only wished for.
-  if (told == 0 || why >= waiting::reason::body) last = {.found = told, .again_at = now + look_pause};
-  return told;
+  if (told == 0 || why >= waiting::reason::body) look_from = now + look_pause;
 }
 
 void session_registry::part_with_some(clock::time_point now) {

@@ -1,6 +1,6 @@
 // The sessions of a server, and who of them makes room when one more comes than there are places for: those
-// that wait for their client (http/waiting.hpp), told one by one, as others come. Thread-safe; sessions may
-// call it while they run.
+// that wait for their client (http/waiting.hpp), told one by one, as others come. Thread-safe; but only one
+// caller admits: nobody else adds between its question whether there is room and its adding.
 #pragma once
 #include "http/waiting.hpp"
 #include <array>
@@ -24,8 +24,7 @@ class session_registry {
   // Before the first session. `capacity`: how many may be served at once.
   void open(std::size_t capacity);
 
-  // True: one more may come, because there is a place or because somebody was told to go. Whoever asks adds
-  // it before it is asked again.
+  // True: one more may come, because there is a place or because somebody was told to go.
   bool find_place(clock::time_point now);
   // Whether one more may be told why it is refused. Such sessions take no place.
   bool may_refuse() const;
@@ -34,15 +33,15 @@ class session_registry {
   void remove(const session_ptr& one);
   void remove_refused(const session_ptr& one);
 
-  // Tells `most` of those who wait for their client with `why` to end; they go by and by. How many were told,
-  // or at the last look if that was a moment ago.
-  std::size_t part_with(waiting::reason why, std::size_t most, clock::time_point now);
+  // Tells at most so many of those who wait for their client with `why` to end; they go by and by. Not again
+  // a moment after a look that found none, or slow ones.
+  void part_with(waiting::reason why, std::size_t most, clock::time_point now);
   // The system has no descriptors or memory left: as many as were needed lately, whatever they wait for.
   void part_with_some(clock::time_point now);
   // Every now and then. Who was told to go and has begun to ask something keeps its place, and so does who
   // came for it: by and by they would be too many.
   void part_with_surplus(clock::time_point now);
-  // How many sessions' deadlines lie before `now`; these have ended, or show why not.
+  // How many sessions' deadlines lie before `now`; these end, or show why not.
   std::size_t check_deadlines(clock::time_point now);
 
   std::vector<session_ptr> all() const;
@@ -52,10 +51,6 @@ class session_registry {
   struct candidate {
     std::weak_ptr<session> who; // one that has ended must not be counted against its address until it is told
     waiting::state seen;
-  };
-  struct look {
-    std::size_t found = 0;
-    clock::time_point again_at{};
   };
 
   // All of these with the mutex held.
@@ -75,7 +70,7 @@ class session_registry {
   std::size_t surplus_ = 0;              // sessions over the capacity at the last look of part_with_surplus()
   parting_need need_{1};                 // of places
   clock::time_point look_at_all_from_{}; // the last one found none
-  std::array<look, waiting::reasons> last_of_reason_{};
+  std::array<clock::time_point, waiting::reasons> look_from_{}; // by reason
 };
 
 } // namespace synclog::http

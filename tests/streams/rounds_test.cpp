@@ -68,15 +68,16 @@ streams::stream_view_ptr all_events() {
   return std::make_shared<const streams::event_view>(core::event_filter{}, streams::shared_sse_format());
 }
 
-// All events, and the log is asked for the record before each but the first.
+// All events, and the log is asked for the record before one of them.
 class asking_view final : public streams::stream_view {
  public:
   std::string key() const override { return "asking"; }
   streams::stream_interest interest() const override { return shown_->interest(); }
   const streams::wire_format& format() const override { return shown_->format(); }
   bool may_want_before() const override { return true; }
+  static constexpr std::int64_t asked_about = 11;
   bool wants_before(const eventstore::feed_event& event) const override {
-    return event.at.position.value > 1;
+    return event.at.position.value == asked_about;
   }
   bool append(std::string& out, const eventstore::feed_event& event, core::position previous,
               const streams::docs_before& before) const override {
@@ -94,7 +95,9 @@ class asking_view final : public streams::stream_view {
 // more come.
 struct one_round {
   one_round(std::size_t lanes, std::int64_t meanwhile, const streams::stream_view_ptr& view = all_events())
-      : hub(threads.executor(), server.feed, server.log, {.lanes = lanes}), last(1 + meanwhile) {
+      : hub(threads.executor(), server.feed, server.log,
+            {.before_patience = default_patience, .lanes = lanes}),
+        last(1 + meanwhile) {
     hub.start();
     // What is published here is not in the log: the feed must not look for it there.
     REQUIRE(wait_until([&] { return server.feed.stats().tail_reads > 0; }));
@@ -165,4 +168,6 @@ TEST_CASE(
   const auto view = std::make_shared<const asking_view>();
   const one_round made(1, 20, view);
   CHECK(view->unanswered() == 0);
+  const auto apart = [](const listener& one) { return one.frames == std::vector<std::size_t>{1, 20}; };
+  CHECK(std::ranges::all_of(made.all, apart));
 }

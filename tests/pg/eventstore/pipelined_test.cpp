@@ -98,14 +98,20 @@ TEST_CASE("pipelined: behind a batch that the socket does not take at once the n
     eventstore::write_request large = request_of({save_client("A", "slow")});
     for (int index = 1; index < many; ++index)
       large.commands.push_back(nameless(fmt::format("name {} {}", index, std::string(200, 'x'))));
+    const auto queued = [&] { return server.committer.stats().queued_requests; };
+    // One thread asks: what is behind it there has been asked.
+    const auto has_asked = []() -> boost::asio::awaitable<void> { co_return; };
     {
       const stopped_process asleep(server.committer.backend_pid());
       asked.ask(std::move(large));
+      in_order.run(has_asked());
+      REQUIRE(wait_until([&] { return queued() == 0; }));
       asked.ask(request_of({save_client("A", "changed")}));
-      REQUIRE(wait_until([&] { return server.committer.stats().deferred == 1; }));
-      CHECK(server.committer.stats().overlapped == 0);
+      in_order.run(has_asked());
+      CHECK(queued() == 1);
     }
     REQUIRE(wait_until([&] { return asked.complete(); }));
+    CHECK(server.committer.stats().deferred == 1);
     CHECK(asked.of(0)->items.size() == many);
     CHECK(asked.of(1)->items.at(0).version == 2);
     CHECK(server.committer.stats().pipelined == 1);
