@@ -1,6 +1,5 @@
-// What a connection waits for its client to do, and since when. The session notes it; the registry
-// looks, and parts with some of those when others need their place. One word, so that both may do it at the
-// same time.
+// What a connection waits for its client to do, and since when. The session notes it; the registry looks, and
+// parts with some of those when others need their place. One word, so that both may do it at once.
 #pragma once
 #include <algorithm>
 #include <atomic>
